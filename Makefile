@@ -1,0 +1,58 @@
+# Every target sets up what it needs: a bare python3 and a package registry are enough.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+UV := .uv/bin/uv
+# Flags for the pipeline: make run ARGS="--training.epochs 3"
+ARGS ?=
+
+.PHONY: help setup run demo hub answers test test-unit test-e2e test-browser lint types tensorboard sample requirements clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+setup: ## Make .venv from the lock file (EXTRAS="gpu jax jax-gpu")
+	@python3 bootstrap.py
+
+run: setup ## Run the pipeline: data checks, training, publishing (ARGS="--profile ...")
+	@$(PYTHON) local_runner.py $(ARGS)
+
+demo: setup ## Serve the published Space and print its address
+	@$(PYTHON) -m hub.demo $(ARGS)
+
+hub: setup ## Serve the local Hub and print its address
+	@$(PYTHON) -m hub $(ARGS)
+
+answers: setup ## Ask the published model the held-out questions and print the table
+	@$(PYTHON) -m benchmarks.held_out_answers $(ARGS)
+
+test: setup ## Run all tests that this machine can run
+	@$(PYTHON) -m pytest $(ARGS)
+
+test-unit: setup ## Run the fast tests only
+	@$(PYTHON) -m pytest -m "not e2e and not browser" $(ARGS)
+
+test-e2e: setup ## Run the pipeline tests only
+	@$(PYTHON) -m pytest -m e2e $(ARGS)
+
+test-browser: setup ## Drive the demo in a headless Chromium
+	@$(PYTHON) -m pytest -m browser $(ARGS)
+
+lint: setup ## Check style and formatting
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types: setup ## Check types
+	@.venv/bin/mypy
+
+tensorboard: setup ## Show the training curves of all runs
+	@$(PYTHON) -m tensorboard.main --logdir output/tfx $(ARGS)
+
+sample: setup ## Write the sample data set anew
+	@$(PYTHON) -m data.sample.generate $(ARGS)
+
+requirements: setup ## Export requirements.txt from uv.lock
+	@$(UV) export --frozen --quiet --no-dev --no-hashes --no-annotate --no-emit-project --output-file requirements.txt
+
+clean: ## Remove what runs and tools made (not .venv)
+	rm -rf output tests/artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis

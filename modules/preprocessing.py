@@ -1,0 +1,38 @@
+"""Transform's ``preprocessing_fn``: rows of instruction, input, output become prompt and response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from modules import prompts
+
+FEATURES = ("instruction", "input", "output")
+
+
+def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """Formats each row; see :mod:`modules.prompts`.
+
+    Args:
+        inputs: ``instruction``, ``input``, ``output``: string, dense [batch, 1] (schema with a shape) or
+            sparse (inferred). custom_config: holds only the code fingerprint, so that an edited prompt misses
+            TFX's cache.
+
+    Returns:
+        ``prompt`` and ``response``: string [batch, 1].
+    """
+    del custom_config
+    instruction, input_text, output = (_dense(inputs[name]) for name in FEATURES)
+    return {
+        "prompt": prompts.format_prompt_tensors(instruction, input_text),
+        "response": prompts.neutralise_tensor(output),
+    }
+
+
+def _dense(values: Any) -> tf.Tensor:
+    if isinstance(values, tf.SparseTensor):
+        one_per_row = tf.SparseTensor(values.indices, values.values, [values.dense_shape[0], 1])
+        return tf.sparse.to_dense(one_per_row, default_value="")
+    return tf.reshape(values, [-1, 1])

@@ -1,0 +1,95 @@
+"""What the user sees while the model trains."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import IO, Any
+
+import keras
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingProgress(keras.callbacks.Callback):
+    """A bar with loss, supervised tokens/s and time left; without a terminal, a plain line now and then.
+
+    Args:
+        total_steps: optimizer steps of the whole run.
+        supervised_tokens_per_step: mean over an epoch.
+        log_every_steps: steps between plain lines.
+        stream: where to write; standard error by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        total_steps: int,
+        supervised_tokens_per_step: float,
+        log_every_steps: int,
+        stream: IO[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.total_steps = total_steps
+        self.tokens_per_step = supervised_tokens_per_step
+        self.log_every_steps = log_every_steps
+        console = Console(file=stream or sys.stderr, highlight=False)
+        self.console = console
+        self.bar = Progress(
+            TextColumn("  training"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.3f} · {task.fields[rate]:,.0f} supervised tokens/s"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=console,
+            transient=True,
+        )
+        self.task = self.bar.add_task("training", total=total_steps, loss=float("nan"), rate=0.0)
+        self.step = 0
+        self.begun = 0.0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if self.console.is_terminal:
+            self.bar.start()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.step += 1
+        if self.step == 1:  # the first step also compiles: no measure of speed
+            self.begun = time.monotonic()
+            return
+        rate = (self.step - 1) * self.tokens_per_step / max(time.monotonic() - self.begun, 1e-9)
+        loss = float((logs or {}).get("loss", float("nan")))
+        if self.console.is_terminal:
+            self.bar.update(self.task, completed=self.step, loss=loss, rate=rate)
+        if self.step % self.log_every_steps == 0 or self.step == self.total_steps:
+            self._report(loss, rate)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Takes the bar off the terminal; harmless when repeated."""
+        if self.console.is_terminal:
+            self.bar.stop()
+
+    def _report(self, loss: float, rate: float) -> None:
+        left = (self.total_steps - self.step) * self.tokens_per_step / max(rate, 1e-9)
+        line = (
+            f"  training step {self.step}/{self.total_steps} · loss {loss:.3f} · "
+            f"{rate:,.0f} supervised tokens/s · {left:.0f} s left"
+        )
+        logger.info(line.strip())
+        if not self.console.is_terminal:
+            self.console.print(line, soft_wrap=True)

@@ -1,0 +1,88 @@
+"""The prompt: the one place where an instruction becomes text for the model.
+
+Transform, the serving signatures, the front ends and the evaluation all format through this module. The
+golden files in ``tests/modules/golden`` pin its bytes. Front ends that cannot import it (the published Space)
+receive the same templates through :func:`prompt_spec`.
+"""
+
+from __future__ import annotations
+
+from string import Formatter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+END_TOKEN = "<|endoftext|>"
+WITH_INPUT = "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n"
+WITHOUT_INPUT = "### Instruction:\n{instruction}\n\n### Response:\n"
+
+# ASCII white space only: RE2, which formats inside the TensorFlow graph, knows no other in a byte string.
+BLANK_CHARACTERS = " \t\n\r\f\v"
+
+# A user's text must not end the example early. The spaced form can never combine with its surroundings into
+# the token.
+NEUTRAL_END_TOKEN = "<| endoftext |>"
+
+
+def is_blank(text: str) -> bool:
+    """Whether `text` holds nothing but ASCII white space."""
+    return not text.strip(BLANK_CHARACTERS)
+
+
+def neutralise(text: str) -> str:
+    """`text` with every literal end token made harmless."""
+    return text.replace(END_TOKEN, NEUTRAL_END_TOKEN)
+
+
+def format_prompt(instruction: str, input_text: str = "") -> str:
+    """The prompt for one row; ends right after ``### Response:\\n``."""
+    if is_blank(input_text):
+        return WITHOUT_INPUT.format(instruction=neutralise(instruction))
+    return WITH_INPUT.format(instruction=neutralise(instruction), input=neutralise(input_text))
+
+
+def format_prompt_tensors(instruction: tf.Tensor, input_text: tf.Tensor) -> tf.Tensor:
+    """:func:`format_prompt` inside a TensorFlow graph.
+
+    Args:
+        instruction: string, any shape.
+        input_text: string, same shape; blank for rows without an input.
+
+    Returns:
+        string, same shape.
+    """
+    import tensorflow as tf
+
+    fields = {"instruction": neutralise_tensor(instruction), "input": neutralise_tensor(input_text)}
+    blank = tf.strings.regex_full_match(input_text, r"[ \t\n\r\f\x0b]*")
+    return tf.where(blank, _join(WITHOUT_INPUT, fields), _join(WITH_INPUT, fields))
+
+
+def neutralise_tensor(text: tf.Tensor) -> tf.Tensor:
+    """:func:`neutralise` inside a TensorFlow graph; string of any shape, same shape out."""
+    import tensorflow as tf
+
+    return tf.strings.regex_replace(text, r"<\|endoftext\|>", NEUTRAL_END_TOKEN)
+
+
+def prompt_spec() -> dict[str, Any]:
+    """The templates as data, published beside every model as part of ``prompt.json``."""
+    return {
+        "with_input": WITH_INPUT,
+        "without_input": WITHOUT_INPUT,
+        "end_token": END_TOKEN,
+        "neutral_end_token": NEUTRAL_END_TOKEN,
+        "blank_characters": BLANK_CHARACTERS,
+    }
+
+
+def _join(template: str, fields: dict[str, tf.Tensor]) -> tf.Tensor:
+    import tensorflow as tf
+
+    parts: list[Any] = []
+    for literal, field, _, _ in Formatter().parse(template):
+        parts.append(literal)
+        if field is not None:
+            parts.append(fields[field])
+    return tf.strings.join(parts)

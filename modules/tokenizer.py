@@ -1,0 +1,134 @@
+"""GPT-2's byte-level BPE: trained here, read from files, or taken from a KerasHub preset.
+
+Training tokenises with Hugging Face ``tokenizers`` (no TensorFlow, all cores); the serving graph with
+KerasHub's tokenizer. Both come from the same vocabulary and merges; ``tests/modules/test_tokenizer.py`` holds
+them to the same ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from modules.prompts import END_TOKEN
+
+if TYPE_CHECKING:
+    from keras_hub.tokenizers import GPT2Tokenizer
+
+VOCABULARY_FILE = "vocab.json"
+MERGES_FILE = "merges.txt"
+BYTES = 256
+
+
+class TokenizerError(ValueError):
+    """The tokenizer's files, or what it is to be trained on, cannot give a GPT-2 tokenizer."""
+
+    user_message = True
+
+
+def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
+    """A byte-level BPE tokenizer learnt from `texts`.
+
+    Args:
+        texts: what the model will read, prompts and responses alike.
+        vocabulary_size: entries at most, the 256 bytes and the end token included. Few texts can give fewer.
+
+    Raises:
+        TokenizerError: If `vocabulary_size` has no room for the bytes and the end token.
+    """
+    if vocabulary_size <= BYTES:
+        raise TokenizerError(
+            f"A byte-level vocabulary needs at least {BYTES + 1} entries (256 bytes and the end token). "
+            f"Received: vocabulary_size={vocabulary_size}"
+        )
+    tokenizer = _byte_level(models.BPE())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary_size,
+        special_tokens=[END_TOKEN],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a folder with ``vocab.json`` and ``merges.txt``.
+
+    Raises:
+        TokenizerError: If a file is absent, malformed, or the vocabulary lacks the end token.
+    """
+    paths = [folder / VOCABULARY_FILE, folder / MERGES_FILE]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise TokenizerError(
+            f"A tokenizer folder holds {VOCABULARY_FILE} and {MERGES_FILE}. "
+            f"Received: {folder} without {', '.join(missing)}"
+        )
+    vocabulary = json.loads(paths[0].read_text(encoding="utf-8"))
+    lines = paths[1].read_text(encoding="utf-8").split("\n")
+    return from_vocabulary(vocabulary, [line for line in lines if line and not line.startswith("#version")])
+
+
+def from_vocabulary(vocabulary: dict[str, int], merges: Iterable[str]) -> Tokenizer:
+    """The tokenizer of a vocabulary (token → id) and its merges (``"a b"``, most frequent first).
+
+    Raises:
+        TokenizerError: If the vocabulary lacks the end token.
+    """
+    if END_TOKEN not in vocabulary:
+        raise TokenizerError(
+            f"A GPT-2 vocabulary holds the end token {END_TOKEN}. Received: {len(vocabulary)} entries without it"
+        )
+    pairs = [(left, right) for left, right in (merge.split(" ") for merge in merges)]
+    return _byte_level(models.BPE(vocab=vocabulary, merges=pairs))
+
+
+def end_token_id(tokenizer: Tokenizer) -> int:
+    """The id of the end token."""
+    found = tokenizer.token_to_id(END_TOKEN)
+    if found is None:
+        raise TokenizerError(f"A GPT-2 tokenizer holds the end token {END_TOKEN}. Received: one without it")
+    return int(found)
+
+
+def vocabulary_and_merges(tokenizer: Tokenizer) -> tuple[dict[str, int], list[str]]:
+    """Token → id in the order of ids, and the merges as ``"a b"``."""
+    model = json.loads(tokenizer.to_str())["model"]
+    vocabulary = dict(sorted(model["vocab"].items(), key=lambda item: item[1]))
+    return vocabulary, [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+
+
+def to_keras(tokenizer: Tokenizer) -> GPT2Tokenizer:
+    """KerasHub's tokenizer of the same vocabulary and merges; it splits text differently, see `graph_tokenizer`."""
+    from keras_hub.tokenizers import GPT2Tokenizer
+
+    vocabulary, merges = vocabulary_and_merges(tokenizer)
+    return GPT2Tokenizer(vocabulary=vocabulary, merges=merges)
+
+
+def from_keras(tokenizer: GPT2Tokenizer) -> Tokenizer:
+    """The ``tokenizers`` form of a KerasHub preset's tokenizer."""
+    return from_vocabulary(dict(tokenizer.vocabulary), [merge for merge in tokenizer.merges if "#version" not in merge])
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Writes ``tokenizer.json``, ``vocab.json`` and ``merges.txt`` into `folder`."""
+    vocabulary, merges = vocabulary_and_merges(tokenizer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / VOCABULARY_FILE).write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    (folder / MERGES_FILE).write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
+
+
+def _byte_level(model: models.BPE) -> Tokenizer:
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([END_TOKEN])
+    # A literal end token inside a text is text: only the data path appends the real one.
+    tokenizer.encode_special_tokens = True
+    return tokenizer

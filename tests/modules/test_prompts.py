@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modules import prompts
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_a_prompt_with_input_equals_the_golden_file() -> None:
+    expected = (GOLDEN / "with_input.txt").read_bytes()
+    assert prompts.format_prompt("Sort these words.", "pear, apple").encode() == expected
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t \r\f\v"])
+def test_a_prompt_with_blank_input_equals_the_golden_file(blank: str) -> None:
+    expected = (GOLDEN / "without_input.txt").read_bytes()
+    assert prompts.format_prompt("Name the capital of France.", blank).encode() == expected
+
+
+def test_user_text_is_kept_byte_for_byte() -> None:
+    assert (
+        prompts.format_prompt("  {input} \n", " x ")
+        == "### Instruction:\n  {input} \n\n\n### Input:\n x \n\n### Response:\n"
+    )
+
+
+def test_a_literal_end_token_cannot_end_the_example() -> None:
+    nested = "<|endof<|endoftext|>text|>"
+    assert prompts.END_TOKEN not in prompts.format_prompt(nested, nested)
+
+
+@given(st.text(), st.text(st.sampled_from(" \t\nab\u00a0<|endoftext>"), max_size=20))
+def test_the_graph_formats_as_python_does(instruction: str, input_text: str) -> None:
+    formatted = prompts.format_prompt_tensors(tf.constant([instruction]), tf.constant([input_text]))
+    assert formatted.numpy()[0].decode() == prompts.format_prompt(instruction, input_text)
+
+
+def test_the_published_spec_holds_the_templates() -> None:
+    assert prompts.prompt_spec()["with_input"].format(instruction="a", input="b") == prompts.format_prompt("a", "b")

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+from modules import training
+from modules.dataset import PackedBatches, tokenize_examples
+from modules.metrics import exact_answers
+from modules.model import ContextError, PresetError, as_float32, build_backbone, load_preset, training_model
+from modules.progress import TrainingProgress
+from tests.modules.conftest import make_backbone
+
+ROWS = [(f"say {word}\n", word) for word in ("pear", "apple", "Sort", "world")]
+
+
+def make_batches(tokenizer: Tokenizer, *, batch_size: int = 2) -> PackedBatches:
+    examples = tokenize_examples([p for p, _ in ROWS], [r for _, r in ROWS], tokenizer, sequence_length=32)
+    return PackedBatches(examples, sequence_length=32, batch_size=batch_size, packing="none")
+
+
+def run(tokenizer: Tokenizer, *, learning_rate: float = 1e-2, epochs: int = 60) -> training.TrainingResult:
+    keras.utils.set_random_seed(3)
+    backbone = build_backbone(
+        vocabulary_size=tokenizer.get_vocab_size(),
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=32,
+        intermediate_dim=64,
+        dropout=0.0,
+        max_sequence_length=32,
+        dtype="float32",
+    )
+    batches = make_batches(tokenizer)
+    total, epochs = training.plan_steps(steps_per_epoch=len(batches), epochs=epochs, max_steps=None)
+    schedule = training.make_schedule(learning_rate=learning_rate, total_steps=total, warmup_fraction=0.1)
+    return training.fit(
+        training_model(backbone, sequence_length=32),
+        batches,
+        make_batches(tokenizer),
+        optimizer=training.make_optimizer(schedule, weight_decay=0.0, clip_norm=1.0),
+        total_steps=total,
+        epochs=epochs,
+    )
+
+
+def test_a_tiny_model_learns_its_rows_and_repeats_from_its_seed(tokenizer: Tokenizer) -> None:
+    first, second = run(tokenizer), run(tokenizer)
+    assert first.eval_token_accuracy == 1.0
+    assert first.eval_loss < 0.1
+    assert first.steps == 120
+    assert second.eval_loss == pytest.approx(first.eval_loss, rel=1e-3)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tokenizer: Tokenizer) -> None:
+    with pytest.raises(training.DivergedError, match=r"Received: loss=nan at step \d+\. Lower training\.learning_rate"):
+        run(tokenizer, learning_rate=1e30)
+
+
+def test_evaluation_is_the_mean_over_tokens_whatever_the_batch(tokenizer: Tokenizer) -> None:
+    model = training_model(make_backbone(tokenizer, dropout=0.5), sequence_length=32)
+    one, many = (training.evaluate(model, make_batches(tokenizer, batch_size=size)) for size in (4, 1))
+    assert one["loss"] == pytest.approx(many["loss"], rel=1e-5)
+    assert one["token_accuracy"] == pytest.approx(many["token_accuracy"])
+
+
+@pytest.mark.parametrize(("max_steps", "expected"), [(None, (30, 3)), (25, (25, 3)), (10, (10, 1)), (99, (30, 3))])
+def test_steps_are_planned_from_the_real_number_of_batches(max_steps: int | None, expected: tuple[int, int]) -> None:
+    assert training.plan_steps(steps_per_epoch=10, epochs=3, max_steps=max_steps) == expected
+
+
+def test_the_schedule_rises_linearly_peaks_and_ends_at_zero() -> None:
+    schedule = training.make_schedule(learning_rate=1.0, total_steps=100, warmup_fraction=0.1)
+    rates = [float(schedule(step)) for step in (0, 5, 10, 55, 100)]
+    np.testing.assert_allclose(rates, [0.0, 0.5, 1.0, 0.5, 0.0], atol=1e-6)
+
+
+def test_without_warm_up_the_schedule_starts_at_its_peak() -> None:
+    schedule = training.make_schedule(learning_rate=1.0, total_steps=100, warmup_fraction=0.0)
+    assert float(schedule(0)) == 1.0
+
+
+def test_weight_decay_spares_biases_and_layer_norms(tokenizer: Tokenizer) -> None:
+    optimizer = training.make_optimizer(1e-3, weight_decay=0.1, clip_norm=1.0)
+    variables = make_backbone(tokenizer).trainable_variables
+    optimizer.build(variables)
+    decayed = {variable.path.split("/")[-1] for variable in variables if optimizer._use_weight_decay(variable)}
+    assert decayed == {"kernel", "embeddings"}
+
+
+def test_a_sequence_beyond_the_context_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(ContextError, match=r"training\.sequence_length=65, context 64"):
+        training_model(make_backbone(tokenizer), sequence_length=65)
+
+
+def test_an_unknown_preset_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PresetError, match=r"Received: model\.preset='.*absent'"):
+        load_preset(str(tmp_path / "absent"), dropout=0.1, dtype="float32")
+
+
+def test_a_mixed_precision_model_is_exported_in_float32(tokenizer: Tokenizer) -> None:
+    mixed = build_backbone(
+        vocabulary_size=tokenizer.get_vocab_size(),
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=32,
+        dropout=0.0,
+        max_sequence_length=32,
+        dtype="mixed_bfloat16",
+    )
+    copy = as_float32(mixed)
+    assert copy.compute_dtype == "float32"
+    for one, other in zip(copy.get_weights(), mixed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_preset_folder_gives_its_model_and_tokenizer(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    from modules.export import export_keras
+
+    backbone = make_backbone(tokenizer)
+    export_keras(backbone, tokenizer, tmp_path / "preset")
+    loaded, loaded_tokenizer = load_preset(str(tmp_path / "preset"), dropout=0.25, dtype="float32")
+    assert loaded.dropout == 0.25
+    assert loaded_tokenizer.encode("pear, apple").ids == tokenizer.encode("pear, apple").ids
+    for one, other in zip(loaded.get_weights(), backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_progress_without_a_terminal_writes_plain_lines() -> None:
+    stream = io.StringIO()
+    progress = TrainingProgress(total_steps=4, supervised_tokens_per_step=100, log_every_steps=2, stream=stream)
+    progress.on_train_begin()
+    for step in range(4):
+        progress.on_train_batch_end(step, {"loss": 1.5})
+    progress.on_train_end()
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(r"  training step 4/4 · loss 1\.500 · [\d,]+ supervised tokens/s · 0 s left", lines[1])
+
+
+def test_exact_answers_counts_whole_answers_only() -> None:
+    answers = {"a": "1", "b": "2 ", "c": "3"}
+    counted = exact_answers(lambda prompts: [answers[p] for p in prompts], ["a", "b", "c"], ["1", "2", "3"], rows=3)
+    assert counted == {"rows": 3, "exact": 2, "share": 2 / 3}
+    assert exact_answers(lambda prompts: [], ["a"], ["1"], rows=0) is None
