@@ -27,7 +27,7 @@ class TrainingProgress(keras.callbacks.Callback):
     Args:
         total_steps: optimizer steps of the whole run.
         supervised_tokens_per_step: mean over an epoch.
-        log_every_steps: steps between plain lines.
+        line_seconds: time between plain lines.
         stream: where to write; standard error by default.
     """
 
@@ -36,13 +36,13 @@ class TrainingProgress(keras.callbacks.Callback):
         *,
         total_steps: int,
         supervised_tokens_per_step: float,
-        log_every_steps: int,
+        line_seconds: float = 10.0,
         stream: IO[str] | None = None,
     ) -> None:
         super().__init__()
         self.total_steps = total_steps
         self.tokens_per_step = supervised_tokens_per_step
-        self.log_every_steps = log_every_steps
+        self.line_seconds = line_seconds
         console = Console(file=stream or sys.stderr, highlight=False)
         self.console = console
         self.bar = Progress(
@@ -59,6 +59,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self.task = self.bar.add_task("training", total=total_steps, loss=float("nan"), rate=0.0)
         self.step = 0
         self.begun = 0.0
+        self.reported = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
         if self.console.is_terminal:
@@ -67,13 +68,15 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.step += 1
         if self.step == 1:  # the first step also compiles: no measure of speed
-            self.begun = time.monotonic()
+            self.begun = self.reported = time.monotonic()
             return
-        rate = (self.step - 1) * self.tokens_per_step / max(time.monotonic() - self.begun, 1e-9)
+        now = time.monotonic()
+        rate = (self.step - 1) * self.tokens_per_step / max(now - self.begun, 1e-9)
         loss = float((logs or {}).get("loss", float("nan")))
         if self.console.is_terminal:
             self.bar.update(self.task, completed=self.step, loss=loss, rate=rate)
-        if self.step % self.log_every_steps == 0 or self.step == self.total_steps:
+        if now - self.reported >= self.line_seconds or self.step == self.total_steps:
+            self.reported = now
             self._report(loss, rate)
 
     def on_train_end(self, logs: Any = None) -> None:

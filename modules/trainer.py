@@ -126,7 +126,6 @@ def run_training(
     progress = TrainingProgress(
         total_steps=total_steps,
         supervised_tokens_per_step=batches.report().supervised_tokens / len(batches),
-        log_every_steps=options["log_every_steps"],
     )
     board = keras.callbacks.TensorBoard(
         log_dir, update_freq=options["log_every_steps"], write_graph=False, profile_batch=0

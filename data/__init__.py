@@ -1,0 +1,1 @@
+"""Everything that turns a table of instructions into TFRecords, and checks the TFRecords."""

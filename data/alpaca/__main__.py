@@ -1,0 +1,128 @@
+"""`python -m data.alpaca`: write Alpaca, or a local file of its schema, as TFRecords."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from data.alpaca.convert import REPORT, convert
+from data.alpaca.download import download
+from data.alpaca.sources import EDITIONS, LICENSE, SourceError, require_sha256
+
+_CHECKSUM_PREFIX = "sha256:"
+
+
+def percent(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 100:
+        raise ValueError
+    return value
+
+
+def shard_count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 99_999:
+        raise ValueError
+    return value
+
+
+def sha256(text: str) -> str:
+    digest = text.removeprefix(_CHECKSUM_PREFIX)
+    if not text.startswith(_CHECKSUM_PREFIX) or len(digest) != 64:
+        raise ValueError
+    return digest
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m data.alpaca",
+        description="Write instruction rows as TFRecords, split into train and eval by a hash of each row.",
+        epilog=f"Stanford Alpaca and its cleaned edition are {LICENSE}: research use only.",
+    )
+    add = parser.add_argument
+    add(
+        "--source",
+        required=True,
+        metavar="original|cleaned|PATH",
+        help="public edition, or .json/.jsonl file",
+    )
+    add(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folder to write; replaced if it is an earlier output",
+    )
+    add(
+        "--eval-percent",
+        type=percent,
+        default=5.0,
+        metavar="P",
+        help="share of rows for eval, 0 to 100 (default: 5)",
+    )
+    add("--shards", type=shard_count, default=8, metavar="N", help="train files; eval is one (default: 8)")
+    add(
+        "--checksum",
+        type=sha256,
+        metavar="sha256:HEX",
+        help="refuse the source unless it hashes to this",
+    )
+    add(
+        "--input-markers",
+        choices=("blank", "keep"),
+        default="blank",
+        help='what to do with an input that only says "noinput" or the like (default: blank)',
+    )
+    add(
+        "--download-dir",
+        type=Path,
+        default=Path("output/downloads"),
+        metavar="DIR",
+        help="default: %(default)s",
+    )
+    return parser.parse_args(argv)
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Fetch, check, convert; the report."""
+    public = arguments.source in EDITIONS
+    path = download(arguments.source, arguments.download_dir) if public else Path(arguments.source)
+    facts = {
+        "name": arguments.source if public else path.name,
+        **({"url": EDITIONS[arguments.source], "license": LICENSE} if public else {}),
+        "sha256": require_sha256(path, arguments.checksum),
+        "bytes": path.stat().st_size,
+    }
+    return convert(
+        path,
+        arguments.out,
+        source_facts=facts,
+        eval_percent=arguments.eval_percent,
+        shards=arguments.shards,
+        input_markers=arguments.input_markers,
+    )
+
+
+def summary(report: dict[str, Any], out: Path) -> str:
+    sides = ", ".join(f"{side['rows']} {split}" for split, side in report["splits"].items())
+    drops = ", ".join(f"{drop['rows']} {reason}" for reason, drop in report["rows_dropped"].items()) or "none"
+    return f"{report['rows_read']} rows read; dropped: {drops}; written: {sides}; see {out / REPORT}\n"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parse(argv)
+    try:
+        sys.stdout.write(summary(run(arguments), arguments.out))
+    except (SourceError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    raise SystemExit(main())

@@ -1,0 +1,119 @@
+"""A source file in, sharded TFRecords and their report out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from data.alpaca.report import Tally, dataset_report
+from data.alpaca.rows import (
+    SPLITS,
+    InputMarkers,
+    Split,
+    drop_reason,
+    is_input_marker,
+    split_of,
+    without_input_marker,
+)
+from data.alpaca.sources import SourceError, read_rows
+from data.tfrecords import Row, write_examples
+
+REPORT = "report.json"
+_OWN_FILE = re.compile(r"alpaca-(train|eval)-\d{5}-of-\d{5}\.tfrecord|report\.json")
+_log = logging.getLogger(__name__)
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    source_facts: Mapping[str, Any],
+    eval_percent: float,
+    shards: int,
+    input_markers: InputMarkers,
+) -> dict[str, Any]:
+    """Write the rows of `source` to the folder `out`, which appears complete or not at all; the report.
+
+    `shards` is the number of train files; eval is one file. `source_facts` go into the report as they are.
+    """
+    _require_replaceable(out)
+    tally = Tally()
+    rows = split_rows(usable_rows(read_rows(source), tally, input_markers), eval_percent)
+    for split in SPLITS:
+        if not rows[split]:
+            usable = sum(map(len, rows.values()))
+            raise SourceError(
+                f"Split {split!r} would be empty. Received: {usable} usable row(s) in {source}, "
+                f"of which {eval_percent:g} % go to eval. Give more rows, or another percentage."
+            )
+    files: dict[Split, list[str]] = {
+        "train": shard_names("train", min(shards, len(rows["train"]))),
+        "eval": shard_names("eval", 1),
+    }
+    settings = {"eval_percent": eval_percent, "input_markers": input_markers}
+    report = dataset_report(rows, tally, source=source_facts, settings=settings, files=files)
+    _write_folder(out, rows, files, report)
+    return report
+
+
+def usable_rows(rows: Iterable[Row], tally: Tally, input_markers: InputMarkers) -> Iterator[Row]:
+    """`rows` without those that cannot be learned from, and with markers treated; both counted in `tally`."""
+    for index, row in enumerate(rows):
+        tally.rows_read += 1
+        if reason := drop_reason(row):
+            tally.drop(reason, index, row)
+            continue
+        if is_input_marker(row.input):
+            tally.input_markers[row.input] += 1
+        yield without_input_marker(row) if input_markers == "blank" else row
+
+
+def split_rows(rows: Iterable[Row], eval_percent: float) -> dict[Split, list[Row]]:
+    """The rows of each split, in the order given."""
+    sides: dict[Split, list[Row]] = {split: [] for split in SPLITS}
+    for row in rows:
+        sides[split_of(row, eval_percent)].append(row)
+    return sides
+
+
+def shard_names(split: Split, count: int) -> list[str]:
+    return [f"alpaca-{split}-{index:05d}-of-{count:05d}.tfrecord" for index in range(count)]
+
+
+def _require_replaceable(out: Path) -> None:
+    """Refuse a folder that holds anything but an earlier output of this command."""
+    present = sorted(path.name for path in out.iterdir()) if out.exists() else []
+    foreign = [name for name in present if not _OWN_FILE.fullmatch(name)]
+    if foreign:
+        raise SourceError(
+            f"The output folder must be new, empty or an earlier output. Received: {out}, which holds "
+            f"{', '.join(foreign[:3])}. Choose another folder."
+        )
+
+
+def _write_folder(
+    out: Path,
+    rows: Mapping[Split, Sequence[Row]],
+    files: Mapping[Split, Sequence[str]],
+    report: Mapping[str, Any],
+) -> None:
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    partial.mkdir(parents=True)
+    try:
+        for split in SPLITS:
+            for index, name in enumerate(files[split]):
+                count = write_examples(partial / name, rows[split][index :: len(files[split])])
+                _log.info("%s: %d rows", name, count)
+        text = json.dumps(report, indent=2, ensure_ascii=False)
+        (partial / REPORT).write_text(text + "\n", encoding="utf-8")
+        if out.exists():
+            shutil.rmtree(out)
+        partial.rename(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

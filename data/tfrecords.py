@@ -1,0 +1,168 @@
+"""Instruction rows as TFRecord files: write, read, verify.
+
+Each record is a `tf.train.Example` of three bytes features, `instruction`, `input` and `output`, all present.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from data.records import Damage, Example, read_records, write_record
+
+FIELDS = ("instruction", "input", "output")
+MUST_NOT_BE_BLANK = ("instruction", "output")
+
+
+class Row(NamedTuple):
+    """One instruction in Alpaca's schema; `input` may be empty."""
+
+    instruction: str
+    input: str
+    output: str
+
+
+class Problem(NamedTuple):
+    """What is wrong with one record: the rule it breaks, and what was found instead."""
+
+    rule: str
+    found: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.found}" if self.found else self.rule
+
+
+class TFRecordError(ValueError):
+    """A TFRecord file that holds something else than instruction rows."""
+
+    user_message = True
+
+
+def encode(row: Row) -> bytes:
+    """`row` as a serialized `tf.train.Example`; the same row always gives the same bytes."""
+    example = Example()
+    for field, text in zip(FIELDS, row, strict=True):
+        example.features.feature[field].bytes_list.value.append(text.encode("utf-8"))
+    return bytes(example.SerializeToString(deterministic=True))
+
+
+def write_examples(path: Path, rows: Iterable[Row]) -> int:
+    """Write `rows` to `path`, which appears only once it is complete; returns how many there were."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            count = _write_all(file, rows)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
+
+
+def read_examples(path: Path) -> Iterator[Row]:
+    """The rows of `path` (plain or gzip) in order; TFRecordError at the first record that is not a row."""
+    for index, record in enumerate(read_records(path)):
+        row = decode(record)
+        if not isinstance(row, Row):
+            raise TFRecordError(f"{path}, row {index}: {'; '.join(map(str, row))}.")
+        yield row
+
+
+def decode(record: bytes | Damage) -> Row | list[Problem]:
+    """The row in `record`, or every problem that keeps it from being one."""
+    if isinstance(record, Damage):
+        return [Problem("a record must be intact", record.reason)]
+    try:
+        features = Example.FromString(record).features.feature
+    except DecodeError:
+        return [Problem("a record must be a tf.train.Example", f"{len(record)} bytes of something else")]
+    texts = [_text(features, field) for field in FIELDS]
+    problems = [text for text in texts if isinstance(text, Problem)]
+    return problems or Row(*(text for text in texts if isinstance(text, str)))
+
+
+def verify(paths_by_split: Mapping[str, Sequence[Path]], *, shown_per_rule: int = 5) -> list[str]:
+    """Every problem in the splits' files, one sentence each; empty when all rows are fit for training.
+
+    Of each rule broken, the first `shown_per_rule` places are named and the rest are counted.
+    """
+    findings = _Findings(shown_per_rule)
+    for split, paths in paths_by_split.items():
+        if not paths:
+            findings.add(f"split {split!r}", Problem("a split must have files", "none"))
+            continue
+        rows = sum(_verify_file(path, findings) for path in paths)
+        if not rows:
+            found = f"none in {len(paths)} file(s)"
+            findings.add(f"split {split!r}", Problem("a split must have rows", found))
+    return findings.sentences()
+
+
+class _Findings:
+    """Problems in the order found, each rule's list cut at a limit and counted."""
+
+    def __init__(self, shown_per_rule: int) -> None:
+        self._shown_per_rule = shown_per_rule
+        self._sentences: list[str] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, place: str, problem: Problem) -> None:
+        self._counts[problem.rule] += 1
+        if self._counts[problem.rule] <= self._shown_per_rule:
+            self._sentences.append(f"{place}: {problem}")
+
+    def sentences(self) -> list[str]:
+        hidden = {rule: count - self._shown_per_rule for rule, count in self._counts.items()}
+        return self._sentences + [f"and {more} more: {rule}" for rule, more in hidden.items() if more > 0]
+
+
+def _verify_file(path: Path, findings: _Findings) -> int:
+    """How many good rows `path` has; its problems go to `findings`."""
+    good = 0
+    try:
+        for index, record in enumerate(read_records(path)):
+            row = decode(record)
+            good += isinstance(row, Row)
+            for problem in _blanks(row) if isinstance(row, Row) else row:
+                findings.add(f"{path}, row {index}", problem)
+    except OSError as error:
+        findings.add(str(path), Problem("a file must be readable", error.strerror or str(error)))
+    return good
+
+
+def _blanks(row: Row) -> list[Problem]:
+    return [
+        Problem(f"field {field!r} must not be blank")
+        for field in MUST_NOT_BE_BLANK
+        if not getattr(row, field).strip()
+    ]
+
+
+def _text(features: Any, field: str) -> str | Problem:
+    """The text of `field` in an Example's feature map."""
+    feature = features.get(field)
+    if feature is None:
+        return Problem(f"field {field!r} is missing", f"has {', '.join(sorted(features)) or 'no fields'}")
+    kind = feature.WhichOneof("kind")
+    if kind != "bytes_list":
+        return Problem(f"field {field!r} must be bytes", f"is {kind or 'empty'}")
+    values = feature.bytes_list.value
+    if len(values) != 1:
+        return Problem(f"field {field!r} must hold one value", f"holds {len(values)}")
+    try:
+        return str(values[0], "utf-8")
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{values[0][error.start]:02x} at {error.start}"
+        return Problem(f"field {field!r} must be UTF-8", found)
+
+
+def _write_all(file: BinaryIO, rows: Iterable[Row]) -> int:
+    count = 0
+    for count, row in enumerate(rows, start=1):  # noqa: B007  (the last value is the count)
+        write_record(file, encode(row))
+    return count

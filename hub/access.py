@@ -1,0 +1,94 @@
+"""Who is asking, and what they may see and change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from starlette.requests import Request
+
+from hub.errors import ForbiddenError, InvalidCredentialsError, InvalidRequestError, RepoNotFoundError
+from hub.names import DEFAULT_NAMESPACE, RepoId, repo_id
+from hub.repository import Repository
+from hub.state import hub_state
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A user, as a token stands for one."""
+
+    name: str
+    role: Literal["read", "write"]
+
+
+Authenticate = Callable[[str], Identity | None]
+
+LOCAL_USER: Final = Identity(DEFAULT_NAMESPACE, "write")
+
+
+def accept_any_token(token: str) -> Identity | None:
+    """On loopback every token is the local user's."""
+    return LOCAL_USER if token else None
+
+
+def identify(request: Request) -> Identity | None:
+    """The user behind the request; None for a visitor without a token."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    identity = hub_state(request).authenticate(token.strip()) if scheme.lower() == "bearer" else None
+    if identity is None:
+        raise InvalidCredentialsError("Invalid credentials in Authorization header")
+    return identity
+
+
+def signed_in(request: Request) -> Identity:
+    identity = identify(request)
+    if identity is None:
+        raise InvalidCredentialsError("Invalid username or password.")
+    return identity
+
+
+def writer(request: Request) -> Identity:
+    """The user, who may write."""
+    identity = signed_in(request)
+    if identity.role != "write":
+        raise ForbiddenError("This token may only read.")
+    return identity
+
+
+def requested_repo_id(request: Request) -> RepoId:
+    """The repository that the address names; a name that cannot exist is one that was not found."""
+    parts = request.path_params
+    try:
+        return repo_id(parts.get("kind", "models"), parts["namespace"], parts["name"])
+    except InvalidRequestError as error:
+        raise RepoNotFoundError("Repository not found") from error
+
+
+def readable_repository(request: Request) -> Repository:
+    """The repository of the address, where the visitor may see it; otherwise it does not exist for them."""
+    identity = identify(request)
+    try:
+        repository = hub_state(request).storage.repository(requested_repo_id(request))
+        hidden = repository.settings.private and identity is None
+    except RepoNotFoundError:
+        hidden = True
+    if hidden:
+        raise _unauthorized() if identity is None else RepoNotFoundError("Repository not found")
+    return repository
+
+
+def writable_repository(request: Request) -> tuple[Repository, Identity]:
+    """The repository of the address and the user who may change it."""
+    repository = readable_repository(request)
+    if identify(request) is None:
+        raise _unauthorized()
+    return repository, writer(request)
+
+
+def _unauthorized() -> RepoNotFoundError:
+    """The Hub's answer to a visitor without a token, whom it does not tell what exists."""
+    return RepoNotFoundError("Invalid username or password.", status=401)

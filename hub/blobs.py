@@ -1,0 +1,113 @@
+"""Contents of files, stored once by their sha256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hub.durable import sync_folder
+from hub.errors import DigestMismatchError, OutOfRoomError
+
+STALE_UPLOAD_SECONDS = 24 * 3600
+
+
+class BlobStore:
+    """`<root>/blobs/ab/abcd…`, each written under `<root>/uploads/` first and then renamed."""
+
+    def __init__(self, root: Path) -> None:
+        self._blobs = root / "blobs"
+        self._uploads = root / "uploads"
+        self._blobs.mkdir(parents=True, exist_ok=True)
+        self._uploads.mkdir(exist_ok=True)
+
+    def path(self, sha256: str) -> Path:
+        return self._blobs / sha256[:2] / sha256
+
+    def size(self, sha256: str) -> int | None:
+        """Bytes of the blob, or None where it is not stored."""
+        try:
+            return self.path(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def check_room(self, size: int) -> None:
+        """Refuse `size` bytes that the disk has no room for, before any of them is sent."""
+        free = shutil.disk_usage(self._uploads).free
+        if size > free:
+            raise OutOfRoomError(f"The Hub's disk has {free:,} bytes left. Received: a file of {size:,}")
+
+    def put(self, content: bytes) -> str:
+        """Store `content` and give its sha256."""
+        with self.writer() as writer:
+            writer.write(content)
+            return writer.keep()
+
+    def writer(self) -> BlobWriter:
+        """A blob to be written in pieces; nothing of it is visible until `keep`."""
+        return BlobWriter(self, self._uploads / secrets.token_hex(16))
+
+    def remove_stale_uploads(self, *, older_than_seconds: float = STALE_UPLOAD_SECONDS) -> int:
+        """Delete what killed uploads left behind; gives how many."""
+        limit = time.time() - older_than_seconds
+        stale = [path for path in self._uploads.iterdir() if path.lstat().st_mtime < limit]
+        for path in stale:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        return len(stale)
+
+
+class BlobWriter:
+    """Writes one blob; leaving the context without `keep` forgets it."""
+
+    def __init__(self, store: BlobStore, temporary: Path) -> None:
+        self._store = store
+        self._temporary = temporary
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        self._file = self._temporary.open("xb")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()  # writes what is buffered, which a full disk refuses
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def write(self, chunk: bytes) -> None:
+        self._file.write(chunk)
+        self._digest.update(chunk)
+        self.size += len(chunk)
+
+    def keep(self, *, expected_sha256: str | None = None) -> str:
+        """Make the blob durable and visible; gives its sha256.
+
+        Raises:
+            DigestMismatchError: the bytes are not those that were announced.
+        """
+        sha256 = self._digest.hexdigest()
+        if expected_sha256 is not None and sha256 != expected_sha256:
+            raise DigestMismatchError(
+                f"The content does not match its sha256. Received: {sha256}, announced: {expected_sha256}"
+            )
+        target = self._store.path(sha256)
+        if target.exists():
+            return sha256
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        target.parent.mkdir(exist_ok=True)
+        self._temporary.replace(target)
+        sync_folder(target.parent)
+        sync_folder(target.parent.parent)
+        return sha256

@@ -1,0 +1,191 @@
+"""One repository on disk: settings, commits and refs.
+
+repo.json             settings
+commits/<oid>.json    immutable manifests
+refs/heads/<name>     a commit's oid; names are URL-quoted
+refs/tags/<name>
+lock                  held while a ref moves
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, unquote
+
+from hub.durable import locked, sync_folder, write_atomically
+from hub.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidRequestError,
+    ParentCommitError,
+    RepoNotFoundError,
+    RevisionNotFoundError,
+)
+from hub.manifests import Commit, FileEntry
+from hub.names import RepoId, is_short_oid, ref_name
+
+DEFAULT_BRANCH: Final = "main"
+BRANCHES: Final = "heads"
+TAGS: Final = "tags"
+
+Changes = Callable[[Mapping[str, FileEntry]], dict[str, FileEntry]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a repository is, apart from its contents."""
+
+    private: bool
+    created_at: str  # UTC, ISO 8601
+    sdk: str | None = None  # of a Space
+
+
+@dataclass(frozen=True)
+class CommitMessage:
+    """Who says what about a change, and when."""
+
+    title: str
+    description: str
+    author: str
+    created_at: str  # UTC, ISO 8601
+
+
+class Repository:
+    """Reads and changes one repository's folder."""
+
+    def __init__(self, repo_id: RepoId, folder: Path) -> None:
+        self.id = repo_id
+        self._folder = folder
+
+    @classmethod
+    def lay_out(cls, repo_id: RepoId, folder: Path, settings: Settings, first: Commit) -> None:
+        """Fill an empty, not yet visible `folder` with a repository of one commit."""
+        for part in ("commits", f"refs/{BRANCHES}", f"refs/{TAGS}"):
+            (folder / part).mkdir(parents=True)
+        repository = cls(repo_id, folder)
+        write_atomically(folder / "repo.json", json.dumps(asdict(settings)).encode())
+        repository._write_commit(first)
+        write_atomically(repository._ref_path(BRANCHES, DEFAULT_BRANCH), first.oid.encode())
+        sync_folder(folder)
+
+    @property
+    def settings(self) -> Settings:
+        try:
+            return Settings(**json.loads((self._folder / "repo.json").read_bytes()))
+        except FileNotFoundError as error:
+            raise self._gone() from error
+
+    def change_settings(self, *, private: bool) -> None:
+        with self._locked():
+            settings = replace(self.settings, private=private)
+            write_atomically(self._folder / "repo.json", json.dumps(asdict(settings)).encode())
+
+    def refs(self, space: str) -> dict[str, str]:
+        """Names and commits of all branches (`heads`) or tags (`tags`), the default branch first."""
+        folder = self._folder / "refs" / space
+        names = [unquote(path.name) for path in folder.iterdir() if not path.name.startswith(".")]
+        names.sort(key=lambda name: (name != DEFAULT_BRANCH, name))
+        targets = {name: self._target(space, name) for name in names}
+        return {name: target for name, target in targets.items() if target is not None}
+
+    def commit(self, revision: str) -> Commit:
+        """The commit that a branch, a tag or a commit id (seven digits or more) names."""
+        oid = self._target(BRANCHES, revision) or self._target(TAGS, revision) or self._full_oid(revision)
+        if oid is None:
+            raise RevisionNotFoundError(f"Invalid rev id: {revision} (no branch, tag or commit of {self.id})")
+        return self._read_commit(oid)
+
+    def branch_head(self, branch: str) -> Commit:
+        oid = self._target(BRANCHES, branch)
+        if oid is None:
+            raise RevisionNotFoundError(f"{self.id} has no branch {branch!r}; create it first.")
+        return self._read_commit(oid)
+
+    def history(self, newest: Commit) -> Iterator[Commit]:
+        """`newest` and its ancestors."""
+        commit: Commit | None = newest
+        while commit is not None:
+            yield commit
+            commit = self._read_commit(commit.parent) if commit.parent else None
+
+    def add_commit(
+        self, branch: str, changes: Changes, message: CommitMessage, *, parent_commit: str | None
+    ) -> Commit:
+        """Apply `changes` to the head of `branch` as one commit: all of it becomes visible, or nothing.
+
+        Raises:
+            ParentCommitError: `parent_commit` is given and is no longer the branch's head.
+        """
+        with self._locked():
+            head = self.branch_head(branch)
+            if parent_commit is not None and not _same_commit(head, parent_commit):
+                raise ParentCommitError(
+                    f"A commit has happened since. Branch {branch!r} of {self.id} is at {head.oid}."
+                    f" Received: parentCommit={parent_commit!r}. Read the branch again and retry."
+                )
+            files = changes(head.files)
+            commit = Commit(**asdict(message), parent=head.oid, files=files)
+            self._write_commit(commit)
+            write_atomically(self._ref_path(BRANCHES, branch), commit.oid.encode())
+        return commit
+
+    def add_ref(self, space: str, name: str, revision: str) -> None:
+        """Create a branch or tag at `revision`."""
+        ref_name(name)
+        with self._locked():
+            if self._target(space, name) is not None:
+                raise ConflictError(f"Reference already exists: refs/{space}/{name} of {self.id}")
+            write_atomically(self._ref_path(space, name), self.commit(revision).oid.encode())
+
+    def remove_ref(self, space: str, name: str) -> None:
+        if (space, name) == (BRANCHES, DEFAULT_BRANCH):
+            raise ForbiddenError(f"The default branch {DEFAULT_BRANCH!r} cannot be deleted.")
+        with self._locked():
+            if self._target(space, name) is None:
+                raise RevisionNotFoundError(f"{self.id} has no ref refs/{space}/{name}")
+            self._ref_path(space, name).unlink()
+            sync_folder(self._folder / "refs" / space)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            with locked(self._folder / "lock"):
+                yield
+        except FileNotFoundError as error:
+            raise self._gone() from error
+
+    def _target(self, space: str, name: str) -> str | None:
+        try:
+            return self._ref_path(space, ref_name(name)).read_text()
+        except (InvalidRequestError, FileNotFoundError):
+            return None
+
+    def _ref_path(self, space: str, name: str) -> Path:
+        return self._folder / "refs" / space / quote(name, safe="")
+
+    def _full_oid(self, revision: str) -> str | None:
+        if not is_short_oid(revision):
+            return None
+        matches = [path.stem for path in (self._folder / "commits").glob(f"{revision}*.json")]
+        return matches[0] if len(matches) == 1 else None
+
+    def _read_commit(self, oid: str) -> Commit:
+        try:
+            return Commit.decode((self._folder / "commits" / f"{oid}.json").read_bytes())
+        except FileNotFoundError as error:
+            raise self._gone() from error
+
+    def _write_commit(self, commit: Commit) -> None:
+        write_atomically(self._folder / "commits" / f"{commit.oid}.json", commit.encode())
+
+    def _gone(self) -> RepoNotFoundError:
+        return RepoNotFoundError(f"Repository {self.id} was deleted meanwhile.")
+
+
+def _same_commit(commit: Commit, oid: str) -> bool:
+    return is_short_oid(oid) and commit.oid.startswith(oid)

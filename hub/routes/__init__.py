@@ -1,0 +1,1 @@
+"""The Hub's HTTP protocol, one module per topic; each gives its `ROUTES`."""

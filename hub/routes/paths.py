@@ -1,0 +1,35 @@
+"""Parts of an address that may themselves contain a slash, such as a branch `feature/x` or a folder `a/b`.
+
+The client sends their slashes quoted. A decoded path would lose the difference, so the middleware leaves
+quoted slashes quoted until a route has been chosen.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_QUOTED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
+
+
+class QuotedSlashes:
+    """Decodes the path of a request, all but its quoted slashes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw_path = scope.get("raw_path")
+        if scope["type"] == "http" and raw_path:
+            kept = _QUOTED_SLASH.sub(b"%252F", raw_path.partition(b"?")[0])
+            scope = {**scope, "path": unquote(kept.decode("latin-1"))}
+        await self._app(scope, receive, send)
+
+
+def path_part(request: Request, name: str, default: str = "") -> str:
+    """A part of the address with its slashes back."""
+    value: str = request.path_params.get(name, default)
+    return value.replace("%2F", "/")

@@ -1,0 +1,186 @@
+import bz2
+import gzip
+import hashlib
+import json
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.alpaca.report import percentile
+from data.alpaca.rows import content_hash, drop_reason, is_input_marker, split_of, without_input_marker
+from data.alpaca.sources import EDITIONS, SourceError, checksums, read_rows, require_sha256
+from data.tfrecords import Row
+
+ROWS = [Row("Add 1 and 2.", "", "3"), Row("Translate.", "Grüße", "greetings")]
+CONTENT = json.dumps([row._asdict() for row in ROWS]).encode()
+LINES = b"\n".join(json.dumps(row._asdict(), ensure_ascii=False).encode() for row in ROWS) + b"\n\n"
+any_text = st.text(st.characters(codec="utf-8"))
+any_row = st.builds(Row, any_text, any_text, any_text)
+
+
+def read(tmp_path: Path, name: str, content: bytes) -> list[Row]:
+    (tmp_path / name).write_bytes(content)
+    return list(read_rows(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"),
+    [
+        ("", bytes),
+        (".gz", gzip.compress),
+        (".bz2", bz2.compress),
+        (".xz", lzma.compress),
+        (".zst", zstandard.compress),
+    ],
+)
+def test_lists_and_lines_are_read_plain_and_compressed(
+    tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]
+):
+    assert read(tmp_path, f"rows.json{suffix}", compress(CONTENT)) == ROWS
+    assert read(tmp_path, f"rows.jsonl{suffix}", compress(LINES)) == ROWS
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+def test_a_damaged_stream_is_named(tmp_path: Path, suffix: str):
+    compress = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
+    with pytest.raises(
+        SourceError, match=rf"rows\.json\{suffix}: the \{suffix} stream is damaged\. Received: "
+    ):
+        read(tmp_path, f"rows.json{suffix}", b"not compressed at all")
+    if suffix != ".zst":  # a cut frame reads as a shorter file there, and then fails as JSON
+        with pytest.raises(SourceError, match="stream is damaged"):
+            read(tmp_path, f"rows.json{suffix}", compress[suffix](CONTENT)[:-9])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "r.json",
+            b'[{"instruction": }]',
+            r"r\.json: not JSON\. Received: Expecting value at line 1, column 18",
+        ),
+        (
+            "r.json",
+            b'{"instruction": "a"}',
+            r"must be one JSON list of rows\. Received: dict\. A file with one",
+        ),
+        ("r.json", b'["a"]', r"r\.json, row 0: a row must be a JSON object\. Received: str\."),
+        ("r.jsonl", LINES + b"{oops", r"r\.jsonl, line 4: not JSON\. Received: Expecting property name"),
+        (
+            "r.json",
+            b'[{"instruction": "a", "prompt": "b", "output": "c"}]',
+            r"r\.json, row 0: field 'input' is missing\. Received: instruction, output, prompt\.",
+        ),
+        (
+            "r.jsonl",
+            b'{"instruction": "a", "input": null, "output": "c"}',
+            r"r\.jsonl, line 1: field 'input' must be a string\. Received: None\.",
+        ),
+        (
+            "r.json",
+            b'[{"instruction": "a", "input": "", "output": "\\ud83d"}]',
+            r"r\.json, row 0: field 'output' cannot be UTF-8\. Received: '\\ud83d' in it\.",
+        ),
+        (
+            "r.json",
+            b'[\n"caf\xe9"]',
+            r"r\.json: the text must be UTF-8\. Received: byte 0xe9 at offset 6 \(line 2",
+        ),
+        (
+            "r.jsonl",
+            LINES + b"\xff",
+            r"r\.jsonl, line 4: the text must be UTF-8\. Received: byte 0xff at offset 0",
+        ),
+        ("r.csv", b"", r"must be named \.json or \.jsonl, .* Received: r\.csv\."),
+        ("r.gz", b"", r"must be named \.json or \.jsonl, .* Received: r\.gz\."),
+    ],
+)
+def test_each_kind_of_bad_source_is_named_with_file_and_place(
+    tmp_path: Path, name: str, content: bytes, message: str
+):
+    with pytest.raises(SourceError, match=message):
+        read(tmp_path, name, content)
+
+
+def test_a_byte_order_mark_and_extra_fields_do_not_matter(tmp_path: Path):
+    content = b'\xef\xbb\xbf[{"instruction": "a", "input": "", "output": "b", "text": "c"}]'
+    assert read(tmp_path, "rows.json", content) == [Row("a", "", "b")]
+
+
+def test_both_editions_have_a_checksum_and_name_a_commit():
+    assert set(EDITIONS) == {"original", "cleaned"}
+    assert set(checksums()) == set(EDITIONS.values())
+    assert {len(checksum.sha256) for checksum in checksums().values()} == {64}
+    assert {len(url.split("/")[5]) for url in EDITIONS.values()} == {40}
+
+
+def test_a_source_with_another_checksum_is_refused(tmp_path: Path):
+    path = tmp_path / "rows.json"
+    path.write_bytes(CONTENT)
+    right = hashlib.sha256(CONTENT).hexdigest()
+    assert require_sha256(path, right.upper()) == require_sha256(path, None) == right
+    with pytest.raises(SourceError, match=rf"Expected: sha256:{'0' * 64}\. Received: sha256:{right}\."):
+        require_sha256(path, "0" * 64)
+
+
+@given(st.lists(any_row), st.lists(any_row), st.floats(0, 100))
+def test_a_row_stays_on_its_side_when_others_are_added(
+    rows: list[Row], others: list[Row], eval_percent: float
+):
+    before = {row: split_of(row, eval_percent) for row in rows}
+    after = {row: split_of(row, eval_percent) for row in [*others, *rows]}
+    assert {row: after[row] for row in rows} == before
+
+
+@given(any_row, st.floats(0, 100), st.floats(0, 100))
+def test_a_larger_percentage_moves_rows_only_from_train_to_eval(row: Row, one: float, other: float):
+    smaller, larger = sorted((one, other))
+    assert not (split_of(row, smaller) == "eval" and split_of(row, larger) == "train")
+
+
+def test_the_sides_of_known_rows_are_pinned():
+    rows = [Row(f"Question {index}", "", "Answer") for index in range(1000)]
+    evaluation = [index for index, row in enumerate(rows) if split_of(row, 5) == "eval"]
+    assert (len(evaluation), evaluation[:4]) == (57, [6, 13, 19, 33])
+    assert {split_of(row, 0) for row in rows} == {"train"}
+    assert {split_of(row, 100) for row in rows} == {"eval"}
+
+
+def test_text_moved_from_one_field_to_the_next_is_another_row():
+    assert content_hash(Row("ab", "", "c")) != content_hash(Row("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["noinput", "Noinput", "<no input>", "< noinput >", '"<noinput>"', "No input.", "No input required.",
+     "No Input Needed", "\\<noinput\\>", "{\\noinput}", ":\n<noinput>"],
+)  # fmt: skip
+def test_a_marker_is_recognised(text: str):
+    assert is_input_marker(text)
+    assert without_input_marker(Row("a", text, "b")) == Row("a", "", "b")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "none", "N/A", "The boy <noinput> the ball", "no inputs are wrong", "casino input", "input"]
+)
+def test_other_inputs_are_left_alone(text: str):
+    assert not is_input_marker(text)
+    assert without_input_marker(Row("a", text, "b")) == Row("a", text, "b")
+
+
+def test_rows_are_dropped_for_a_blank_instruction_or_output_only():
+    assert drop_reason(Row("a", "", "b")) is None
+    assert drop_reason(Row(" \n", "", "b")) == "blank instruction"
+    assert drop_reason(Row("a", "x", "\t")) == "blank output"
+
+
+def test_percentiles_are_nearest_rank():
+    values = list(range(1, 11))
+    assert [percentile(values, percent) for percent in (50, 90, 99, 100)] == [5, 9, 10, 10]
+    assert percentile([7], 50) == 7
