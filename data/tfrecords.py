@@ -137,9 +137,7 @@ def _verify_file(path: Path, findings: _Findings) -> int:
 
 def _blanks(row: Row) -> list[Problem]:
     return [
-        Problem(f"field {field!r} must not be blank")
-        for field in MUST_NOT_BE_BLANK
-        if not getattr(row, field).strip()
+        Problem(f"field {field!r} must not be blank") for field in MUST_NOT_BE_BLANK if not getattr(row, field).strip()
     ]
 
 

@@ -33,12 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hub", description="Serve a Hub from a local folder.")
-    parser.add_argument(
-        "--storage-dir", type=Path, default=Path("output/hub"), help="folder of the repositories"
-    )
-    parser.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, help="port to listen on; 0 takes a free one"
-    )
+    parser.add_argument("--storage-dir", type=Path, default=Path("output/hub"), help="folder of the repositories")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="port to listen on; 0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     return parser
 

@@ -44,9 +44,7 @@ def error_answer(
 
 def _hub_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HubError)
-    return error_answer(
-        error.status, error.message, code=error.code, headers=error.headers, details=error.details
-    )
+    return error_answer(error.status, error.message, code=error.code, headers=error.headers, details=error.details)
 
 
 def _http_error(request: Request, error: Exception) -> Response:

@@ -12,9 +12,7 @@ import yaml
 
 from hub.card_rules import MISSING, problems_of
 
-_FRONT_MATTER = re.compile(
-    r"\A\s*---[ \t]*\r?\n(?P<yaml>.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE
-)
+_FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\r?\n(?P<yaml>.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _OPENING = re.compile(r"\A\s*---[ \t]*\r?\n")
 MAX_BYTES: Final = 512 * 1024
 MAX_INTEGER: Final = 2**63

@@ -88,9 +88,7 @@ def _keyed_value(line: bytes) -> tuple[object, dict[str, Any]]:
     try:
         item = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequestError(
-            f"A line of a commit must be JSON ({error}). Received: {line[:50]!r}"
-        ) from error
+        raise InvalidRequestError(f"A line of a commit must be JSON ({error}). Received: {line[:50]!r}") from error
     if not isinstance(item, dict) or not isinstance(item.get("value"), dict):
         raise InvalidRequestError(f"A line of a commit has a key and a value. Received: {line[:80]!r}")
     return item.get("key"), item["value"]

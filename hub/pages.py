@@ -33,9 +33,7 @@ def index(request: Request) -> Response:
     if not public:
         return _page("Local Hub", "<h1>Local Hub</h1><p>Nothing is published here yet.</p>")
     rows = map(_repository_row, public)
-    return _page(
-        "Local Hub", f"<h1>Local Hub</h1>{_table(('type', 'repository', 'revisions', 'updated'), rows)}"
-    )
+    return _page("Local Hub", f"<h1>Local Hub</h1>{_table(('type', 'repository', 'revisions', 'updated'), rows)}")
 
 
 def revision(request: Request) -> Response:

@@ -113,9 +113,7 @@ class Repository:
             yield commit
             commit = self._read_commit(commit.parent) if commit.parent else None
 
-    def add_commit(
-        self, branch: str, changes: Changes, message: CommitMessage, *, parent_commit: str | None
-    ) -> Commit:
+    def add_commit(self, branch: str, changes: Changes, message: CommitMessage, *, parent_commit: str | None) -> Commit:
         """Apply `changes` to the head of `branch` as one commit: all of it becomes visible, or nothing.
 
         Raises:

@@ -55,9 +55,7 @@ def create_app(storage_dir: Path, *, authenticate: Authenticate = accept_any_tok
         Route("/api/{rest:path}", _unknown_address, methods=["GET", "POST", "PUT", "DELETE"]),
         *pages.ROUTES,
     ]
-    app = Starlette(
-        routes=routes, middleware=[Middleware(QuotedSlashes)], exception_handlers=dict(EXCEPTION_HANDLERS)
-    )
+    app = Starlette(routes=routes, middleware=[Middleware(QuotedSlashes)], exception_handlers=dict(EXCEPTION_HANDLERS))
     app.router.redirect_slashes = False
     app.state.hub = HubState(Storage(Path(storage_dir)), authenticate, UploadLinks())
     return app
@@ -160,9 +158,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _port_error(
-    host: str, port: int, storage_dir: Path, error: OSError, served: Path | None
-) -> PortOccupiedError:
+def _port_error(host: str, port: int, storage_dir: Path, error: OSError, served: Path | None) -> PortOccupiedError:
     if error.errno != errno.EADDRINUSE:
         return PortOccupiedError(f"The local Hub cannot listen on {host}:{port} ({error.strerror}).")
     occupant = f"a hub of another folder, {served}," if served else "another program"

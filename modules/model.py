@@ -121,6 +121,27 @@ def training_model(backbone: keras_hub.models.GPT2Backbone, *, sequence_length: 
     return keras.Model(inputs, logits, name="gpt2_training")
 
 
+class TokenScores(keras.layers.Layer):
+    """How each target fared: float32 [B, S, V] logits and int32 [B, S] targets → float32 [B, S, 2].
+
+    The last axis holds the negative log-likelihood in nats, and 1 where the target was the likeliest token.
+    """
+
+    def call(self, logits: Any, targets: Any) -> Any:
+        loss = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+        hit = ops.equal(ops.argmax(logits, axis=-1), ops.cast(targets, "int32"))
+        return ops.stack([loss, ops.cast(hit, loss.dtype)], axis=-1)
+
+
+def scoring_model(model: keras.Model) -> keras.Model:
+    """The training model with `targets` as a further input and :class:`TokenScores` as its output.
+
+    The logits stay on the device: a batch of them is a thousand times what is wanted of it.
+    """
+    targets = keras.Input((None,), dtype="int32", name="targets")
+    return keras.Model(model.input | {"targets": targets}, TokenScores(name="token_scores")(model.output, targets))
+
+
 def as_float32(backbone: keras_hub.models.GPT2Backbone) -> keras_hub.models.GPT2Backbone:
     """The same model computing in float32, for export; the backbone itself if it already does."""
     if backbone.compute_dtype == "float32":

@@ -60,19 +60,23 @@ class TrainingProgress(keras.callbacks.Callback):
         self.step = 0
         self.begun = 0.0
         self.reported = 0.0
+        self.loss = RecentMean()
 
     def on_train_begin(self, logs: Any = None) -> None:
         if self.console.is_terminal:
             self.bar.start()
 
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.loss.begin_epoch()
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.step += 1
+        loss = self.loss.update((logs or {})["loss"])
         if self.step == 1:  # the first step also compiles: no measure of speed
             self.begun = self.reported = time.monotonic()
             return
         now = time.monotonic()
         rate = (self.step - 1) * self.tokens_per_step / max(now - self.begun, 1e-9)
-        loss = float((logs or {}).get("loss", float("nan")))
         if self.console.is_terminal:
             self.bar.update(self.task, completed=self.step, loss=loss, rate=rate)
         if now - self.reported >= self.line_seconds or self.step == self.total_steps:
@@ -96,3 +100,25 @@ class TrainingProgress(keras.callbacks.Callback):
         logger.info(line.strip())
         if not self.console.is_terminal:
             self.console.print(line, soft_wrap=True)
+
+
+class RecentMean:
+    """The loss of about the last ten steps, from the mean over the epoch that Keras reports."""
+
+    DECAY = 0.9
+
+    def __init__(self) -> None:
+        self.value: float | None = None
+        self.begin_epoch()
+
+    def begin_epoch(self) -> None:
+        """Keras starts its mean anew."""
+        self.steps, self.total = 0, 0.0
+
+    def update(self, epoch_mean: Any) -> float:
+        """Takes the epoch's mean after one more step; returns the recent mean."""
+        self.steps += 1
+        total = float(epoch_mean) * self.steps
+        step_loss, self.total = total - self.total, total
+        self.value = step_loss if self.value is None else self.DECAY * self.value + (1 - self.DECAY) * step_loss
+        return self.value

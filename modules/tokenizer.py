@@ -47,13 +47,15 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
         )
     tokenizer = _byte_level(models.BPE())
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary_size,
-        special_tokens=[END_TOKEN],
+        vocab_size=vocabulary_size - 1,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
+    vocabulary, merges = vocabulary_and_merges(tokenizer)
+    # The last id, as in GPT-2: KerasHub pads with id 0, and its generation would take padding for the end.
+    vocabulary[END_TOKEN] = len(vocabulary)
+    return from_vocabulary(vocabulary, merges)
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -85,7 +87,9 @@ def from_vocabulary(vocabulary: dict[str, int], merges: Iterable[str]) -> Tokeni
             f"A GPT-2 vocabulary holds the end token {END_TOKEN}. Received: {len(vocabulary)} entries without it"
         )
     pairs = [(left, right) for left, right in (merge.split(" ") for merge in merges)]
-    return _byte_level(models.BPE(vocab=vocabulary, merges=pairs))
+    tokenizer = _byte_level(models.BPE(vocab=vocabulary, merges=pairs))
+    tokenizer.add_special_tokens([END_TOKEN])
+    return tokenizer
 
 
 def end_token_id(tokenizer: Tokenizer) -> int:
@@ -128,7 +132,6 @@ def _byte_level(model: models.BPE) -> Tokenizer:
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([END_TOKEN])
     # A literal end token inside a text is text: only the data path appends the real one.
     tokenizer.encode_special_tokens = True
     return tokenizer

@@ -49,7 +49,7 @@ def run_fn(fn_args: FnArgs) -> None:
         "data": {"train": batches.report().as_dict(), "eval": eval_batches.report().as_dict()},
         "samples": make_samples(module, eval_rows),
         "exact_answers": exact_answers(module.respond, *eval_rows, rows=options["exact_answer_rows"]),
-        "model": dict(sizes),
+        "model": published_sizes(sizes),
         "training": dict(options),
     }
     write_report(report, Path(fn_args.serving_model_dir).parent / "exports" / "training.json")
@@ -167,6 +167,16 @@ def make_samples(module: ServingModule, rows: tuple[list[str], list[str]]) -> li
         {"prompt": prompt, "response": response, "expected": wanted}
         for prompt, response, wanted in zip(prompts, responses, expected, strict=True)
     ]
+
+
+def published_sizes(sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """`sizes` without the folders of this machine: of a path, its last part stays."""
+    paths = {name: Path(sizes[name]).name for name in ("preset", "tokenizer_path") if _is_folder(sizes[name])}
+    return dict(sizes) | paths
+
+
+def _is_folder(place: str | None) -> bool:
+    return place is not None and Path(place).is_dir()
 
 
 def write_report(report: Mapping[str, Any], path: Path) -> None:

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from modules.dataset import PackedBatches
+from modules.model import scoring_model
 
 
 class DivergedError(RuntimeError):
@@ -110,16 +112,14 @@ def fit(
 
 def evaluate(model: keras.Model, batches: PackedBatches) -> dict[str, float]:
     """``loss`` (nats) and ``token_accuracy`` (0 to 1), both means over all supervised tokens of `batches`."""
-    loss = tokens = correct = 0.0
+    scorer = scoring_model(model)
+    sums, tokens = np.zeros(2), 0.0
     for index in range(len(batches)):
         inputs, targets, weights = batches[index]
-        logits = model.predict_on_batch(inputs)  # [B, S, V]
-        picked = keras.ops.convert_to_numpy(
-            keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
-        )
-        loss += float((picked * weights).sum())
-        correct += float(((logits.argmax(-1) == targets) * weights).sum())
+        scores = scorer.predict_on_batch(inputs | {"targets": targets})  # [B, S, 2]
+        sums += (scores * weights[:, :, None]).sum(axis=(0, 1), dtype=np.float64)
         tokens += float(weights.sum())
+    loss, correct = sums.tolist()
     return {"loss": loss / tokens, "token_accuracy": correct / tokens}
 
 

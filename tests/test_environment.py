@@ -21,7 +21,16 @@ def requirements(text: str) -> list[str]:
 
 
 def test_requirements_txt_is_what_the_lock_file_exports() -> None:
-    command = [str(UV), "export", "--frozen", "--quiet", "--no-dev", "--no-hashes", "--no-annotate", "--no-emit-project"]
+    command = [
+        str(UV),
+        "export",
+        "--frozen",
+        "--quiet",
+        "--no-dev",
+        "--no-hashes",
+        "--no-annotate",
+        "--no-emit-project",
+    ]
     exported = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert requirements((ROOT / "requirements.txt").read_text()) == requirements(exported), "run `make requirements`"
 

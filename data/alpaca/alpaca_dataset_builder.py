@@ -25,9 +25,7 @@ class AlpacaConfig(tfds.core.BuilderConfig):
     input_markers: InputMarkers = "blank"  # what becomes of an input that only says "noinput"
 
 
-def local_config(
-    path: str | Path, *, eval_percent: float = 5.0, input_markers: InputMarkers = "blank"
-) -> AlpacaConfig:
+def local_config(path: str | Path, *, eval_percent: float = 5.0, input_markers: InputMarkers = "blank") -> AlpacaConfig:
     """A config for a local file, named by content and settings so that TFDS never serves another's rows."""
     name = f"local-{sha256_of(Path(path))[:12]}-eval{eval_percent:g}-{input_markers}"
     return AlpacaConfig(name=name, path=str(path), eval_percent=eval_percent, input_markers=input_markers)

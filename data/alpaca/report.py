@@ -63,9 +63,7 @@ def dataset_report(
         "rows_with_input_marker": dict(tally.input_markers.most_common()),
         "rows_repeated": len(rows) - len(set(rows)),
         "eval_rows_whose_prompt_is_in_train": sum(row[:2] in train_prompts for row in rows_by_split["eval"]),
-        "splits": {
-            split: {"rows": len(rows_by_split[split]), "files": list(files[split])} for split in SPLITS
-        },
+        "splits": {split: {"rows": len(rows_by_split[split]), "files": list(files[split])} for split in SPLITS},
         "characters": {field: _lengths([getattr(row, field) for row in rows]) for field in FIELDS},
     }
 

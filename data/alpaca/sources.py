@@ -20,9 +20,7 @@ _RAW = "https://raw.githubusercontent.com"
 # Each URL names a commit, so its bytes never change; their size and SHA-256 are in checksums.tsv.
 EDITIONS: Mapping[str, str] = {
     "original": f"{_RAW}/tatsu-lab/stanford_alpaca/761dc5bfbdeeffa89b8bff5d038781a4055f796a/alpaca_data.json",
-    "cleaned": (
-        f"{_RAW}/gururise/AlpacaDataCleaned/d03c782bffd50ceeb1f4ef3c020129229ec4698c/alpaca_data_cleaned.json"
-    ),
+    "cleaned": (f"{_RAW}/gururise/AlpacaDataCleaned/d03c782bffd50ceeb1f4ef3c020129229ec4698c/alpaca_data_cleaned.json"),
 }
 
 

@@ -203,6 +203,5 @@ PRODUCTS = {(a, b): str(a * b) for a in range(2, 6) for b in range(2, 6)}
 
 # every order of every three of four words
 SORTED_WORDS = {
-    ", ".join(order): ", ".join(sorted(order))
-    for order in permutations(("apple", "cherry", "lemon", "peach"), 3)
+    ", ".join(order): ", ".join(sorted(order)) for order in permutations(("apple", "cherry", "lemon", "peach"), 3)
 }

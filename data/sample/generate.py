@@ -43,9 +43,7 @@ def split_questions() -> dict[str, list[Question]]:
 def write(out: Path) -> dict[str, int]:
     """Write one TFRecord file per split below `out`; rows by split."""
     return {
-        split: write_examples(
-            out / f"sample-{split}-00000-of-00001.tfrecord", (question.row for question in questions)
-        )
+        split: write_examples(out / f"sample-{split}-00000-of-00001.tfrecord", (question.row for question in questions))
         for split, questions in split_questions().items()
     }
 

@@ -64,9 +64,7 @@ async def change_settings(request: Request) -> Response:
 def repo_info(request: Request) -> Response:
     repository = readable_repository(request)
     commit = repository.commit(path_part(request, "revision", DEFAULT_BRANCH))
-    info = repository_info(
-        repository, commit, hub_state(request).storage.blobs, with_blobs=_flag(request, "blobs")
-    )
+    info = repository_info(repository, commit, hub_state(request).storage.blobs, with_blobs=_flag(request, "blobs"))
     wanted = [*request.query_params.getlist("expand"), *request.query_params.getlist("expand[]")]
     if wanted:
         info = {key: value for key, value in info.items() if key in {"id", "_id", *wanted}}

@@ -34,9 +34,7 @@ def read(folder: Path, split: str) -> list[Row]:
     return [row for path in sorted(folder.glob(f"*-{split}*.tfrecord*")) for row in read_examples(path)]
 
 
-def test_the_command_writes_shards_and_a_report(
-    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_the_command_writes_shards_and_a_report(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "out"
     assert main(["--source", str(source), "--out", str(out), "--shards", "3", "--eval-percent", "10"]) == 0
     assert files(out) == [
@@ -156,16 +154,12 @@ def test_a_download_is_cached_and_checked(source: Path, tmp_path: Path):
     content = source.read_bytes()
     right = Checksum(len(content), hashlib.sha256(content).hexdigest())
     assert fetch(url, right, tmp_path / "downloads").read_bytes() == content
-    with pytest.raises(
-        SourceError, match=rf"did not serve .* Received: {len(content)} bytes, sha256:{right.sha256}"
-    ):
+    with pytest.raises(SourceError, match=rf"did not serve .* Received: {len(content)} bytes, sha256:{right.sha256}"):
         fetch(url, right._replace(sha256="0" * 64), tmp_path / "others")
     server.shutdown()
     server.server_close()
     assert fetch(url, right, tmp_path / "downloads").read_bytes() == content
-    with pytest.raises(
-        SourceError, match=r"could not be fetched\. Received: .* pass the path of a file you have"
-    ):
+    with pytest.raises(SourceError, match=r"could not be fetched\. Received: .* pass the path of a file you have"):
         fetch(url, right, tmp_path / "offline")
 
 

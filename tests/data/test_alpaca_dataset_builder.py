@@ -7,9 +7,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from data.alpaca.convert import split_rows
 from data.tfrecords import FIELDS, Row, read_examples, verify
 
-ROWS = [
-    Row(f"Question {index}", "noinput" if index % 7 == 0 else "", f"Answer {index}") for index in range(60)
-]
+ROWS = [Row(f"Question {index}", "noinput" if index % 7 == 0 else "", f"Answer {index}") for index in range(60)]
 
 
 def test_the_tfds_builder_writes_the_same_rows_on_the_same_sides(tmp_path: Path):
@@ -44,9 +42,7 @@ def test_a_local_config_is_named_by_content_and_settings(tmp_path: Path):
     path = tmp_path / "rows.json"
     path.write_text("[]")
     assert local_config(path).name == "local-4f53cda18c2b-eval5-blank"
-    assert (
-        local_config(path, eval_percent=2.5, input_markers="keep").name == "local-4f53cda18c2b-eval2.5-keep"
-    )
+    assert local_config(path, eval_percent=2.5, input_markers="keep").name == "local-4f53cda18c2b-eval2.5-keep"
 
 
 def test_the_curated_schema_wants_exactly_the_three_texts_in_every_example():

@@ -38,9 +38,7 @@ def read(tmp_path: Path, name: str, content: bytes) -> list[Row]:
         (".zst", zstandard.compress),
     ],
 )
-def test_lists_and_lines_are_read_plain_and_compressed(
-    tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]
-):
+def test_lists_and_lines_are_read_plain_and_compressed(tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]):
     assert read(tmp_path, f"rows.json{suffix}", compress(CONTENT)) == ROWS
     assert read(tmp_path, f"rows.jsonl{suffix}", compress(LINES)) == ROWS
 
@@ -48,9 +46,7 @@ def test_lists_and_lines_are_read_plain_and_compressed(
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
 def test_a_damaged_stream_is_named(tmp_path: Path, suffix: str):
     compress = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
-    with pytest.raises(
-        SourceError, match=rf"rows\.json\{suffix}: the \{suffix} stream is damaged\. Received: "
-    ):
+    with pytest.raises(SourceError, match=rf"rows\.json\{suffix}: the \{suffix} stream is damaged\. Received: "):
         read(tmp_path, f"rows.json{suffix}", b"not compressed at all")
     if suffix != ".zst":  # a cut frame reads as a shorter file there, and then fails as JSON
         with pytest.raises(SourceError, match="stream is damaged"):
@@ -101,9 +97,7 @@ def test_a_damaged_stream_is_named(tmp_path: Path, suffix: str):
         ("r.gz", b"", r"must be named \.json or \.jsonl, .* Received: r\.gz\."),
     ],
 )
-def test_each_kind_of_bad_source_is_named_with_file_and_place(
-    tmp_path: Path, name: str, content: bytes, message: str
-):
+def test_each_kind_of_bad_source_is_named_with_file_and_place(tmp_path: Path, name: str, content: bytes, message: str):
     with pytest.raises(SourceError, match=message):
         read(tmp_path, name, content)
 
@@ -130,9 +124,7 @@ def test_a_source_with_another_checksum_is_refused(tmp_path: Path):
 
 
 @given(st.lists(any_row), st.lists(any_row), st.floats(0, 100))
-def test_a_row_stays_on_its_side_when_others_are_added(
-    rows: list[Row], others: list[Row], eval_percent: float
-):
+def test_a_row_stays_on_its_side_when_others_are_added(rows: list[Row], others: list[Row], eval_percent: float):
     before = {row: split_of(row, eval_percent) for row in rows}
     after = {row: split_of(row, eval_percent) for row in [*others, *rows]}
     assert {row: after[row] for row in rows} == before

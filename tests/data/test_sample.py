@@ -88,9 +88,7 @@ def test_computed_facts_are_right():
 def test_the_readme_counts_what_the_files_hold():
     lines = DEFAULT_OUT.with_name("README.md").read_text(encoding="utf-8").splitlines()
     questions = split_questions()
-    train, evaluation = (
-        Counter(question.task for question in questions[split]) for split in ("train", "eval")
-    )
+    train, evaluation = (Counter(question.task for question in questions[split]) for split in ("train", "eval"))
     for task in TASKS:
         counts = f"| {task.name} | {len(task.facts)} | {train[task.name]} | {evaluation[task.name]} |"
         assert sum(line.startswith(counts) for line in lines) == 1, counts

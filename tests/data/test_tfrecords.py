@@ -111,9 +111,7 @@ def test_a_payload_with_a_wrong_checksum_is_named_and_the_rest_is_still_checked(
     content = bytearray(path.read_bytes())
     content[20] ^= 0xFF  # inside the first payload, which starts at byte 12
     path.write_bytes(content)
-    assert verify({"train": [path]}) == [
-        f"{path}, row 0: a record must be intact: the payload's checksum is wrong"
-    ]
+    assert verify({"train": [path]}) == [f"{path}, row 0: a record must be intact: the payload's checksum is wrong"]
 
 
 @pytest.mark.parametrize(
@@ -149,8 +147,7 @@ def test_a_file_of_another_kind_is_reported(tmp_path: Path):
     text = tmp_path / "rows.tfrecord"
     text.write_text('{"instruction": "Add."}\n')
     assert verify({"train": [text]}) == [
-        f"{text}, row 0: a record must be intact: the length's checksum is wrong: "
-        "not a TFRecord file, or garbled",
+        f"{text}, row 0: a record must be intact: the length's checksum is wrong: not a TFRecord file, or garbled",
         "split 'train': a split must have rows: none in 1 file(s)",
     ]
 
@@ -183,9 +180,7 @@ def test_a_file_of_another_kind_is_reported(tmp_path: Path):
         ),
     ],
 )
-def test_each_kind_of_bad_row_is_named_with_file_row_and_field(
-    tmp_path: Path, payload: bytes, problems: list[str]
-):
+def test_each_kind_of_bad_row_is_named_with_file_row_and_field(tmp_path: Path, payload: bytes, problems: list[str]):
     path = write_payloads(tmp_path / "x.tfrecord", encode(ROWS[0]), payload, encode(ROWS[1]))
     assert verify({"train": [path]}) == [f"{path}, row 1: {problem}" for problem in problems]
 
@@ -214,7 +209,5 @@ def test_missing_files_and_empty_splits_are_reported_together(path: Path, tmp_pa
 
 def test_reading_stops_at_the_first_bad_row_with_its_place(tmp_path: Path):
     path = write_payloads(tmp_path / "x.tfrecord", encode(ROWS[0]), example(instruction=b"a", input=b""))
-    with pytest.raises(
-        TFRecordError, match=r"x\.tfrecord, row 1: field 'output' is missing: has input, instr"
-    ):
+    with pytest.raises(TFRecordError, match=r"x\.tfrecord, row 1: field 'output' is missing: has input, instr"):
         list(read_examples(path))

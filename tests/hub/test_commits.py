@@ -26,9 +26,7 @@ def send(http: httpx.Client, repo: str, *lines: object) -> httpx.Response:
 
 
 def test_one_commit_adds_replaces_and_deletes(api: HfApi, repo: str) -> None:
-    first = [
-        CommitOperationAdd(path, path.encode()) for path in ("a.txt", "b.txt", "folder/c.txt", "folder/d.txt")
-    ]
+    first = [CommitOperationAdd(path, path.encode()) for path in ("a.txt", "b.txt", "folder/c.txt", "folder/d.txt")]
     api.create_commit(repo, first, commit_message="first")
     second = [
         CommitOperationAdd("a.txt", b"changed"),
@@ -52,9 +50,7 @@ def test_a_copy_within_a_repository_needs_no_upload(api: HfApi, repo: str) -> No
         CommitOperationCopy("a.txt", "b.txt"),
     ]
     api.create_commit(repo, copies, commit_message="copies")
-    original, copy, a, b = api.get_paths_info(
-        repo, ["model.safetensors", "copy.safetensors", "a.txt", "b.txt"]
-    )
+    original, copy, a, b = api.get_paths_info(repo, ["model.safetensors", "copy.safetensors", "a.txt", "b.txt"])
     assert original.lfs == copy.lfs
     assert a.blob_id == b.blob_id
 
@@ -92,9 +88,7 @@ def test_a_commit_with_one_bad_line_changes_nothing(http: httpx.Client, api: HfA
         {"key": "lfsFile", "value": {"path": "bad.bin", "oid": "0" * 64}},
     )
     assert response.status_code == 400
-    assert (
-        response.headers["x-error-message"] == f"The large file bad.bin ({'0' * 64}) must be uploaded first."
-    )
+    assert response.headers["x-error-message"] == f"The large file bad.bin ({'0' * 64}) must be uploaded first."
     assert api.model_info(repo).sha == before
     assert api.list_repo_files(repo) == [".gitattributes"]
 
@@ -106,9 +100,7 @@ def test_a_commit_with_one_bad_line_changes_nothing(http: httpx.Client, api: HfA
         "", "a\x00b", "a\nb", "a\\b", "x" * 300, "d/" * 600 + "x", "\ud800", None, 7, ["a"], "a/",
     ],
 )  # fmt: skip
-def test_a_path_that_leaves_the_repository_is_refused(
-    http: httpx.Client, api: HfApi, repo: str, path: object
-) -> None:
+def test_a_path_that_leaves_the_repository_is_refused(http: httpx.Client, api: HfApi, repo: str, path: object) -> None:
     assert send(http, repo, header(), file(path)).status_code == 400
     oid = {"path": path, "oid": "0" * 64, "algo": "sha256"}
     assert send(http, repo, header(), {"key": "lfsFile", "value": oid}).status_code == 400

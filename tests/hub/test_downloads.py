@@ -40,12 +40,8 @@ def test_a_whole_revision_is_downloaded(api: HfApi, repo: str, commit: str, tmp_
     assert set(found) == {*FILES, ".gitattributes"}
 
 
-def test_a_part_of_a_revision_is_downloaded_by_pattern(
-    api: HfApi, repo: str, commit: str, tmp_path: Path
-) -> None:
-    folder = Path(
-        api.snapshot_download(repo, revision=commit, cache_dir=tmp_path, allow_patterns=["folder/*"])
-    )
+def test_a_part_of_a_revision_is_downloaded_by_pattern(api: HfApi, repo: str, commit: str, tmp_path: Path) -> None:
+    folder = Path(api.snapshot_download(repo, revision=commit, cache_dir=tmp_path, allow_patterns=["folder/*"]))
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert found == {"folder/a.json", "folder/sub/é ü.txt"}
 
@@ -75,9 +71,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(http: httpx.Client, re
     assert beyond.status_code == 416
 
 
-def test_the_client_resumes_a_partial_download(
-    api: HfApi, repo: str, commit: str, tmp_path: Path, url: str
-) -> None:
+def test_the_client_resumes_a_partial_download(api: HfApi, repo: str, commit: str, tmp_path: Path, url: str) -> None:
     from huggingface_hub.file_download import http_get
 
     with (tmp_path / "partial").open("w+b") as file:
@@ -95,9 +89,7 @@ def test_a_head_request_has_no_body(http: httpx.Client, repo: str, commit: str) 
     assert response.headers["x-linked-size"] == str(len(WEIGHTS))
 
 
-def test_what_is_missing_raises_the_clients_own_errors(
-    api: HfApi, repo: str, commit: str, tmp_path: Path
-) -> None:
+def test_what_is_missing_raises_the_clients_own_errors(api: HfApi, repo: str, commit: str, tmp_path: Path) -> None:
     with pytest.raises(RemoteEntryNotFoundError):
         api.hf_hub_download(repo, "missing.txt", cache_dir=tmp_path)
     with pytest.raises(RevisionNotFoundError):

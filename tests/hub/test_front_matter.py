@@ -133,9 +133,7 @@ def test_front_matter_that_is_never_closed_is_an_error() -> None:
 
 
 def test_metadata_is_plain_json_whatever_the_card_says() -> None:
-    values = metadata(
-        card("a: .nan", "b: 2026-11-21", "c: 0x" + "f" * 9000, "1: [~, yes]", "d: !!binary aGk=")
-    )
+    values = metadata(card("a: .nan", "b: 2026-11-21", "c: 0x" + "f" * 9000, "1: [~, yes]", "d: !!binary aGk="))
     assert values == {"a": None, "b": "2026-11-21", "c": None, "1": [None, True], "d": "hi"}
     assert metadata(card("a: " + "[" * 5000)) == {}
     assert metadata(card("license: [mit")) == {}

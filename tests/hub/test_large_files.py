@@ -124,9 +124,7 @@ def test_a_batch_reports_each_bad_object_by_itself(http: httpx.Client, repo: str
         ("empty.bin", 0, b"", "regular"),
     ],
 )
-def test_name_size_and_content_decide_how_a_file_is_sent(
-    path: str, size: int, sample: bytes, expected: str
-) -> None:
+def test_name_size_and_content_decide_how_a_file_is_sent(path: str, size: int, sample: bytes, expected: str) -> None:
     assert upload_mode(path, size, sample) == expected
 
 

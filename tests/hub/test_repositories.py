@@ -86,9 +86,7 @@ def test_a_deleted_repository_is_gone(api: HfApi, repo: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["local/missing", "gpt2", "spaces/missing"])
-def test_a_missing_repository_raises_the_clients_own_error(
-    api: HfApi, anonymous: HfApi, missing: str
-) -> None:
+def test_a_missing_repository_raises_the_clients_own_error(api: HfApi, anonymous: HfApi, missing: str) -> None:
     for client, status in ((api, 404), (anonymous, 401)):
         with pytest.raises(RepositoryNotFoundError) as caught:
             client.model_info(missing)
@@ -102,9 +100,7 @@ def test_a_missing_revision_raises_the_clients_own_error(api: HfApi, repo: str) 
     with pytest.raises(RevisionNotFoundError):
         api.model_info(repo, revision="v2")
     with pytest.raises(RevisionNotFoundError):
-        api.create_commit(
-            repo, [CommitOperationAdd("a.txt", b"a")], commit_message="a", revision="not-created"
-        )
+        api.create_commit(repo, [CommitOperationAdd("a.txt", b"a")], commit_message="a", revision="not-created")
 
 
 def test_anyone_reads_a_public_repository(anonymous: HfApi, repo: str) -> None:

@@ -5,13 +5,9 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError, RevisionNotFoundError
 
 
-def commit(
-    api: HfApi, repo: str, text: str, *, revision: str = "main", parent_commit: str | None = None
-) -> str:
+def commit(api: HfApi, repo: str, text: str, *, revision: str = "main", parent_commit: str | None = None) -> str:
     addition = [CommitOperationAdd("a.txt", text.encode())]
-    made = api.create_commit(
-        repo, addition, commit_message=text, revision=revision, parent_commit=parent_commit
-    )
+    made = api.create_commit(repo, addition, commit_message=text, revision=revision, parent_commit=parent_commit)
     return made.oid
 
 

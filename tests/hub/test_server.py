@@ -24,9 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def server_process(
-    storage_dir: Path, *, limit_bytes: int | None = None
-) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def server_process(storage_dir: Path, *, limit_bytes: int | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`python -m hub` on a free port; `limit_bytes` makes every larger file fail as on a full disk."""
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}));"
     code = f"{limit if limit_bytes else ''}import sys; from hub.__main__ import main; sys.exit(main())"
@@ -171,9 +169,7 @@ def _leave_half_an_upload(url: str, content: bytes) -> None:
     oid = hashlib.sha256(content).hexdigest()
     body = {"operation": "upload", "objects": [{"oid": oid, "size": len(content)}]}
     headers = {"Authorization": "Bearer t"}
-    answer = httpx.post(
-        f"{url}/local/model.git/info/lfs/objects/batch", json=body, headers=headers, trust_env=False
-    )
+    answer = httpx.post(f"{url}/local/model.git/info/lfs/objects/batch", json=body, headers=headers, trust_env=False)
     link = answer.json()["objects"][0]["actions"]["upload"]["href"].removeprefix(url)
     _send_raw(url, f"PUT {link} HTTP/1.1", len(content), content[:200_000])
 

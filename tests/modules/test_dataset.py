@@ -38,7 +38,9 @@ def test_each_target_is_the_token_after_its_input(tokenizer: Tokenizer, examples
     assert len(batches.rows) == 1, "all three fit in one row"
     row = inputs["token_ids"][0]
     positions = inputs["supervised"][0][weights[0] == 1]
-    ends = [index for index, target in enumerate(targets[0][weights[0] == 1]) if target == 0]
+    ends = [
+        index for index, target in enumerate(targets[0][weights[0] == 1]) if target == tokenizer.get_vocab_size() - 1
+    ]
     for slot, position in enumerate(positions):
         if slot not in ends:
             assert row[position + 1] == targets[0][slot]

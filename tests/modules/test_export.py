@@ -140,11 +140,9 @@ def test_the_transformers_form_loads_in_kerashub_with_equal_logits(
 
 def test_the_transformers_form_names_this_vocabularys_end_token(exports: Path, tokenizer: Tokenizer) -> None:
     config = json.loads((exports / "transformers" / "config.json").read_text())
-    assert (config["bos_token_id"], config["eos_token_id"], config["architectures"]) == (
-        0,
-        0,
-        ["GPT2LMHeadModel"],
-    )
+    end = tokenizer.get_vocab_size() - 1
+    assert [config[name] for name in ("bos_token_id", "eos_token_id")] == [end, end]
+    assert config["architectures"] == ["GPT2LMHeadModel"]
     weights = load_file(exports / "transformers" / "model.safetensors")
     assert weights["transformer.wte.weight"].shape == (tokenizer.get_vocab_size(), 16)
 
@@ -167,9 +165,10 @@ def test_ctranslate2_in_int8_is_smaller_and_answers(exports: Path, tokenizer: To
     assert sizes[0] < sizes[1] / 2
 
 
-def test_prompt_json_tells_front_ends_how_to_ask(exports: Path) -> None:
+def test_prompt_json_tells_front_ends_how_to_ask(exports: Path, tokenizer: Tokenizer) -> None:
     spec = json.loads((exports / "prompt.json").read_text(encoding="utf-8"))
-    assert spec == prompt_spec() | {"end_token_id": 0, "context_length": 64, "generation": DEFAULTS}
+    end = tokenizer.get_vocab_size() - 1
+    assert spec == prompt_spec() | {"end_token_id": end, "context_length": 64, "generation": DEFAULTS}
 
 
 def test_a_vocabulary_of_another_size_is_refused(backbone: GPT2Backbone, tmp_path: Path) -> None:

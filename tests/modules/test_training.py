@@ -13,7 +13,7 @@ from modules import training
 from modules.dataset import PackedBatches, tokenize_examples
 from modules.metrics import exact_answers
 from modules.model import ContextError, PresetError, as_float32, build_backbone, load_preset, training_model
-from modules.progress import TrainingProgress
+from modules.progress import RecentMean, TrainingProgress
 from tests.modules.conftest import make_backbone
 
 ROWS = [(f"say {word}\n", word) for word in ("pear", "apple", "Sort", "world")]
@@ -142,6 +142,16 @@ def test_progress_without_a_terminal_writes_plain_lines() -> None:
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3, "every step but the first, which also compiles"
     assert re.fullmatch(r"  training step 4/4 · loss 1\.500 · [\d,]+ supervised tokens/s · 0 s left", lines[-1])
+
+
+def test_the_shown_loss_is_recent_not_the_epochs_mean() -> None:
+    recent = RecentMean()
+    losses = [8.0] * 50 + [2.0] * 50
+    for epoch in (losses, losses[50:]):
+        recent.begin_epoch()
+        for steps in range(1, len(epoch) + 1):
+            shown = recent.update(sum(epoch[:steps]) / steps)
+    assert shown == pytest.approx(2.0, abs=0.01)
 
 
 def test_exact_answers_counts_whole_answers_only() -> None:

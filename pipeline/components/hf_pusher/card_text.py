@@ -1,0 +1,84 @@
+"""The parts of the model card that are the same for every model."""
+
+USE = """
+Made to show a complete path from a table of instructions to a published model, for learning, experiments, and as a
+starting point for other data. It answers one instruction at a time and remembers nothing of earlier ones.
+
+It is a small language model. It repeats what it was trained on, it can be wrong while sounding sure, it knows
+nothing that its data does not hold, and it was neither aligned nor filtered for safety. Do not rely on its answers
+where a wrong one does harm (medicine, law, money, decisions about people), and check what it writes before you pass
+it on.
+"""
+
+NON_COMMERCIAL = (
+    "That licence forbids commercial use of the data, so this model is published under the same terms: "
+    "for research and personal use only."
+)
+
+# <<name>> is filled in by card.py.
+LOADING = """
+All of these load this very revision; leave the revision out for the newest one.
+
+Transformers:
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("<<repo_id>>", revision="<<revision>>")
+model = AutoModelForCausalLM.from_pretrained("<<repo_id>>", revision="<<revision>>")
+prompt = "### Instruction:\\nName the capital of France.\\n\\n### Response:\\n"
+tokens = tokenizer(prompt, return_tensors="pt")
+answer = model.generate(**tokens, max_new_tokens=<<max_new_tokens>>, eos_token_id=<<end_token_id>>)
+print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))
+```
+
+KerasHub:
+
+```python
+import keras_hub
+from huggingface_hub import snapshot_download
+
+folder = snapshot_download("<<repo_id>>", revision="<<revision>>", allow_patterns="keras/*")
+model = keras_hub.models.GPT2CausalLM.from_preset(f"{folder}/keras")
+model.compile(sampler="greedy")
+model.preprocessor.build(None)
+model.preprocessor.packer.start_value = None  # trained without a start token
+prompt = "### Instruction:\\nName the capital of France.\\n\\n### Response:\\n"
+print(model.generate(prompt, strip_prompt=True))
+```
+
+CTranslate2 (8-bit, light, fast on a CPU):
+
+```python
+import ctranslate2
+from huggingface_hub import snapshot_download
+from tokenizers import Tokenizer
+
+folder = snapshot_download(
+    "<<repo_id>>", revision="<<revision>>", allow_patterns=["ctranslate2/*", "tokenizer.json"]
+)
+tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
+generator = ctranslate2.Generator(f"{folder}/ctranslate2")
+prompt = "### Instruction:\\nName the capital of France.\\n\\n### Response:\\n"
+result = generator.generate_batch(
+    [tokenizer.encode(prompt).tokens],
+    max_length=<<max_new_tokens>>,
+    include_prompt_in_result=False,
+    end_token="<<end_token>>",
+)
+print(tokenizer.decode(result[0].sequences_ids[0]))
+```
+
+TensorFlow (the SavedModel formats and tokenises by itself; it needs only `tensorflow` and `tensorflow-text`):
+
+```python
+import tensorflow as tf
+import tensorflow_text  # registers the tokenizer's operations
+from huggingface_hub import snapshot_download
+
+folder = snapshot_download("<<repo_id>>", revision="<<revision>>", allow_patterns="saved_model/*")
+model = tf.saved_model.load(f"{folder}/saved_model")
+answer = model.instruct(tf.constant(["Name the capital of France."]), tf.constant([""]))
+print(answer["response"][0].numpy().decode())
+```
+"""

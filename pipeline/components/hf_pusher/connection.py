@@ -1,0 +1,99 @@
+"""Opens the Hub to publish to: the token is read here, at the moment of use, and goes nowhere but into the
+client."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pipeline.components.hf_pusher.errors import TokenError
+
+if TYPE_CHECKING:
+    from pipeline.components.hf_pusher.hub_client import Hub
+
+LOCAL_ENDPOINT = "local"
+# The embedded server takes any word; this one is no secret. A real token is never sent there.
+LOCAL_TOKEN = "local"
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@contextmanager
+def connect(
+    *, endpoint: str, token_env: str, storage_dir: str | None = None, local_port: int | None = None
+) -> Iterator[Hub]:
+    """The Hub at `endpoint`; for "local", the embedded server runs as long as the context is open.
+
+    Raises:
+      TokenError: the variable `token_env` holds no token, or the token would be sent unencrypted.
+    """
+    if endpoint != LOCAL_ENDPOINT:
+        yield _hub(endpoint, read_token(os.environ, name=token_env, endpoint=endpoint), token_env)
+        return
+    if storage_dir is None or local_port is None:
+        raise ValueError(f"The embedded Hub needs a folder and a port. Received: {storage_dir!r}, {local_port!r}.")
+    from hub import server
+
+    with server.running(Path(storage_dir), port=local_port) as address, loopback_client():
+        yield _hub(address, LOCAL_TOKEN, token_env)
+
+
+def read_token(environment: Mapping[str, str], *, name: str, endpoint: str) -> str:
+    """The token in the variable `name`.
+
+    Raises:
+      TokenError: it is absent or blank, or `endpoint` would carry it unencrypted over a network.
+    """
+    address = urlsplit(endpoint)
+    if address.scheme != "https" and address.hostname not in _LOOPBACK:
+        raise TokenError(f"A token travels over https only. Received: endpoint {endpoint}. Set an https address.")
+    token = environment.get(name, "").strip()
+    if not token:
+        raise TokenError(
+            f"Publishing to {endpoint} needs a token with write access. Received: the environment variable {name} is "
+            f"empty. Set {name}, or publish to the embedded Hub with publish.endpoint = local."
+        )
+    return token
+
+
+def _hub(endpoint: str, token: str, token_env: str) -> Hub:
+    from huggingface_hub import HfApi
+
+    from pipeline.components.hf_pusher.hub_client import Hub
+
+    return Hub(HfApi(endpoint=endpoint, token=token, library_name="gpt2-alpaca-pipeline"), token_env=token_env)
+
+
+@contextmanager
+def loopback_client() -> Iterator[None]:
+    """Makes the client speak plain LFS (the embedded server has no Xet), reach loopback past any proxy, and
+    draw no bars.
+
+    The first two settings are read when the client is imported or first used, which may have happened long
+    before.
+    """
+    from huggingface_hub import close_session, constants
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    xet_before, bars_before = constants.HF_HUB_DISABLE_XET, not are_progress_bars_disabled()
+    bypass = ",".join(filter(None, (before["NO_PROXY"] or before["no_proxy"], *_LOOPBACK[:2])))
+    os.environ.update({"NO_PROXY": bypass, "no_proxy": bypass})
+    constants.HF_HUB_DISABLE_XET = True
+    disable_progress_bars()
+    close_session()
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = xet_before
+        if bars_before:
+            enable_progress_bars()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        close_session()

@@ -1,0 +1,200 @@
+"""What a publication will put where: frozen, comparable values, made without any network.
+
+A revision of a model repository holds, at its root, the Transformers files (which KerasHub's `hf://` loader
+reads too), `prompt.json`, `training.json`, the card `README.md` and `manifest.json`, and below it `keras/`,
+`saved_model/` and `ctranslate2/`. `manifest.json` names the revision and every other file with size and
+sha256: by it a later run finds what it has already published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from pipeline.components.hf_pusher.errors import PlanError
+
+CARD_PATH = "README.md"
+MANIFEST_PATH = "manifest.json"
+MANIFEST_FORMAT = 1
+
+# Folder of the model artifact -> folder of the revision ("" is its root).
+MODEL_FOLDERS: Mapping[str, str] = {
+    "exports/transformers": "",
+    "exports/keras": "keras",
+    "exports/ctranslate2": "ctranslate2",
+    "Format-Serving": "saved_model",
+}
+# File of the model artifact -> file of the revision.
+MODEL_FILES: Mapping[str, str] = {
+    "exports/prompt.json": "prompt.json",
+    "exports/training.json": "training.json",
+}
+# Files that the Hub itself puts into a new repository; they belong to no plan.
+HUB_OWN_FILES = frozenset({".gitattributes"})
+
+_READ_SIZE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """One file of a commit: its path in the repository, its bytes or where they lie, and their checksums."""
+
+    path: str
+    source: Path | bytes
+    size_bytes: int
+    sha256: str
+    git_oid: str  # sha1 that git, and the Hub for files outside LFS, gives the content
+
+    @classmethod
+    def from_bytes(cls, path: str, content: bytes) -> PlannedFile:
+        sha256, git_oid = _digests([content], size_bytes=len(content))
+        return cls(path=path, source=content, size_bytes=len(content), sha256=sha256, git_oid=git_oid)
+
+    @classmethod
+    def from_file(cls, path: str, file: Path) -> PlannedFile:
+        size_bytes = file.stat().st_size
+        with file.open("rb") as stream:
+            sha256, git_oid = _digests(iter(lambda: stream.read(_READ_SIZE_BYTES), b""), size_bytes=size_bytes)
+        return cls(path=path, source=file, size_bytes=size_bytes, sha256=sha256, git_oid=git_oid)
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file as the Hub lists it: LFS files carry a sha256, the others git's own sha1."""
+
+    path: str
+    size_bytes: int
+    sha256: str | None
+    git_oid: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The exact content of one repository at one revision."""
+
+    repo_id: str
+    repo_type: str  # "model" | "space"
+    revision: str
+    title: str  # first line of the commit message
+    files: tuple[PlannedFile, ...]
+
+    def __post_init__(self) -> None:
+        paths = sorted(file.path for file in self.files)
+        twice = sorted({a for a, b in pairwise(paths) if a == b})
+        if twice:
+            raise PlanError(f"Each path may be filled once. Received two files for: {', '.join(twice)}.")
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+    def render(self) -> str:
+        """The plan as text: one line for the target, one for each file."""
+        head = f"{self.repo_type} {self.repo_id} @ {self.revision}: {len(self.files)} files, {self.size_bytes} bytes"
+        lines = (f"  {file.sha256[:12]}  {file.size_bytes:>12}  {file.path}" for file in self.files)
+        return "\n".join([head, *lines])
+
+    def differences(self, remote: Iterable[RemoteFile]) -> list[str]:
+        """Every way in which `remote` is not this plan, one sentence each; empty when they are equal."""
+        there = {file.path: file for file in remote if file.path not in HUB_OWN_FILES}
+        problems = [problem for file in self.files if (problem := _difference(file, there.get(file.path)))]
+        planned = {file.path for file in self.files}
+        return problems + [f"{path}: not in the plan" for path in sorted(there) if path not in planned]
+
+
+def plan_files(model_folder: Path) -> tuple[PlannedFile, ...]:
+    """The files of a Trainer's model artifact at their places in a revision.
+
+    Raises:
+      PlanError: a part is missing or empty; the message names every one.
+    """
+    missing = [f"{name}/" for name in MODEL_FOLDERS if not _files_below(model_folder / name)]
+    missing += [name for name in MODEL_FILES if not (model_folder / name).is_file()]
+    if missing:
+        raise PlanError(
+            "A model must be exported in every format before it is published. "
+            f"Received: {model_folder} without {', '.join(missing)}. Run the Trainer again."
+        )
+    planned = [
+        PlannedFile.from_file("/".join(filter(None, (target, file.relative_to(model_folder / name).as_posix()))), file)
+        for name, target in MODEL_FOLDERS.items()
+        for file in _files_below(model_folder / name)
+    ]
+    planned += [PlannedFile.from_file(target, model_folder / name) for name, target in MODEL_FILES.items()]
+    return tuple(sorted(planned, key=lambda file: file.path))
+
+
+def plan_model(
+    files: tuple[PlannedFile, ...], *, repo_id: str, revision: str, write_card: Callable[[str], str]
+) -> Plan:
+    """The plan of one revision: the model's files, its card (written for that revision) and the manifest."""
+    card = PlannedFile.from_bytes(CARD_PATH, write_card(revision).encode())
+    content = tuple(sorted((*files, card), key=lambda file: file.path))
+    manifest = PlannedFile.from_bytes(MANIFEST_PATH, _manifest(content, repo_id=repo_id, revision=revision))
+    return Plan(
+        repo_id=repo_id,
+        repo_type="model",
+        revision=revision,
+        title=f"Publish {revision}",
+        files=(*content, manifest),
+    )
+
+
+def plan_space(rendered: Mapping[str, bytes], *, repo_id: str, model: str, commit: str) -> Plan:
+    """The plan of the Space: its rendered template, in one commit whose title names the model's commit."""
+    return Plan(
+        repo_id=repo_id,
+        repo_type="space",
+        revision="main",
+        title=f"Serve {model} at {commit}",
+        files=tuple(PlannedFile.from_bytes(path, rendered[path]) for path in sorted(rendered)),
+    )
+
+
+def revision_in_manifest(manifest: bytes) -> str | None:
+    """The revision that a published `manifest.json` names; None when it is not one of ours."""
+    try:
+        content = json.loads(manifest)
+    except ValueError:
+        return None
+    if not isinstance(content, dict) or content.get("format") != MANIFEST_FORMAT:
+        return None
+    revision = content.get("revision")
+    return revision if isinstance(revision, str) else None
+
+
+def _manifest(files: tuple[PlannedFile, ...], *, repo_id: str, revision: str) -> bytes:
+    content = {
+        "format": MANIFEST_FORMAT,
+        "repo_id": repo_id,
+        "revision": revision,
+        "files": {file.path: {"size": file.size_bytes, "sha256": file.sha256} for file in files},
+    }
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def _difference(planned: PlannedFile, remote: RemoteFile | None) -> str | None:
+    if remote is None:
+        return f"{planned.path}: missing"
+    if remote.size_bytes != planned.size_bytes:
+        return f"{planned.path}: {remote.size_bytes} bytes instead of {planned.size_bytes}"
+    if remote.sha256 is not None:
+        return None if remote.sha256 == planned.sha256 else f"{planned.path}: another sha256, {remote.sha256}"
+    return None if remote.git_oid == planned.git_oid else f"{planned.path}: another git oid, {remote.git_oid}"
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())
+
+
+def _digests(chunks: Iterable[bytes], *, size_bytes: int) -> tuple[str, str]:
+    sha256 = hashlib.sha256()
+    git = hashlib.sha1(b"blob %d\0" % size_bytes, usedforsecurity=False)
+    for chunk in chunks:
+        sha256.update(chunk)
+        git.update(chunk)
+    return sha256.hexdigest(), git.hexdigest()

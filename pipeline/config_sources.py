@@ -1,0 +1,272 @@
+"""Reads the configuration: command line over environment over profile file over default.
+
+Every layer is a nested mapping of field names; the layers are merged and validated once, and every problem of
+every layer is reported in one :class:`ConfigError`. Environment and folders are arguments, so nothing here
+depends on hidden state.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from argparse import ArgumentError, ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
+
+from pipeline.config import RULES, PipelineConfig
+from pipeline.errors import numbered
+
+ENVIRONMENT_PREFIX = "GPT2_ALPACA_"
+PROFILES = Path(__file__).parent / "profiles"
+USAGE = "%(prog)s [--profile NAME] [--GROUP.FIELD VALUE ...]"
+EPILOG = """\
+Every field can also be set in the environment (--training.learning-rate is
+GPT2_ALPACA_TRAINING__LEARNING_RATE) and in a profile file (learning_rate in [training]).
+The command line wins over the environment, the environment over the profile,
+the profile over the defaults shown above. Profiles: {profiles}.
+"""
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message lists every problem."""
+
+    user_message = True
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(numbered("The configuration cannot be used", problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Values from one source, by dotted field name."""
+
+    values: Mapping[str, Any]
+    names: Mapping[str, str] = field(default_factory=dict)  # how the user wrote the field there
+    problems: tuple[str, ...] = ()
+
+
+def load_config(arguments: Sequence[str], environment: Mapping[str, str]) -> PipelineConfig:
+    """The validated configuration.
+
+    Args:
+        arguments: command line without the program's name.
+        environment: such as ``os.environ``.
+
+    Raises:
+        ConfigError: With all problems at once.
+        SystemExit: After ``--help`` was printed.
+    """
+    chosen = [read_command_line(arguments), read_environment(environment)]
+    profile = next((layer.values["profile"] for layer in chosen if "profile" in layer.values), _default_profile())
+    layers = [*chosen, read_profile(profile)]
+    problems = [problem for layer in layers for problem in layer.problems]
+    merged: dict[str, Any] = {}
+    for layer in reversed(layers):
+        merged.update(layer.values)
+    problems += _problems(merged, layers)
+    if problems:
+        raise ConfigError(problems)
+    return PipelineConfig.model_validate(_nested(merged))
+
+
+# ---------------------------------------------------------------------------------------------------- Sources
+
+
+class _CommandLine(BaseSettings, PipelineConfig):
+    """Gives pydantic-settings' command line the fields of `PipelineConfig`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", cli_kebab_case=True, cli_avoid_json=True, cli_hide_none_type=True
+    )
+
+
+def read_command_line(arguments: Sequence[str]) -> Layer:
+    """Flags as pydantic-settings derives them from the fields: ``--training.learning-rate 1e-3``."""
+    parser = ArgumentParser(
+        usage=USAGE,
+        description=PipelineConfig.__doc__,
+        epilog=EPILOG.format(profiles=", ".join(profile_names())),
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        exit_on_error=False,
+    )
+    source: CliSettingsSource[Any] = CliSettingsSource(_CommandLine, root_parser=parser, cli_parse_none_str="none")
+    known = {_flag(name): name for name in field_names()}
+    try:
+        parsed, unknown = parser.parse_known_args(list(arguments))
+    except ArgumentError as error:
+        return Layer({}, problems=(f"{error.argument_name}: {error.message}. See --help.",))
+    del source  # it only declared the flags; their values need no decoding beyond validation
+    values = {name: value for name, value in vars(parsed).items() if name in known.values()}
+    unknown += [_flag(name) for name in vars(parsed) if name not in values]  # --data '{…}', a whole group
+    return Layer(values, {name: _flag(name) for name in values}, tuple(_unknown_arguments(unknown, known)))
+
+
+def read_environment(environment: Mapping[str, str]) -> Layer:
+    """Variables named GPT2_ALPACA_FIELD or GPT2_ALPACA_GROUP__FIELD; an empty one counts as not set."""
+    known = {_variable(name): name for name in field_names()}
+    ours = {variable: text for variable, text in environment.items() if variable.startswith(ENVIRONMENT_PREFIX)}
+    values = {known[variable]: text for variable, text in ours.items() if variable in known and text.strip()}
+    problems = [
+        f"{variable}: there is no such setting.{_did_you_mean(variable, known)} Unset it; see --help."
+        for variable in ours
+        if variable not in known
+    ]
+    return Layer(values, {name: _variable(name) for name in values}, tuple(problems))
+
+
+def read_profile(profile: str) -> Layer:
+    """A TOML file: a name in pipeline/profiles, or a path that ends in .toml."""
+    path = Path(profile) if profile.endswith(".toml") else PROFILES / f"{profile}.toml"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Layer({}, problems=(_unknown_profile(profile),))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return Layer({}, problems=(f"profile: {path} cannot be read as TOML. Received: {error}",))
+    known = dict.fromkeys(field_names())
+    del known["profile"]  # a profile does not choose a profile
+    values = dict(_flattened(content))
+    problems = [
+        f"{name} (in {path}): there is no such setting.{_did_you_mean(name, known)} Remove it; see --help."
+        for name in values
+        if name not in known
+    ]
+    values = {name: value for name, value in values.items() if name in known}
+    return Layer(values, {name: str(path) for name in values}, tuple(problems))
+
+
+def profile_names() -> list[str]:
+    """The profiles that come with the project."""
+    return sorted(path.stem for path in PROFILES.glob("*.toml"))
+
+
+# ----------------------------------------------------------------------------------------------------- Fields
+
+
+def fields() -> dict[str, FieldInfo]:
+    """Every field that can be set, by dotted name."""
+    return dict(_leaves(PipelineConfig, ""))
+
+
+def field_names() -> list[str]:
+    """The dotted names of :func:`fields`."""
+    return list(fields())
+
+
+def _leaves(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for attribute, info in model.model_fields.items():
+        name = prefix + (info.alias or attribute)
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from _leaves(info.annotation, f"{name}.")
+        else:
+            yield name, info
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _variable(name: str) -> str:
+    return ENVIRONMENT_PREFIX + name.replace(".", "__").upper()
+
+
+def _default_profile() -> str:
+    return str(PipelineConfig.model_fields["profile"].default)
+
+
+def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        *groups, key = name.split(".")
+        target = nested
+        for group in groups:
+            target = target.setdefault(group, {})
+        target[key] = value
+    return nested
+
+
+# --------------------------------------------------------------------------------------------------- Problems
+
+
+def _problems(values: Mapping[str, Any], layers: Sequence[Layer]) -> list[str]:
+    """Every wrong field, and every broken rule whose fields are all right."""
+    wrong: dict[str, str] = {}
+    try:
+        PipelineConfig.model_validate(_nested(values), context={"skip_rules": True})
+    except ValidationError as error:
+        for details in error.errors():
+            name = _name_at(details["loc"])
+            wrong.setdefault(name, _wrong_value(name, details, layers))
+    right = {name: value for name, value in values.items() if name not in wrong}
+    config = PipelineConfig.model_validate(_nested(right), context={"skip_rules": True})
+    applicable = [rule for rule in RULES if not wrong.keys() & set(rule.fields)]
+    broken = [problem for rule in applicable if (problem := rule.check(config))]
+    return [*wrong.values(), *broken]
+
+
+def _name_at(location: tuple[int | str, ...]) -> str:
+    """The field at a pydantic error's location, which may end in the tag of a union."""
+    known = set(field_names())
+    parts = [str(part) for part in location]
+    while parts and ".".join(parts) not in known:
+        parts.pop()
+    return ".".join(parts)
+
+
+def _wrong_value(name: str, details: ErrorDetails, layers: Sequence[Layer]) -> str:
+    where = next((layer.names[name] for layer in layers if name in layer.values), "default")
+    received = "(not shown)" if name == "publish.token_env" else repr(details["input"])
+    if name == "publish.endpoint" and "@" in str(details["input"]):
+        received = "(not shown: it holds credentials)"
+    rule = "the form is wrong" if details["type"] == "string_pattern_mismatch" else _lower_first(details["msg"])
+    meaning = " ".join((fields()[name].description or "").split())
+    return f"{name}: {rule}. Received: {received} from {where}.\n{meaning}"
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _unknown_arguments(unknown: Sequence[str], known: Mapping[str, str]) -> Iterator[str]:
+    for before, argument in pairwise(["", *unknown]):
+        flag = argument.partition("=")[0]
+        if flag.startswith("-"):
+            yield f"{flag}: there is no such flag.{_did_you_mean(flag, known)} See --help."
+        elif not before.startswith("-"):  # else it is the value of the unknown flag before it
+            yield f"{argument!r}: a value without a flag. Write --FIELD VALUE; see --help."
+
+
+def _unknown_profile(profile: str) -> str:
+    known = profile_names()
+    hint = "" if profile.endswith(".toml") else _did_you_mean(profile, known)
+    return (
+        f"profile: there is no such profile. Received: {profile!r}.{hint} "
+        f"Take one of {', '.join(known)}, or the path of a .toml file."
+    )
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    candidates = list(known)
+    close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
+    if not close:  # the field alone, without or with another group
+        last = name.replace("__", ".").replace("-", "_").rpartition(".")[2].lower()
+        close = [c for c in candidates if c.replace("__", ".").replace("-", "_").lower().endswith(f".{last}")][:1]
+    return f" Did you mean {close[0]}?" if close else ""

@@ -1,0 +1,43 @@
+"""Where a run's results lie, all below one output folder.
+
+The folders:
+
+    <output_dir>/tfx/<pipeline_name>/                    artifacts, by component
+    <output_dir>/metadata/<pipeline_name>/metadata.db    ML Metadata (SQLite)
+    <output_dir>/hub/                                    the embedded Hub's repositories
+    <output_dir>/logs/<run_id>.log                       everything that was logged
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def absolute(path: str, home: str = "") -> str:
+    """`path` from `home` (empty: the working directory), unless it is an address such as gs://bucket/folder."""
+    return path if "://" in path else str(Path(home, Path(path).expanduser()).absolute())
+
+
+def pipeline_root(output_dir: str, pipeline_name: str) -> Path:
+    """Folder of the artifacts."""
+    return Path(absolute(output_dir)) / "tfx" / pipeline_name
+
+
+def metadata_path(output_dir: str, pipeline_name: str) -> Path:
+    """The SQLite file of ML Metadata."""
+    return Path(absolute(output_dir)) / "metadata" / pipeline_name / "metadata.db"
+
+
+def lock_path(output_dir: str, pipeline_name: str) -> Path:
+    """File locked while a run writes to the two above."""
+    return metadata_path(output_dir, pipeline_name).with_name("run.lock")
+
+
+def hub_folder(output_dir: str) -> Path:
+    """Storage of the embedded Hub."""
+    return Path(absolute(output_dir)) / "hub"
+
+
+def log_path(output_dir: str, run_id: str) -> Path:
+    """The log of one run."""
+    return Path(absolute(output_dir)) / "logs" / f"{run_id}.log"

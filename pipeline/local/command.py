@@ -1,0 +1,98 @@
+"""local_runner.py's command, from its arguments to its exit status."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline import preflight
+from pipeline.config import PipelineConfig
+from pipeline.config_sources import ConfigError, load_config
+from pipeline.layout import lock_path, log_path, metadata_path, pipeline_root
+from pipeline.local.console import Console
+from pipeline.local.failure import message_of
+from pipeline.local.logs import logging_to
+from pipeline.local.noise import filtered_stderr
+from pipeline.local.store import StoreError, exclusive, tidy
+from pipeline.local.summary import summarize
+
+logger = logging.getLogger(__name__)
+
+FAILED, INTERRUPTED = 1, 130
+
+RunPipeline = Callable[[PipelineConfig, Console, str], None]
+
+
+def run_command(arguments: Sequence[str], environment: MutableMapping[str, str], run_pipeline: RunPipeline) -> int:
+    """Reads the configuration, checks everything, runs, and tells what came of it.
+
+    Args:
+        arguments: command line without the program's name.
+        environment: such as ``os.environ``; gets what :func:`quiet_environment` names.
+        run_pipeline: imports TFX and runs the pipeline that the configuration describes, under the given run
+            id.
+
+    Returns:
+        The exit status.
+    """
+    start = time.monotonic()
+    try:
+        config = load_config(arguments, environment)
+    except ConfigError as error:
+        return _fail(str(error))
+    run_id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    log = log_path(config.output_dir, run_id)
+    console = Console(sys.stdout)
+    for name, value in quiet_environment(config, on_terminal=sys.stderr.isatty()).items():
+        environment.setdefault(name, value)
+    try:
+        preflight.check(config, environment)
+        with _prepared(config, log):
+            console.line(f"{config.pipeline_name}, profile {config.profile}")
+            run_pipeline(config, console, run_id)
+    except KeyboardInterrupt:
+        console.interrupted()
+        return _fail("Interrupted. Nothing half-written will be used: the next run starts clean.", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: logged in full, shown in one sentence
+        console.interrupted()
+        return _fail(message_of(error, log=log if log.exists() else None))
+    if console.finished_nodes:  # none under `tfx pipeline create`, which only asks for the pipeline
+        console.line(summarize(console.finished_nodes, log=log, total_seconds=time.monotonic() - start))
+    return 0
+
+
+def quiet_environment(config: PipelineConfig, *, on_terminal: bool) -> dict[str, str]:
+    """Variables that libraries read when they are imported, so they must be set before; one that the user set
+    stays."""
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "1"}  # TensorFlow's INFO level
+    if not on_terminal or config.publish.endpoint == "local":
+        quiet["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # nothing to watch on loopback, unreadable in a file
+    return quiet
+
+
+@contextmanager
+def _prepared(config: PipelineConfig, log: Path) -> Iterator[None]:
+    """Log, lock and a tidy store; whatever ends the run is in the log, and nothing unfinished stays
+    behind."""
+    place = (config.output_dir, config.pipeline_name)
+    metadata, root = metadata_path(*place), pipeline_root(*place)
+    with logging_to(log), filtered_stderr(log), exclusive(lock_path(*place)):
+        logger.info("Configuration: %s", config)
+        try:
+            tidy(metadata, root)
+            yield
+        except BaseException as error:
+            logger.info("The run ended early", exc_info=error)
+            with suppress(OSError, StoreError):  # what cannot be tidied now is at the start of the next run
+                tidy(metadata, root)
+            raise
+
+
+def _fail(message: str, status: int = FAILED) -> int:
+    sys.stderr.write(f"{message}\n")
+    return status

@@ -1,0 +1,103 @@
+"""The run's log file, and which log records and warnings reach the terminal.
+
+Everything from INFO up goes to the file. The terminal gets warnings and errors, less those that `QUIET`
+names: a user cannot act on them, and what a user cannot act on hides what they can.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import PipelineError
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class Quiet(NamedTuple):
+    """Records that stay in the file."""
+
+    logger: str
+    message: str
+    reason: str
+
+
+QUIET = (
+    Quiet(r"py\.warnings", r".*(Deprecation|Future|Syntax|Import|Resource)Warning", "addressed to programmers"),
+    Quiet(r"absl", r"ArtifactQuery\.property_predicate is not supported", "TFX about its own metadata queries"),
+    Quiet(
+        r"absl",
+        r"Examples artifact does not have payload_format",
+        "and tf.train.Example, its guess, is right",
+    ),
+    Quiet(r"absl", r"Execution \d+ failed", "the error itself is shown, once and readably"),
+)
+
+
+class LogFileError(PipelineError):
+    """The log file cannot be written."""
+
+
+def is_shown(record: logging.LogRecord) -> bool:
+    """Whether a record of level WARNING or above reaches the terminal."""
+    message = record.getMessage()
+    return not any(
+        re.fullmatch(quiet.logger, record.name) and re.match(quiet.message, message, re.DOTALL) for quiet in QUIET
+    )
+
+
+@contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """While active, Python's logging and warnings go to `path` and, where a user should see them, to the
+    terminal."""
+    root = logging.getLogger()
+    level = root.level
+    file = _file_handler(path)
+    terminal = _TerminalHandler(logging.WARNING)
+    terminal.addFilter(is_shown)
+    terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handlers = [file, terminal]
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    _let_absl_pass()
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.setLevel(level)
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
+
+
+class _TerminalHandler(logging.Handler):
+    """Writes to whatever `sys.stderr` is at the moment: it is replaced while noise is filtered."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
+
+
+def _file_handler(path: Path) -> logging.Handler:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise LogFileError(
+            f"The log file must be writable. Received: {path}, {error.strerror}. Choose another --output-dir."
+        ) from error
+    handler.setFormatter(logging.Formatter(FORMAT))
+    return handler
+
+
+def _let_absl_pass() -> None:
+    """TFX logs through absl, which by itself drops what is below WARNING."""
+    import absl.logging
+
+    absl.logging.set_verbosity(absl.logging.INFO)

@@ -1,0 +1,122 @@
+"""What a component's artifacts say in a few words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfx.types import Artifact
+
+    from pipeline.local.dag_runner import NodeRun
+
+PUBLICATION_KEYS = ("pushed", "already_published", "not_pushed_reason", "repo_id", "revision", "url")
+
+
+def result_of(node: NodeRun) -> str:
+    """The result in a few words; empty for a component unknown here."""
+    describe = _DESCRIPTIONS.get(node.node_id)
+    return describe(node) if describe else ""
+
+
+def training_report(node: NodeRun) -> dict[str, Any]:
+    """The Trainer's training.json."""
+    path = Path(_only(node, "model").uri) / "exports" / "training.json"
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return report
+
+
+def publication(node: NodeRun) -> dict[str, Any]:
+    """HFPusher's record: pushed, repo_id, revision, url, …"""
+    artifact = _only(node, "pushed_model")
+    return {key: _custom_property(artifact, key) for key in PUBLICATION_KEYS}
+
+
+def training_figures(report: Mapping[str, Any]) -> str:
+    """Loss and speed."""
+    figures = [
+        f"loss {report['train_loss']:.3f}",
+        f"{report['supervised_tokens_per_second']:,.0f} supervised tokens/s",
+    ]
+    rows = report["data"]["train"]
+    if rows["rows_dropped"]:
+        figures.append(f"{rows['rows_dropped']:,} of {rows['rows_read']:,} rows too long and dropped")
+    if rows["rows_truncated"]:
+        figures.append(f"{rows['rows_truncated']:,} of {rows['rows_read']:,} prompts cut")
+    return " · ".join(figures)
+
+
+def _only(node: NodeRun, key: str) -> Artifact:
+    (artifact,) = node.outputs[key]
+    return artifact
+
+
+def _custom_property(artifact: Artifact, key: str) -> Any:
+    if not artifact.has_custom_property(key):
+        return None
+    value = artifact.mlmd_artifact.custom_properties[key]
+    return getattr(value, value.WhichOneof("value"))
+
+
+def _files(node: NodeRun) -> str:
+    folder = Path(_only(node, "examples").uri)
+    splits = sorted(path.name.removeprefix("Split-") for path in folder.iterdir())
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return f"splits {', '.join(reversed(splits))} · {size / 1024:,.0f} KiB"
+
+
+def _statistics(node: NodeRun) -> str:
+    from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
+
+    counts = []
+    for path in sorted(Path(_only(node, "statistics").uri).glob("Split-*/FeatureStats.pb"), reverse=True):
+        statistics = DatasetFeatureStatisticsList.FromString(path.read_bytes())
+        counts.append(f"{path.parent.name.removeprefix('Split-')} {statistics.datasets[0].num_examples:,}")
+    return f"{' · '.join(counts)} rows"
+
+
+def _schema(node: NodeRun) -> str:
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0.schema_pb2 import Schema
+
+    text = (Path(_only(node, "schema").uri) / "schema.pbtxt").read_text(encoding="utf-8")
+    return f"features {', '.join(feature.name for feature in text_format.Parse(text, Schema()).feature)}"
+
+
+def _anomalies(node: NodeRun) -> str:
+    from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
+
+    paths = Path(_only(node, "anomalies").uri).glob("Split-*/SchemaDiff.pb")
+    found = sum(len(Anomalies.FromString(path.read_bytes()).anomaly_info) for path in paths)
+    return "no anomalies" if not found else f"anomalies in {found} features"
+
+
+def _gate(node: NodeRun) -> str:
+    report = json.loads((Path(_only(node, "blessing").uri) / "report.json").read_text(encoding="utf-8"))
+    return f"{sum(report['rows'].values()):,} rows are fit for training"
+
+
+def _trainer(node: NodeRun) -> str:
+    return training_figures(training_report(node))
+
+
+def _pusher(node: NodeRun) -> str:
+    record = publication(node)
+    if not record["pushed"]:
+        return f"not published: {record['not_pushed_reason']}"
+    return f"{record['revision']}{' was already published' if record['already_published'] else ''}"
+
+
+_DESCRIPTIONS: Mapping[str, Callable[[NodeRun], str]] = {
+    "ImportExampleGen": _files,
+    "StatisticsGen": _statistics,
+    "SchemaGen": _schema,
+    "ImportSchemaGen": _schema,
+    "ExampleValidator": _anomalies,
+    "DataGate": _gate,
+    "Transform": lambda node: "prompt, response",
+    "Trainer": _trainer,
+    "HFPusher": _pusher,
+}

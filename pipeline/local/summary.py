@@ -1,0 +1,69 @@
+"""The last lines of a run: how good the model is, where it is, how to try it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.console import seconds
+from pipeline.local.results import publication, training_report
+
+if TYPE_CHECKING:
+    from pipeline.local.dag_runner import NodeRun
+
+LABEL_WIDTH = 9
+
+
+def summarize(nodes: Sequence[NodeRun], *, log: Path, total_seconds: float) -> str:
+    """The summary of a whole run.
+
+    Args:
+        nodes: every component that ran or was cached.
+        log: the run's log file.
+        total_seconds: from the command to here.
+    """
+    by_id = {node.node_id: node for node in nodes}
+    cached = sum(node.cached for node in nodes)
+    headline = f"Done in {seconds(total_seconds)}: {len(nodes)} components, {cached} from cache."
+    lines = [f"  {label:<{LABEL_WIDTH}} {text}" for label, text in _entries(by_id, log)]
+    return "\n".join(["", headline, "", *lines])
+
+
+def _entries(nodes: dict[str, NodeRun], log: Path) -> Iterator[tuple[str, str]]:
+    if "Trainer" in nodes:
+        report = training_report(nodes["Trainer"])
+        yield "quality", quality(report)
+        yield (
+            "training",
+            f"{report['parameters']:,} parameters · {report['steps']:,} steps · {seconds(report['seconds'])}",
+        )
+        yield "model", _relative(Path(nodes["Trainer"].outputs["model"][0].uri))
+    if "HFPusher" in nodes:
+        yield from _published(publication(nodes["HFPusher"]))
+    else:
+        yield "revision", "none: publish.enabled is false"
+    yield "log", _relative(log)
+    if "HFPusher" in nodes and publication(nodes["HFPusher"])["pushed"]:
+        yield "try it", "make demo"
+
+
+def quality(report: dict[str, Any]) -> str:
+    """Evaluation figures, as far as the Trainer took them."""
+    figures = [f"loss {report['eval_loss']:.3f}", f"token accuracy {report['eval_token_accuracy']:.1%}"]
+    if answers := report.get("exact_answers"):
+        figures.append(f"exact answers {answers['exact']} of {answers['rows']} ({answers['share']:.0%})")
+    return f"{' · '.join(figures)} (evaluation split)"
+
+
+def _published(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if not record["pushed"]:
+        yield "revision", f"none: {record['not_pushed_reason']}"
+        return
+    yield "revision", f"{record['revision']} of {record['repo_id']}"
+    yield "", str(record["url"])
+
+
+def _relative(path: Path) -> str:
+    """`path` as the user would type it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,185 @@
+"""Everything that can be checked before TensorFlow is imported and money is spent, all problems together."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from data.tfrecords import verify
+from hub.server import served_folder
+from pipeline.components.hf_pusher.errors import SpaceTemplateError
+from pipeline.components.hf_pusher.space_template import check_template
+from pipeline.config import ModelConfig, PipelineConfig
+from pipeline.errors import PreflightError
+from pipeline.layout import absolute, hub_folder
+
+PRESET_PARAMETERS = {
+    "gpt2_base_en": 124_000_000,
+    "gpt2_base_en_cnn_dailymail": 124_000_000,
+    "gpt2_medium_en": 355_000_000,
+    "gpt2_large_en": 774_000_000,
+    "gpt2_extra_large_en": 1_558_000_000,
+}
+TOKENIZER_FILES = ("vocab.json", "merges.txt")
+# Bytes on disk per parameter: SavedModel, KerasHub preset and Transformers in float32, CTranslate2 in int8.
+EXPORTED_BYTES_PER_PARAMETER = 3 * 4 + 1
+DATA_COPIES = 4  # the examples, raw and transformed, with room for statistics and temporary files
+MINIMUM_FREE_BYTES = 200 * 2**20
+
+
+def check(config: PipelineConfig, environment: Mapping[str, str]) -> None:
+    """Looks for everything that would make the run fail later.
+
+    Raises:
+        PreflightError: With all problems at once.
+    """
+    problems = [problem for problems in CHECKS for problem in problems(config, environment)]
+    if problems:
+        raise PreflightError(problems)
+
+
+def _rows(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    folder = Path(absolute(config.data.path))
+    if not folder.is_dir():
+        yield (
+            f"data.path must be a folder with TFRecord files. Received: {folder}. "
+            "Set --data.path, or make the files first (python -m data.alpaca --help for Alpaca)."
+        )
+        return
+    patterns = {"train": config.data.train_pattern, "eval": config.data.eval_pattern}
+    files = {split: sorted(folder.glob(pattern)) for split, pattern in patterns.items()}
+    for split in [split for split, paths in files.items() if not paths]:
+        yield (
+            f"data.{split}_pattern must match a file. Received: {patterns[split]!r} in {folder}, which holds "
+            f"{_listing(folder)}. Rename the files or set --data.{split}-pattern."
+        )
+    yield from verify({split: paths for split, paths in files.items() if paths})
+
+
+def _schema(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    schema = config.data.schema_
+    if schema != "infer" and not Path(absolute(schema)).is_file():
+        yield f"data.schema must be a .pbtxt file or `infer`. Received: {absolute(schema)}, an absent file."
+
+
+def _model(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    model = config.model
+    if model.preset is not None:
+        yield from _preset(model.preset)
+    elif model.tokenizer_path is not None:
+        folder = Path(absolute(model.tokenizer_path))
+        missing = [name for name in TOKENIZER_FILES if not (folder / name).is_file()]
+        if missing:
+            yield (
+                f"model.tokenizer_path must hold {' and '.join(TOKENIZER_FILES)}. "
+                f"Received: {folder} without {' and '.join(missing)}. Name the folder that holds them."
+            )
+
+
+def _preset(preset: str) -> Iterator[str]:
+    if "://" in preset or preset in PRESET_PARAMETERS:
+        return
+    folder = Path(absolute(preset))
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            yield f"model.preset: a preset's folder has a config.json. Received: {folder} without one."
+    elif re.search(r"[/\\]|^[.~]", preset):
+        yield f"model.preset: there is no such folder. Received: {folder}."
+    else:
+        close = difflib.get_close_matches(preset, PRESET_PARAMETERS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        yield (
+            f"model.preset: KerasHub has no such GPT-2 preset. Received: {preset!r}.{hint} "
+            f"Take one of {', '.join(PRESET_PARAMETERS)}, a kaggle:// or hf:// handle, or a folder."
+        )
+
+
+def _space(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    if not config.publish.enabled:
+        return
+    try:
+        check_template(Path(absolute(config.publish.space_template)))
+    except SpaceTemplateError as error:
+        yield f"publish.space_template: {error}"
+
+
+def _hub(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    publish = config.publish
+    if not publish.enabled:
+        return
+    if publish.endpoint != "local":
+        if not environment.get(publish.token_env, "").strip():
+            yield (
+                "publish.token_env names the variable that holds the access token. "
+                f"Received: {publish.token_env} is not set. "
+                f"Export a token that may write to {publish.repo_id}, or set --publish.enabled false."
+            )
+    elif not _port_usable(publish.local_port, hub_folder(config.output_dir)):
+        yield (
+            "publish.local_port must be free for the embedded Hub. "
+            f"Received: {publish.local_port} is taken by another program or another --output-dir's Hub. "
+            "Stop it, or set --publish.local-port."
+        )
+
+
+def _disk(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    output = Path(absolute(config.output_dir))
+    existing = next(folder for folder in (output, *output.parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        yield f"output_dir must be a folder that can be written. Received: {output}. Choose another one."
+        return
+    free, needed = shutil.disk_usage(existing).free, needed_bytes(config)
+    if free < needed:
+        yield (
+            f"The disk of output_dir needs about {_gibibytes(needed)} for the results of this run. "
+            f"Received: {_gibibytes(free)} free on {existing}. Free some, or choose another --output-dir."
+        )
+
+
+def needed_bytes(config: PipelineConfig) -> int:
+    """About how much disk space a run takes."""
+    exported = parameter_count(config.model) * EXPORTED_BYTES_PER_PARAMETER
+    copies = 2 if config.publish.enabled and config.publish.endpoint == "local" else 1
+    folder = Path(absolute(config.data.path))
+    rows = sum(path.stat().st_size for path in folder.glob("*") if path.is_file()) if folder.is_dir() else 0
+    return MINIMUM_FREE_BYTES + exported * copies + rows * DATA_COPIES
+
+
+def parameter_count(model: ModelConfig) -> int:
+    """About how many parameters the network has; 0 where only the preset's own files know."""
+    if model.preset is not None:
+        return PRESET_PARAMETERS.get(model.preset, 0)
+    width, inner = model.hidden_dim, model.intermediate_dim
+    vocabulary = 50_257 if model.tokenizer_path else model.vocabulary_size
+    block = 4 * width * width + 2 * width * inner + 9 * width + inner
+    return (vocabulary + model.max_sequence_length) * width + model.num_layers * block + 2 * width
+
+
+def _port_usable(port: int, storage: Path) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE and served_folder("127.0.0.1", port) == storage.resolve()
+    return True
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    shown = ", ".join(names[:5]) or "nothing"
+    return f"{shown}, … ({len(names)} entries)" if len(names) > 5 else shown
+
+
+def _gibibytes(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"
+
+
+Check = Callable[[PipelineConfig, Mapping[str, str]], Iterator[str]]
+CHECKS: tuple[Check, ...] = (_rows, _schema, _model, _space, _hub, _disk)

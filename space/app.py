@@ -1,0 +1,333 @@
+"""Chat page of $MODEL_REPO_ID, revision $MODEL_VERSION: one instruction, and optionally an input, to one
+answer.
+
+The model is pinned to one commit. The prompt comes from the model's own `prompt.json`, so that it has the
+very bytes the model was trained on. Every turn stands alone: the model saw no conversations.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import ctranslate2
+import gradio as gr
+from tokenizers import Tokenizer
+
+MODEL_REPO_ID = "$MODEL_REPO_ID"
+MODEL_REPO_URL = "$MODEL_REPO_URL"
+MODEL_VERSION = "$MODEL_VERSION"
+SHA = "$SHA"
+
+MODEL_FILES = ("ctranslate2/*", "tokenizer.json", "prompt.json")
+MAX_CHARACTERS = 8000
+QUEUE_SIZE = 16
+EXAMPLES = (
+    ("What is the capital of France?", ""),
+    ("Give the opposite of this word.", "hot"),
+    ("Is this word a noun or a verb?", "river"),
+    ("Sort these words alphabetically.", "peach, apple, lemon"),
+    ("What is 3 plus 4?", ""),
+)
+
+logger = logging.getLogger(__name__)
+
+
+class UnanswerableError(ValueError):
+    """Nothing can be answered; the message is a sentence for the visitor."""
+
+
+@dataclass(frozen=True)
+class PromptFormat:
+    """What `prompt.json` says: how an instruction becomes text, and how much of it fits."""
+
+    with_input: str
+    without_input: str
+    end_token: str
+    neutral_end_token: str  # replaces the end token in a visitor's text
+    blank_characters: str
+    context_length: int  # tokens of prompt and response together
+    generation: dict[str, Any]  # default decoding
+
+    @classmethod
+    def read(cls, file: Path) -> PromptFormat:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return cls(
+            with_input=content["with_input"],
+            without_input=content["without_input"],
+            end_token=content["end_token"],
+            neutral_end_token=content.get("neutral_end_token", ""),
+            blank_characters=content.get("blank_characters", " \t\n\r\f\v"),
+            context_length=content["context_length"],
+            generation=content.get("generation", {}),
+        )
+
+    def prompt(self, instruction: str, input_text: str = "") -> str:
+        """The prompt, byte for byte as in training."""
+        instruction, input_text = self._neutral(instruction), self._neutral(input_text)
+        if not input_text.strip(self.blank_characters):
+            return self.without_input.format(instruction=instruction)
+        return self.with_input.format(instruction=instruction, input=input_text)
+
+    def _neutral(self, text: str) -> str:
+        return text.replace(self.end_token, self.neutral_end_token)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the next token is chosen; temperature 0 takes the likeliest, top_k 0 and top_p 1 switch those
+    limits off."""
+
+    max_new_tokens: int = 128
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int | None = None  # None: another answer every time
+
+    def options(self) -> dict[str, Any]:
+        """As CTranslate2 names them; there, sampling from the one best token is greedy decoding."""
+        if self.temperature <= 0:
+            return {"sampling_topk": 1}
+        return {
+            "sampling_topk": self.top_k,
+            "sampling_topp": self.top_p,
+            "sampling_temperature": self.temperature,
+        }
+
+
+class Assistant:
+    """A model that answers prompts, token by token; loaded once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.format = PromptFormat.read(folder / "prompt.json")
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._model_folder = str(folder / "ctranslate2")
+        self._generator = self._load()
+
+    def encode(self, prompt: str, *, max_new_tokens: int) -> tuple[list[str], int]:
+        """The prompt's tokens, and how many were cut from its left to leave room for the response."""
+        tokens = self._tokenizer.encode(prompt).tokens
+        cut = max(0, len(tokens) - max(1, self.format.context_length - max_new_tokens))
+        return tokens[cut:], cut
+
+    def stream(self, tokens: list[str], decoding: Decoding) -> Iterator[str]:
+        """The response so far, after each token; ends at the end token."""
+        steps = self._generator_for(decoding).generate_tokens(
+            tokens, max_length=decoding.max_new_tokens, end_token=self.format.end_token, **decoding.options()
+        )
+        ids: list[int] = []
+        for step in steps:
+            if step.token == self.format.end_token:
+                break
+            ids.append(step.token_id)
+            # A character may be spread over several tokens; its first part decodes to a replacement character.
+            yield self._tokenizer.decode(ids, skip_special_tokens=True).rstrip("\ufffd")
+
+    def _generator_for(self, decoding: Decoding) -> ctranslate2.Generator:
+        """The loaded model, or for a seeded answer a fresh one: a generator takes its seed only at its start.
+
+        The seed belongs to the whole process: only one answer may be given at a time.
+        """
+        if decoding.seed is None or decoding.temperature <= 0:
+            return self._generator
+        ctranslate2.set_random_seed(decoding.seed)
+        return self._load()
+
+    def _load(self) -> ctranslate2.Generator:
+        return ctranslate2.Generator(self._model_folder, device="cpu", intra_threads=os.cpu_count() or 1)
+
+
+def answer(
+    assistant: Assistant,
+    instruction: str | None,
+    input_text: str | None = None,
+    max_new_tokens: float | None = None,
+    temperature: float | None = None,
+    top_k: float | None = None,
+    top_p: float | None = None,
+    seed: str | None = None,
+) -> Iterator[str]:
+    """The answer so far, again and again, as the page shows it; options left out have the model's defaults.
+
+    Raises:
+      UnanswerableError: with a sentence for the visitor.
+    """
+    instruction, input_text = instruction or "", input_text or ""  # the page sends None for a field never touched
+    if not instruction.strip():
+        raise UnanswerableError("Please write an instruction first.")
+    if len(instruction) + len(input_text) > MAX_CHARACTERS:
+        raise UnanswerableError(f"Please keep instruction and input below {MAX_CHARACTERS} characters.")
+    given = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+    decoding = decoding_of(assistant.format, given, seed=seed_of(seed))
+    prompt = assistant.format.prompt(instruction, input_text)
+    tokens, cut = assistant.encode(prompt, max_new_tokens=decoding.max_new_tokens)
+    if cut:
+        gr.Warning(f"The text is longer than the model can read: its first {cut} tokens were left out.")
+    text = ""
+    try:
+        for text in assistant.stream(tokens, decoding):
+            yield text
+    except (RuntimeError, ValueError) as error:
+        logger.exception("The model failed")
+        raise UnanswerableError("Sorry, the model could not answer. Please try again.") from error
+    if not text:
+        yield "*(The model gave an empty answer.)*"
+
+
+def decoding_of(prompt_format: PromptFormat, given: dict[str, float | None], *, seed: int | None = None) -> Decoding:
+    """Decoding from the page's fields; a blank field takes the model's default, a wrong value the nearest
+    right one."""
+    values = {name: prompt_format.generation.get(name, getattr(Decoding(), name)) for name in given}
+    values |= {name: value for name, value in given.items() if value is not None}
+    return Decoding(
+        max_new_tokens=min(max(1, int(values["max_new_tokens"])), longest_answer(prompt_format)),
+        temperature=max(0.0, float(values["temperature"])),
+        top_k=max(0, int(values["top_k"])),
+        top_p=min(max(0.01, float(values["top_p"])), 1.0),
+        seed=seed,
+    )
+
+
+def seed_of(text: str | None) -> int | None:
+    """The seed in the page's field; None when the field is blank."""
+    text = (text or "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal()) or int(text) >= 2**32:
+        raise UnanswerableError("Please give a seed from 0 to 4294967295, or none.")
+    return int(text)
+
+
+def longest_answer(prompt_format: PromptFormat) -> int:
+    """Tokens that an answer may have: half of the context, or the model's default where that is more."""
+    default = int(prompt_format.generation.get("max_new_tokens", 0))
+    return min(max(prompt_format.context_length // 2, default, 1), max(1, prompt_format.context_length - 1))
+
+
+def build_page(assistant: Assistant) -> gr.Blocks:
+    """The page: the chat at the left, input and decoding options beside it (below it on a phone)."""
+
+    def respond(message: str, _history: list[dict[str, Any]], *fields: Any) -> Iterator[str]:
+        # A raised error would leave the instruction box locked, so the visitor is told in the chat.
+        try:
+            yield from answer(assistant, message, *fields)
+        except UnanswerableError as error:
+            yield f"⚠️ {error}"
+
+    with gr.Blocks(title="GPT-2 Alpaca", analytics_enabled=False) as page:
+        gr.Markdown(heading(), elem_id="heading")
+        with gr.Row(equal_height=False):
+            left = gr.Column(scale=3, min_width=320)
+            with gr.Column(scale=1, min_width=280):
+                fields = input_and_options(assistant.format)
+        with left:
+            chat = gr.ChatInterface(
+                respond,
+                chatbot=chat_window(),
+                textbox=instruction_box(),
+                additional_inputs=fields,
+                concurrency_limit=1,
+                api_name="answer",
+            )
+        gr.Examples([list(example) for example in EXAMPLES], [chat.textbox, fields[0]], cache_examples=False)
+    return page
+
+
+def chat_window() -> gr.Chatbot:
+    return gr.Chatbot(
+        height="55vh",
+        show_label=False,
+        placeholder="<center>Write an instruction, or pick an example below.</center>",
+        buttons=["copy"],
+    )
+
+
+def instruction_box() -> gr.Textbox:
+    return gr.Textbox(
+        label="Instruction",
+        show_label=False,
+        placeholder="Write an instruction…",
+        max_length=MAX_CHARACTERS,
+        submit_btn="Send",
+        stop_btn="Stop",
+        autofocus=True,
+    )
+
+
+def heading() -> str:
+    return (
+        "# GPT-2 Alpaca\n"
+        f"Model [{MODEL_REPO_ID}]({MODEL_REPO_URL}) · revision "
+        f"[`{MODEL_VERSION}`]({MODEL_REPO_URL}/tree/{MODEL_VERSION}) · commit `{SHA[:12]}`\n\n"
+        "Each message is answered on its own: the model does not see earlier ones. "
+        "It is small and can be wrong; check what it says."
+    )
+
+
+def input_and_options(prompt_format: PromptFormat) -> list[gr.components.Component]:
+    """The fields beside the chat, in the order in which `answer` takes them."""
+    defaults = decoding_of(prompt_format, dict.fromkeys(("max_new_tokens", "temperature", "top_k", "top_p")), seed=None)
+    input_box = gr.Textbox(
+        label="Input (optional)",
+        info="Text that the instruction is about.",
+        lines=4,
+        max_lines=12,
+        max_length=MAX_CHARACTERS,
+        elem_id="input",
+    )
+    with gr.Accordion("Decoding options", open=False):
+        return [
+            input_box,
+            gr.Slider(
+                1,
+                longest_answer(prompt_format),
+                defaults.max_new_tokens,
+                step=1,
+                label="Longest answer",
+                info="In tokens",
+            ),
+            gr.Slider(
+                0,
+                2,
+                defaults.temperature,
+                step=0.05,
+                label="Temperature",
+                info="0: always the likeliest word",
+            ),
+            gr.Slider(0, 200, defaults.top_k, step=1, label="Top-k", info="0: off"),
+            gr.Slider(0.01, 1, defaults.top_p, step=0.01, label="Top-p", info="1: off"),
+            gr.Textbox(label="Seed", info="A whole number; blank: another answer every time", max_length=10),
+        ]
+
+
+def download() -> Path:
+    """The model's files at the pinned commit, from the Hub that HF_ENDPOINT names."""
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(MODEL_REPO_ID, revision=SHA, allow_patterns=list(MODEL_FILES)))
+
+
+def theme() -> gr.themes.Soft:
+    """Fonts of the visitor's machine: the page loads nothing from elsewhere."""
+    return gr.themes.Soft(
+        primary_hue="indigo",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO)
+    page = build_page(Assistant(download()))
+    page.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1).launch(theme=theme(), footer_links=[])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""The published demo in a real browser; screenshots of it are kept in tests/artifacts/."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from hub import demo, server
+from pipeline.components.hf_pusher.connection import loopback_client
+from pipeline.components.hf_pusher.publisher import Published, publish
+from tests.publish.publishing import hub_at, noon, publication_of
+from tests.publish.tiny_model import ANSWER, write_model
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARTIFACTS = Path(__file__).parents[1] / "artifacts"
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: none of chromium, google-chrome is on PATH"),
+]
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Published]]:
+    """The address of a running demo, and what it runs on."""
+    folder = tmp_path_factory.mktemp("demo")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with loopback_client(), server.running(folder / "hub", port=0) as endpoint:
+        result = publish(hub_at(endpoint), publication_of(write_model(folder / "model")), clock=noon)
+        options = demo.Options(
+            storage_dir=folder / "hub",
+            port=urlsplit(endpoint).port or 0,
+            demo_port=port,
+            space_repo_id=None,
+            work_dir=folder / "demo",
+        )
+        with demo.serving(options) as (address, _):
+            yield address, result
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield started
+        started.close()
+
+
+@pytest.fixture(params=sorted(SIZES))
+def size(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def page(browser: Browser, published: tuple[str, Published], size: str) -> Iterator[Page]:
+    """The loaded page at that width; a request to any other host, or an error in the page, fails the test."""
+    width, height = SIZES[size]
+    page = browser.new_page(viewport={"width": width, "height": height})
+    foreign: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: foreign.append(request.url) if _is_foreign(request.url) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(published[0])
+    page.get_by_placeholder("Write an instruction…").wait_for()
+    yield page
+    page.close()
+    assert foreign == []
+    assert errors == []
+
+
+def test_a_visitor_gets_an_answer_and_sees_what_gave_it(
+    page: Page, published: tuple[str, Published], size: str
+) -> None:
+    _screenshot(page, f"demo-{size}-before")
+    _ask(page, "What is the capital of France?")
+
+    expect(_answers(page).last).to_have_text(ANSWER)
+    heading = page.locator("#heading")
+    expect(heading).to_contain_text(f"revision {published[1].revision}")
+    expect(heading).to_contain_text(f"commit {published[1].commit[:12]}")
+    expect(heading).to_contain_text("Each message is answered on its own")
+    link = heading.get_by_role("link", name=published[1].repo_id)
+    expect(link).to_have_attribute("href", re.compile(rf"/{published[1].repo_id}$"))
+    _screenshot(page, f"demo-{size}-after")
+
+
+def test_input_and_decoding_options_are_used(page: Page, size: str) -> None:
+    page.get_by_label("Input (optional)").fill("France")
+    page.get_by_role("button", name="Decoding options").click()
+    page.get_by_label("number input for Longest answer").fill("2")
+    _screenshot(page, f"demo-{size}-options")
+    _ask(page, "Name the capital.")
+
+    expect(_answers(page).last).not_to_have_text("")
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    answer = _answers(page).last.inner_text().strip()
+    assert ANSWER.startswith(answer)
+    assert answer != ANSWER
+
+
+def test_an_example_fills_instruction_and_input(page: Page) -> None:
+    page.get_by_text("Sort these words alphabetically.").first.click()
+
+    expect(page.get_by_label("Input (optional)")).to_have_value("peach, apple, lemon")
+    expect(page.get_by_placeholder("Write an instruction…")).to_have_value("Sort these words alphabetically.")
+    page.get_by_role("button", name="Send").click()
+    expect(_answers(page).last).to_have_text(ANSWER)
+
+
+def test_the_seed_is_blank_until_one_is_wanted(page: Page) -> None:
+    page.get_by_role("button", name="Decoding options").click()
+    expect(page.get_by_label("Seed")).to_have_value("")
+
+
+def test_what_is_wrong_is_said_in_a_sentence_and_the_next_question_is_answered(page: Page) -> None:
+    _ask(page, " ")
+    expect(_answers(page).last).to_have_text("⚠️ Please write an instruction first.")
+
+    _ask(page, "What is the capital of France?")
+    expect(_answers(page).last).to_have_text(ANSWER)
+
+
+def _ask(page: Page, instruction: str) -> None:
+    box = page.get_by_role("textbox", name=re.compile("^Instruction"))
+    expect(box).to_be_enabled()
+    box.fill(instruction)
+    box.press("Enter")
+
+
+def _answers(page: Page) -> Locator:
+    return page.locator("[data-testid=bot]")
+
+
+def _screenshot(page: Page, name: str) -> None:
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+
+
+def _is_foreign(url: str) -> bool:
+    address = urlsplit(url)
+    return address.scheme in ("http", "https", "ws", "wss") and address.hostname not in (
+        "127.0.0.1",
+        "localhost",
+    )

@@ -1,0 +1,360 @@
+"""The whole pipeline on a tiny model: what it makes, what it reuses, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from data.records import Example, write_record
+from data.tfrecords import Row, encode, write_examples
+from hub.access import Identity
+from hub.server import running
+from pipeline.config_sources import load_config
+from tests.e2e.conftest import PIPELINE, PROJECT, REPOSITORY, Finished, Place, free_port
+
+pytestmark = pytest.mark.e2e
+
+ALL = [
+    "ImportExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "DataGate", "Transform", "Trainer",
+    "HFPusher",
+]  # fmt: skip
+BEFORE_TRANSFORM, BEFORE_TRAINER = ALL[:5], ALL[:6]
+MODEL_FILES = {
+    "Format-Serving/fingerprint.pb",
+    "Format-Serving/saved_model.pb",
+    "Format-Serving/variables/variables.data-00000-of-00001",
+    "Format-Serving/variables/variables.index",
+    "exports/ctranslate2/config.json",
+    "exports/ctranslate2/model.bin",
+    "exports/ctranslate2/vocabulary.json",
+    "exports/keras/assets/tokenizer/merges.txt",
+    "exports/keras/assets/tokenizer/vocabulary.json",
+    "exports/keras/config.json",
+    "exports/keras/metadata.json",
+    "exports/keras/model.weights.h5",
+    "exports/keras/preprocessor.json",
+    "exports/keras/task.json",
+    "exports/keras/tokenizer.json",
+    "exports/prompt.json",
+    "exports/training.json",
+    "exports/transformers/config.json",
+    "exports/transformers/generation_config.json",
+    "exports/transformers/merges.txt",
+    "exports/transformers/model.safetensors",
+    "exports/transformers/special_tokens_map.json",
+    "exports/transformers/tokenizer.json",
+    "exports/transformers/tokenizer_config.json",
+    "exports/transformers/vocab.json",
+}
+ROW = Row("Name the capital of France.", "", "Paris")
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def trained_models(place: Place) -> list[Path]:
+    return sorted((place.root / "Trainer" / "model").iterdir(), key=lambda path: int(path.name))
+
+
+def published_revisions(place: Place) -> list[str]:
+    """Dated branches of the model repository, asked of the Hub itself."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    with running(place.output / "hub", port=free_port()) as endpoint:
+        try:
+            refs = HfApi(endpoint=endpoint, token="any").list_repo_refs("local/tiny")
+        except RepositoryNotFoundError:
+            return []
+    return sorted(branch.name for branch in refs.branches if branch.name != "main")
+
+
+# ------------------------------------------------------------------------------------------ The first run
+
+
+def test_every_component_runs_and_nothing_else_reaches_the_terminal(first_run: Finished) -> None:
+    assert first_run.status == 0, first_run.err
+    assert first_run.ran == ALL
+    assert first_run.cached == []
+    assert [line for line in first_run.err.splitlines() if line.strip() and not line.startswith("  training ")] == []
+
+
+def test_beam_neither_looks_for_prism_nor_packs_tfx(first_run: Finished, place: Place) -> None:
+    (log,) = (place.output / "logs").iterdir()
+    text = log.read_text(encoding="utf-8").lower()
+
+    assert "prism" not in text
+    assert "extra_package" not in text
+
+
+def test_the_model_artifact_has_every_form(first_run: Finished, place: Place) -> None:
+    (model,) = trained_models(place)
+    report = json.loads((model / "exports/training.json").read_text(encoding="utf-8"))
+
+    assert files_below(model) == MODEL_FILES
+    assert report["steps"] == 3
+
+
+def test_one_dated_revision_is_published(first_run: Finished, place: Place) -> None:
+    (revision,) = published_revisions(place)
+
+    assert revision.startswith("v20")
+    assert f"revision  {revision} of local/tiny" in first_run.out
+
+
+def test_the_summary_says_where_everything_is(first_run: Finished, place: Place) -> None:
+    (model,) = trained_models(place)
+    (log,) = (place.output / "logs").iterdir()
+
+    summary = first_run.out.partition("Done in ")[2]
+    assert "8 components, 0 from cache." in summary
+    assert "token accuracy" in summary
+    assert str(model) in summary
+    assert str(log) in summary
+    assert summary.endswith("try it    make demo\n")
+
+
+# ---------------------------------------------------------------------------------------------- The cache
+
+
+def test_a_second_run_is_served_from_cache_and_publishes_nothing_new(first_run: Finished, place: Place) -> None:
+    before = published_revisions(place)
+    again = place.run()
+
+    assert again.status == 0, again.err
+    assert again.cached == ALL[:-1]
+    assert again.ran == ["HFPusher"]  # it asked the Hub, and
+    assert f"{before[0]} was already published" in again.out
+    assert published_revisions(place) == before
+
+
+def test_an_emptied_hub_is_filled_again_from_cache(first_run: Finished, place: Place, tmp_path: Path) -> None:
+    elsewhere = place.copy(tmp_path / "output")
+    shutil.rmtree(elsewhere.output / "hub")
+
+    assert elsewhere.run().cached == ALL[:-1]
+    assert len(published_revisions(elsewhere)) == 1
+
+
+def test_results_that_somebody_deleted_are_made_again(first_run: Finished, place: Place, tmp_path: Path) -> None:
+    elsewhere = place.copy(tmp_path / "output")
+    blessing = place.root / "DataGate" / "blessing"
+    blessing.rename(tmp_path / "away")
+
+    again = elsewhere.run()
+
+    (tmp_path / "away").rename(blessing)
+    assert again.status == 0, again.err
+    assert again.ran == ["DataGate", "HFPusher"]
+
+
+def test_edited_code_runs_again_with_what_follows(first_run: Finished, place: Place, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    for source in (REPOSITORY / name for name in PROJECT):
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, project / source.name)
+    elsewhere = place.copy(tmp_path / "output")
+    prompts, training = project / "modules/prompts.py", project / "modules/training.py"
+
+    prompts.write_text(prompts.read_text().replace("### Response:", "### Answer:"))
+    with_prompt = elsewhere.run_process(project)
+    training.write_text(training.read_text() + "\n# a change\n")
+    with_training = elsewhere.run_process(project)
+
+    assert with_prompt.status == 0, with_prompt.err
+    assert with_prompt.cached == BEFORE_TRANSFORM
+    assert with_prompt.ran == ["Transform", "Trainer", "HFPusher"]
+    assert with_training.cached == BEFORE_TRAINER
+    assert with_training.ran == ["Trainer", "HFPusher"]
+    assert len(published_revisions(elsewhere)) == 3
+
+
+def test_an_edited_schema_changes_the_cache_key(tmp_path: Path) -> None:
+    from tfx.dsl.compiler.compiler import Compiler
+
+    from pipeline.pipeline import create_pipeline
+
+    schema = tmp_path / "schema.pbtxt"
+    config = load_config(["--data.schema", str(schema)], {})
+    compiled = []
+    for text in ("# one", "# one", "# two"):
+        schema.write_text(text)
+        compiled.append(Compiler().compile(create_pipeline(config)).deployment_config.value)
+
+    assert compiled[0] == compiled[1]
+    assert compiled[0] != compiled[2]
+
+
+# ------------------------------------------------------------------------------------------ Interruptions
+
+
+def wait_for_training(process: object) -> None:
+    for line in process.stderr:  # type: ignore[attr-defined]
+        if "training step" in line:
+            return
+    raise AssertionError("the run ended before it trained")
+
+
+def test_an_interrupted_or_killed_run_leaves_nothing_that_is_reused(
+    first_run: Finished, place: Place, tmp_path: Path
+) -> None:
+    elsewhere = place.copy(tmp_path / "output")
+    settings = {"training__max_steps": "150", "training__seed": "7"}
+    model_folder = elsewhere.root / "Trainer" / "model"
+    copied = {path.name for path in model_folder.iterdir()}
+
+    interrupted = elsewhere.start(**settings)
+    wait_for_training(interrupted)
+    interrupted.send_signal(signal.SIGINT)
+    _, err = interrupted.communicate(timeout=60)
+    after_interrupt = {path.name for path in model_folder.iterdir()}
+    killed = elsewhere.start(**settings)
+    wait_for_training(killed)
+    killed.kill()
+    killed.communicate(timeout=60)
+    (half_written,) = {path.name for path in model_folder.iterdir()} - copied
+    again = elsewhere.run(**settings)
+
+    assert interrupted.returncode == 130
+    assert err.endswith("Interrupted. Nothing half-written will be used: the next run starts clean.\n")
+    assert after_interrupt == copied
+    assert again.status == 0, again.err
+    assert again.ran == ["Trainer", "HFPusher"]
+    assert not (model_folder / half_written).exists()
+    report = json.loads((trained_models(elsewhere)[-1] / "exports/training.json").read_text(encoding="utf-8"))
+    assert report["steps"] == 150
+
+
+# --------------------------------------------------------------------------------------------- Bad input
+
+
+def with_two_features(folder: Path) -> None:
+    with (folder / "rows-train.tfrecord").open("wb") as file:
+        example = Example()
+        example.features.feature["instruction"].bytes_list.value.append(b"Say hello.")
+        example.features.feature["input"].bytes_list.value.append(b"")
+        write_record(file, example.SerializeToString())
+
+
+def with_cut_file(folder: Path) -> None:
+    path = folder / "rows-train.tfrecord"
+    path.write_bytes(path.read_bytes()[:-2])
+
+
+def with_blank_output(folder: Path) -> None:
+    write_examples(folder / "rows-train.tfrecord", [ROW, Row("Say hello.", "", "  ")])
+
+
+def with_bytes_that_are_no_text(folder: Path) -> None:
+    with (folder / "rows-train.tfrecord").open("wb") as file:
+        write_record(file, encode(ROW).replace(b"Paris", b"\xff\xfe\xfd.."))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (shutil.rmtree, ["data.path must be a folder"]),
+        (with_cut_file, ["rows-train.tfrecord, row 0", "the file is cut"]),
+        (with_two_features, ["rows-train.tfrecord, row 0", "'output' is missing"]),
+        (with_blank_output, ["rows-train.tfrecord, row 1", "'output' must not be blank"]),
+        (with_bytes_that_are_no_text, ["rows-train.tfrecord, row 0", "'output' must be UTF-8"]),
+        (lambda folder: (folder / "rows-eval.tfrecord").write_bytes(b""), ["split 'eval'", "must have rows"]),
+    ],
+)
+def test_bad_data_are_refused_before_anything_runs(tmp_path: Path, spoil: object, words: list[str]) -> None:
+    folder = tmp_path / "rows"
+    write_examples(folder / "rows-train.tfrecord", [ROW])
+    write_examples(folder / "rows-eval.tfrecord", [ROW])
+    spoil(folder)  # type: ignore[operator]
+    place = Place(tmp_path / "output", free_port())
+
+    refused = place.run(data__path=str(folder))
+
+    assert refused.status == 1
+    assert refused.out == ""
+    for word in words:
+        assert word in refused.err
+    assert not place.output.exists()
+
+
+def test_the_gate_stops_the_run_with_the_anomalys_own_words(tmp_path: Path) -> None:
+    folder = tmp_path / "rows"
+    for split in ("train", "eval"):
+        folder.mkdir(exist_ok=True)
+        with (folder / f"rows-{split}.tfrecord").open("wb") as file:
+            write_record(file, encode(ROW))
+    schema = tmp_path / "strict.pbtxt"
+    text = (REPOSITORY / "pipeline/schema/alpaca.pbtxt").read_text()
+    schema.write_text(text + '\nfeature { name: "source" type: BYTES presence { min_fraction: 1 min_count: 1 } }\n')
+    place = Place(tmp_path / "output", free_port())
+
+    stopped = place.run(data__path=str(folder), data__schema=str(schema))
+
+    assert stopped.status == 1
+    assert stopped.ran == ALL[:4]
+    assert "feature 'source', split 'train': Column dropped. " in stopped.err
+    assert "feature 'source', split 'eval': Column dropped. " in stopped.err
+    assert "Traceback" not in stopped.err
+    (log,) = (place.output / "logs").iterdir()
+    assert "DataGateError" in log.read_text()
+    assert not (place.root / "Trainer").exists()
+    assert not (place.output / "hub").exists()
+
+
+def test_a_hub_that_refuses_leaves_nothing_published(first_run: Finished, place: Place, tmp_path: Path) -> None:
+    elsewhere = place.copy(tmp_path / "output")
+    os.environ["HF_TOKEN"] = "secret-token"
+    with running(tmp_path / "remote", port=0, authenticate=lambda token: Identity("reader", "read")) as endpoint:
+        refused = elsewhere.run(
+            publish__endpoint=endpoint, publish__repo_id="reader/model", publish__space_repo_id="reader/demo"
+        )
+
+    assert refused.status == 1
+    assert refused.cached == ALL[:-1]
+    assert "only read" in refused.err
+    assert "Traceback" not in refused.err
+    assert [path for path in (tmp_path / "remote").rglob("*") if path.is_file() and "model" in path.parts] == []
+    everything = [path for path in elsewhere.output.rglob("*") if path.is_file()]
+    assert [path for path in everything if b"secret-token" in path.read_bytes()] == []
+
+
+# ------------------------------------------------------------------------------------------- The TFX CLI
+
+
+def test_the_tfx_cli_creates_updates_and_runs_it(
+    first_run: Finished, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import CliRunner
+    from tfx.tools.cli.cli_main import cli_group
+
+    elsewhere = place.copy(tmp_path / "output")
+    arguments = elsewhere.arguments()
+    for flag, value in zip(arguments[::2], arguments[1::2], strict=True):
+        variable = "GPT2_ALPACA_" + flag.removeprefix("--").replace(".", "__").replace("-", "_").upper()
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("LOCAL_HOME", str(tmp_path / "tfx_home"))
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setattr(sys, "argv", ["tfx"])
+
+    def tfx(*command: str) -> str:
+        result = CliRunner().invoke(cli_group, [*command, "--engine", "local"])
+        assert result.exit_code == 0, result.output
+        return str(result.output)
+
+    created = tfx("pipeline", "create", "--pipeline-path", "local_runner.py")
+    updated = tfx("pipeline", "update", "--pipeline-path", "local_runner.py")
+    before = len(list((elsewhere.output / "logs").iterdir()))
+    tfx("run", "create", "--pipeline-name", PIPELINE)
+
+    assert f'Pipeline "{PIPELINE}" created successfully.' in created
+    assert f'Pipeline "{PIPELINE}" updated successfully.' in updated
+    newest = max((elsewhere.output / "logs").iterdir())
+    assert len(list((elsewhere.output / "logs").iterdir())) == before + 1
+    assert "Component HFPusher is finished." in newest.read_text()

@@ -1,0 +1,155 @@
+"""What is checked before TensorFlow is imported."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from data.tfrecords import Row, write_examples
+from hub.server import running
+from pipeline import preflight
+from pipeline.config_sources import load_config
+from pipeline.errors import PreflightError
+from pipeline.layout import hub_folder
+
+ROW = Row("Name the capital of France.", "", "Paris")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_examples(tmp_path / "rows-train.tfrecord", [ROW])
+    write_examples(tmp_path / "rows-eval.tfrecord", [ROW])
+    return tmp_path
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def problems_of(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> list[str]:
+    base = [
+        "--data.path",
+        str(folder),
+        "--output-dir",
+        str(folder / "output"),
+        "--publish.local-port",
+        "8919",
+    ]
+    try:
+        preflight.check(load_config([*base, *arguments], {}), environment or {})
+    except PreflightError as error:
+        return list(error.problems)
+    return []
+
+
+def test_a_good_folder_passes(folder: Path) -> None:
+    assert problems_of(folder) == []
+
+
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
+    problems = problems_of(
+        tmp_path / "absent",
+        *(
+            "--data.schema",
+            "absent.pbtxt",
+            "--model.tokenizer-path",
+            str(tmp_path),
+            "--publish.space-template",
+            "x",
+        ),
+    )
+
+    assert [problem.split()[0] for problem in problems] == [
+        "data.path", "data.schema", "model.tokenizer_path", "publish.space_template:",
+    ]  # fmt: skip
+
+
+def test_a_pattern_without_files_names_what_is_there(folder: Path) -> None:
+    (problem,) = problems_of(folder, "--data.eval-pattern", "*-test*")
+
+    assert problem == (
+        f"data.eval_pattern must match a file. Received: '*-test*' in {folder}, which holds "
+        "rows-eval.tfrecord, rows-train.tfrecord. Rename the files or set --data.eval-pattern."
+    )
+
+
+def test_a_cut_file_and_a_blank_response_are_named(folder: Path) -> None:
+    train, evaluation = folder / "rows-train.tfrecord", folder / "rows-eval.tfrecord"
+    train.write_bytes(train.read_bytes()[:-3])
+    write_examples(evaluation, [ROW, Row("Say hello.", "", " ")])
+
+    problems = problems_of(folder)
+
+    assert [str(train) in problem or "'train'" in problem for problem in problems] == [True, True, False]
+    assert f"{evaluation}, row 1" in problems[2]
+
+
+def test_a_preset_is_a_name_a_handle_or_a_folder(folder: Path) -> None:
+    preset = folder / "preset"
+    preset.mkdir()
+
+    assert problems_of(folder, "--profile", "gpt2_base") == []
+    assert problems_of(folder, "--model.preset", "hf://me/model") == []
+    assert "Did you mean gpt2_base_en?" in problems_of(folder, "--model.preset", "gpt2_bas_en")[0]
+    assert "has a config.json" in problems_of(folder, "--model.preset", str(preset))[0]
+    assert "no such folder" in problems_of(folder, "--model.preset", str(folder / "absent"))[0]
+    (preset / "config.json").write_text("{}")
+    assert problems_of(folder, "--model.preset", str(preset)) == []
+
+
+def test_a_real_hub_needs_a_token_and_the_local_one_does_not(folder: Path) -> None:
+    remote = (
+        *("--publish.endpoint", "https://huggingface.co"),
+        *("--publish.repo-id", "me/model", "--publish.space-repo-id", "me/demo"),
+    )
+
+    (problem,) = problems_of(folder, *remote)
+
+    assert "HF_TOKEN is not set" in problem
+    assert problems_of(folder, *remote, environment={"HF_TOKEN": "x"}) == []
+    assert problems_of(folder, *remote, "--publish.enabled", "false") == []
+
+
+def test_a_port_may_be_free_or_serve_this_very_hub(folder: Path, free_port: int) -> None:
+    arguments = ("--publish.local-port", str(free_port))
+
+    with running(hub_folder(str(folder / "output")), port=free_port):
+        assert problems_of(folder, *arguments) == []
+    with running(folder / "other", port=free_port):
+        assert f"{free_port} is taken" in problems_of(folder, *arguments)[0]
+    with socket.socket() as occupant:
+        occupant.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        occupant.bind(("127.0.0.1", free_port))
+        occupant.listen()
+        assert f"{free_port} is taken" in problems_of(folder, *arguments)[0]
+
+
+def test_a_full_disk_is_foreseen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2**30))
+
+    assert problems_of(folder) == []
+    (problem,) = problems_of(folder, "--profile", "gpt2_base")
+    assert "needs about 3.2 GiB" in problem
+    assert "Received: 1.0 GiB free" in problem
+
+
+def test_parameters_are_estimated_from_the_sizes() -> None:
+    scratch = load_config(["--profile", "gpt2_base", "--model.preset", "none"], {}).model
+
+    assert preflight.parameter_count(scratch) == 124_439_808  # GPT-2 base has exactly as many
+    assert preflight.parameter_count(load_config(["--profile", "gpt2_base"], {}).model) == 124_000_000
+
+
+def test_the_output_folder_must_be_writable(folder: Path) -> None:
+    (folder / "file").write_text("")
+
+    (problem,) = problems_of(folder, "--output-dir", str(folder / "file" / "output"))
+
+    assert problem.startswith("output_dir must be a folder")
