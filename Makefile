@@ -5,8 +5,11 @@ PYTHON := .venv/bin/python
 UV := .uv/bin/uv
 # Flags for the pipeline: make run ARGS="--training.epochs 3"
 ARGS ?=
+# The container image: cpu or gpu, and what to call it
+TARGET ?= cpu
+IMAGE ?= gpt2-alpaca-pipeline:$(TARGET)
 
-.PHONY: help setup run demo hub answers test test-unit test-e2e test-browser lint types tensorboard sample requirements clean
+.PHONY: image help setup run demo hub answers test test-unit test-e2e test-browser test-airflow test-parity fault-matrix lint types tensorboard sample requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -30,13 +33,26 @@ test: setup ## Run all tests that this machine can run
 	@$(PYTHON) -m pytest $(ARGS)
 
 test-unit: setup ## Run the fast tests only
-	@$(PYTHON) -m pytest -m "not e2e and not browser" $(ARGS)
+	@$(PYTHON) -m pytest -m "not e2e and not browser and not airflow" $(ARGS)
 
 test-e2e: setup ## Run the pipeline tests only
 	@$(PYTHON) -m pytest -m e2e $(ARGS)
 
 test-browser: setup ## Drive the demo in a headless Chromium
 	@$(PYTHON) -m pytest -m browser $(ARGS)
+
+test-airflow: setup ## Import and run the DAG in a real Airflow (made in .airflow)
+	@test -x .airflow/bin/airflow || { $(UV) venv --quiet --clear --python 3.11 .airflow && $(UV) pip install --quiet --python .airflow/bin/python -r tests/airflow/requirements.txt; }
+	@$(PYTHON) -m pytest -m airflow $(ARGS)
+
+test-parity: setup ## Load what was published with Transformers on PyTorch and with an older Hub client (makes .venv-parity)
+	@set -e; export UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}"; for name in parity parity-hub1; do \
+	  $(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-$$name; \
+	  $(UV) pip install --quiet --python .venv-$$name/bin/python -r tests/parity/$$name.txt; done
+	@$(PYTHON) -m pytest -m parity $(ARGS)
+
+fault-matrix: setup ## Publish with every fault at every request, and tell whether all end whole (20 minutes)
+	@$(PYTHON) -m tests.publish.fault_matrix $(ARGS)
 
 lint: setup ## Check style and formatting
 	@.venv/bin/ruff check .
@@ -53,6 +69,9 @@ sample: setup ## Write the sample data set anew
 
 requirements: setup ## Export requirements.txt from uv.lock
 	@$(UV) export --frozen --quiet --no-dev --no-hashes --no-annotate --no-emit-project --output-file requirements.txt
+
+image: ## Build the container image (TARGET=gpu, IMAGE=registry/name:tag); needs Docker
+	docker build --target $(TARGET) --tag $(IMAGE) .
 
 clean: ## Remove what runs and tools made (not .venv)
 	rm -rf output tests/artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis

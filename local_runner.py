@@ -24,12 +24,10 @@ def run_pipeline(config: PipelineConfig, console: Console, run_id: str) -> None:
     """Runs what `config` describes. Imports TFX only here, so that wrong settings are refused within a
     second."""
     with console.importing("TensorFlow, Beam and TFX"), heavy_imports():
-        from pipeline.local.dag_runner import ObservedDagRunner
+        from pipeline.local.dag_runner import NEVER_CACHED, ObservedDagRunner
         from pipeline.pipeline import create_pipeline
 
-    # The pusher asks the Hub itself whether the model is there; from cache it would miss that a Hub was
-    # emptied.
-    runner = ObservedDagRunner(observer=console, run_id=run_id, never_cached=["HFPusher"])
+    runner = ObservedDagRunner(observer=console, run_id=run_id, never_cached=NEVER_CACHED)
     runner.run(create_pipeline(config))
 
 

@@ -9,8 +9,10 @@ import sys
 import threading
 from pathlib import Path
 
-from hub.errors import PortOccupiedError, StorageUnusableError
+from hub.access import accept_any_token
+from hub.errors import PortOccupiedError, StorageUnusableError, TokenFileError
 from hub.server import running
+from hub.tokens import read_tokens
 
 DEFAULT_PORT = 8642
 
@@ -22,10 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        with running(options.storage_dir, port=options.port, host=options.host) as url:
+        authenticate = read_tokens(options.tokens) if options.tokens else accept_any_token
+        with running(options.storage_dir, port=options.port, host=options.host, authenticate=authenticate) as url:
             logging.getLogger("hub").info("The local Hub serves %s on %s", options.storage_dir, url)
             stopped.wait()
-    except (PortOccupiedError, StorageUnusableError) as error:
+    except (PortOccupiedError, StorageUnusableError, TokenFileError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -35,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hub", description="Serve a Hub from a local folder.")
     parser.add_argument("--storage-dir", type=Path, default=Path("output/hub"), help="folder of the repositories")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--tokens", type=Path, help="TOML file that says whose each token is (default: any is yours)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     return parser
 

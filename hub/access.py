@@ -8,10 +8,18 @@ from typing import Final, Literal
 
 from starlette.requests import Request
 
-from hub.errors import ForbiddenError, InvalidCredentialsError, InvalidRequestError, RepoNotFoundError
+from hub.errors import (
+    ForbiddenError,
+    GatedRepoError,
+    InvalidCredentialsError,
+    InvalidRequestError,
+    RepoNotFoundError,
+)
 from hub.names import DEFAULT_NAMESPACE, RepoId, repo_id
 from hub.repository import Repository
 from hub.state import hub_state
+
+ROLES: Final = ("none", "read", "write")
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,18 @@ class Identity:
     """A user, as a token stands for one."""
 
     name: str
-    role: Literal["read", "write"]
+    role: Literal["none", "read", "write"]
+    namespaces: frozenset[str] | None = None  # where the role holds; None: everywhere
+
+    def may_read(self, namespace: str) -> bool:
+        """Whether the user sees what is private there."""
+        return self.role != "none" and self._covers(namespace)
+
+    def may_write(self, namespace: str) -> bool:
+        return self.role == "write" and self._covers(namespace)
+
+    def _covers(self, namespace: str) -> bool:
+        return self.namespaces is None or namespace in self.namespaces
 
 
 Authenticate = Callable[[str], Identity | None]
@@ -51,12 +70,33 @@ def signed_in(request: Request) -> Identity:
     return identity
 
 
-def writer(request: Request) -> Identity:
-    """The user, who may write."""
+def writer(request: Request, namespace: str) -> Identity:
+    """The user, who may write in `namespace`."""
     identity = signed_in(request)
     if identity.role != "write":
-        raise ForbiddenError("This token may only read.")
+        raise ForbiddenError("This token may only read." if identity.role == "read" else "This token has no rights.")
+    if not identity.may_write(namespace):
+        raise ForbiddenError(f"This token may not write to the namespace {namespace!r}.")
     return identity
+
+
+def visible(repository: Repository, identity: Identity | None) -> bool:
+    """Whether the visitor may know of the repository."""
+    if not repository.settings.private:
+        return True
+    return identity is not None and identity.may_read(repository.id.namespace)
+
+
+def check_gate(request: Request, repository: Repository) -> None:
+    """Whether the visitor may have the contents of a gated repository."""
+    settings = repository.settings
+    if not settings.gated:
+        return
+    identity = identify(request)
+    if identity is None:
+        raise GatedRepoError(f"Access to model {repository.id} is restricted. You must be signed in.", status=401)
+    if not identity.may_read(repository.id.namespace) and identity.name not in settings.readers:
+        raise GatedRepoError(f"Access to model {repository.id} is restricted and you are not in the authorized list.")
 
 
 def requested_repo_id(request: Request) -> RepoId:
@@ -73,7 +113,7 @@ def readable_repository(request: Request) -> Repository:
     identity = identify(request)
     try:
         repository = hub_state(request).storage.repository(requested_repo_id(request))
-        hidden = repository.settings.private and identity is None
+        hidden = not visible(repository, identity)
     except RepoNotFoundError:
         hidden = True
     if hidden:
@@ -86,7 +126,7 @@ def writable_repository(request: Request) -> tuple[Repository, Identity]:
     repository = readable_repository(request)
     if identify(request) is None:
         raise _unauthorized()
-    return repository, writer(request)
+    return repository, writer(request, repository.id.namespace)
 
 
 def _unauthorized() -> RepoNotFoundError:

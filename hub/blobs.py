@@ -52,6 +52,23 @@ class BlobStore:
         """A blob to be written in pieces; nothing of it is visible until `keep`."""
         return BlobWriter(self, self._uploads / secrets.token_hex(16))
 
+    def adopt(self, file: Path, sha256: str, *, expected_sha256: str) -> None:
+        """Make `file`, whose sha256 was found to be `sha256`, durable and visible as a blob.
+
+        Raises:
+            DigestMismatchError: the bytes are not those that were announced.
+        """
+        _check_digest(sha256, expected_sha256)
+        target = self.path(sha256)
+        if target.exists():
+            return
+        with file.open("rb") as content:
+            os.fsync(content.fileno())
+        target.parent.mkdir(exist_ok=True)
+        file.replace(target)
+        sync_folder(target.parent)
+        sync_folder(target.parent.parent)
+
     def remove_stale_uploads(self, *, older_than_seconds: float = STALE_UPLOAD_SECONDS) -> int:
         """Delete what killed uploads left behind; gives how many."""
         limit = time.time() - older_than_seconds
@@ -97,10 +114,7 @@ class BlobWriter:
             DigestMismatchError: the bytes are not those that were announced.
         """
         sha256 = self._digest.hexdigest()
-        if expected_sha256 is not None and sha256 != expected_sha256:
-            raise DigestMismatchError(
-                f"The content does not match its sha256. Received: {sha256}, announced: {expected_sha256}"
-            )
+        _check_digest(sha256, expected_sha256)
         target = self._store.path(sha256)
         if target.exists():
             return sha256
@@ -111,3 +125,8 @@ class BlobWriter:
         sync_folder(target.parent)
         sync_folder(target.parent.parent)
         return sha256
+
+
+def _check_digest(sha256: str, expected: str | None) -> None:
+    if expected is not None and sha256 != expected:
+        raise DigestMismatchError(f"The content does not match its sha256. Received: {sha256}, announced: {expected}")

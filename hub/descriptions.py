@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from hub import front_matter
@@ -23,9 +23,14 @@ def card_text(commit: Commit, blobs: BlobStore) -> str:
 
 
 def repository_info(
-    repository: Repository, commit: Commit, blobs: BlobStore, *, with_blobs: bool = False
+    repository: Repository,
+    commit: Commit,
+    blobs: BlobStore,
+    *,
+    with_blobs: bool = False,
+    spaces: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """What `model_info` and its like are made from."""
+    """What `model_info` and its like are made from; `spaces` are those that name this model."""
     settings = repository.settings
     card = front_matter.metadata(card_text(commit, blobs))
     name = str(repository.id)
@@ -37,7 +42,7 @@ def repository_info(
         "createdAt": settings.created_at,
         "lastModified": commit.created_at,
         "private": settings.private,
-        "gated": False,
+        "gated": settings.gated,
         "disabled": False,
         "likes": 0,
         "tags": _tags(card),
@@ -45,7 +50,14 @@ def repository_info(
         "siblings": [_sibling(path, entry, with_blobs) for path, entry in sorted(commit.files.items())],
         "usedStorage": sum(entry.size for entry in commit.files.values()),
     }
+    if repository.id.kind == "models":
+        info["spaces"] = list(spaces)
     return info | _kind_info(repository.id.kind, name, settings.sdk, card)
+
+
+def models_of_space(commit: Commit, blobs: BlobStore) -> list[str]:
+    """The models that a Space's card names."""
+    return _strings(front_matter.metadata(card_text(commit, blobs)).get("models"))
 
 
 def file_info(path: str, entry: FileEntry) -> dict[str, Any]:
@@ -83,7 +95,6 @@ def _kind_info(kind: str, name: str, sdk: str | None, card: Mapping[str, Any]) -
         "downloads": 0,
         "library_name": _string(card.get("library_name")),
         "pipeline_tag": _string(card.get("pipeline_tag")),
-        "spaces": [],
     }
 
 

@@ -7,12 +7,14 @@ HubError                     answered over HTTP, in the shape that the client tu
 ├── RevisionNotFoundError    404, also a LookupError
 ├── EntryNotFoundError       404, also a LookupError
 ├── ForbiddenError           403
+├── GatedRepoError           403, or 401 for a visitor without a token
 ├── ConflictError            409
 ├── ParentCommitError        412
 ├── TooLargeError            413
 ├── DigestMismatchError      422
 └── OutOfRoomError           507
 PortOccupiedError            raised when the server cannot start, also an OSError
+TokenFileError               raised when the file of tokens cannot be used, also a ValueError
 StorageUnusableError         raised when the storage folder cannot be used, also an OSError
 """
 
@@ -69,6 +71,11 @@ class ForbiddenError(HubError):
     status = 403
 
 
+class GatedRepoError(HubError):
+    status = 403
+    code = "GatedRepo"
+
+
 class ConflictError(HubError):
     status = 409
 
@@ -90,6 +97,10 @@ class OutOfRoomError(HubError):
 
 
 class PortOccupiedError(OSError):
+    user_message = True
+
+
+class TokenFileError(ValueError):
     user_message = True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -44,15 +44,18 @@ class DeleteFolder:
 Operation = PutFile | DeleteFile | DeleteFolder
 
 
-def read_line(line: bytes, blobs: BlobStore) -> Header | Operation:
-    """One line of a commit; a regular file's content is stored on the way, invisible until the commit is."""
+def read_line(line: bytes, blobs: BlobStore, *, was_sent: Callable[[str], bool]) -> Header | Operation:
+    """One line of a commit; a regular file's content is stored on the way, invisible until the commit is.
+
+    `was_sent` tells whether the large file of a sha256 was sent to this repository.
+    """
     key, value = _keyed_value(line)
     if key == "header":
         return _header(value)
     if key == "file":
         return _regular_file(value, blobs)
     if key == "lfsFile":
-        return _lfs_file(value, blobs)
+        return _lfs_file(value, blobs, was_sent)
     if key == "deletedFile":
         return DeleteFile(file_path(value.get("path")))
     if key == "deletedFolder":
@@ -120,10 +123,10 @@ def _regular_file(value: dict[str, Any], blobs: BlobStore) -> PutFile:
     return PutFile(path, regular_entry(decoded, blobs.put(decoded)))
 
 
-def _lfs_file(value: dict[str, Any], blobs: BlobStore) -> PutFile:
+def _lfs_file(value: dict[str, Any], blobs: BlobStore, was_sent: Callable[[str], bool]) -> PutFile:
     path, sha256 = file_path(value.get("path")), sha256_digest(value.get("oid"))
     size = blobs.size(sha256)
-    if size is None:
+    if size is None or not was_sent(sha256):
         raise InvalidRequestError(f"The large file {path} ({sha256}) must be uploaded first.")
     if value.get("size", size) != size:
         raise InvalidRequestError(f"The large file {path} has {size} bytes. Received: size={value['size']!r}")

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from hub.access import readable_repository
+from hub.access import check_gate, readable_repository
 from hub.descriptions import card_text
-from hub.errors import RepoNotFoundError, RevisionNotFoundError
+from hub.errors import GatedRepoError, RepoNotFoundError, RevisionNotFoundError
 from hub.front_matter import split_card
 from hub.manifests import Commit
 from hub.names import RepoId
@@ -40,8 +40,9 @@ def revision(request: Request) -> Response:
     """One revision: its files and its card."""
     try:
         repository = readable_repository(request)
+        check_gate(request, repository)
         commit = repository.commit(path_part(request, "revision", DEFAULT_BRANCH))
-    except (RepoNotFoundError, RevisionNotFoundError):
+    except (GatedRepoError, RepoNotFoundError, RevisionNotFoundError):
         missing = f"<p>{_link('/', 'Local Hub')}</p><h1>Not found</h1><p>There is no such page for you.</p>"
         return _page("Not found", missing, status=404)
     card = card_text(commit, hub_state(request).storage.blobs)

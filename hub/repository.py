@@ -4,6 +4,7 @@ repo.json             settings
 commits/<oid>.json    immutable manifests
 refs/heads/<name>     a commit's oid; names are URL-quoted
 refs/tags/<name>
+objects/<sha256>      empty: this large file was sent to this repository
 lock                  held while a ref moves
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
@@ -43,6 +44,8 @@ class Settings:
     private: bool
     created_at: str  # UTC, ISO 8601
     sdk: str | None = None  # of a Space
+    gated: str | bool = False  # "auto" or "manual": its contents are for those who were let in
+    readers: tuple[str, ...] = ()  # users who were let in
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,14 @@ class Repository:
     @property
     def settings(self) -> Settings:
         try:
-            return Settings(**json.loads((self._folder / "repo.json").read_bytes()))
+            stored = json.loads((self._folder / "repo.json").read_bytes())
+            return Settings(**{**stored, "readers": tuple(stored.get("readers", ()))})
         except FileNotFoundError as error:
             raise self._gone() from error
 
-    def change_settings(self, *, private: bool) -> None:
+    def change_settings(self, change: Callable[[Settings], Settings]) -> None:
         with self._locked():
-            settings = replace(self.settings, private=private)
+            settings = change(self.settings)
             write_atomically(self._folder / "repo.json", json.dumps(asdict(settings)).encode())
 
     def refs(self, space: str) -> dict[str, str]:
@@ -148,6 +152,19 @@ class Repository:
                 raise RevisionNotFoundError(f"{self.id} has no ref refs/{space}/{name}")
             self._ref_path(space, name).unlink()
             sync_folder(self._folder / "refs" / space)
+
+    def note_object(self, sha256: str) -> None:
+        """Remember that this large file was sent here: what was sent elsewhere only is not this repository's."""
+        folder = self._folder / "objects"
+        folder.mkdir(exist_ok=True)
+        (folder / sha256).touch()
+
+    def has_object(self, sha256: str) -> bool:
+        """Whether this large file was sent here, or is in a revision."""
+        if (self._folder / "objects" / sha256).is_file():
+            return True
+        heads = {*self.refs(BRANCHES).values(), *self.refs(TAGS).values()}
+        return any(entry.sha256 == sha256 for head in heads for entry in self._read_commit(head).files.values())
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -27,6 +27,7 @@ from hub import pages
 from hub.access import Authenticate, accept_any_token
 from hub.answers import EXCEPTION_HANDLERS
 from hub.errors import PortOccupiedError
+from hub.multipart import DEFAULT_PART_BYTES, MultipartUploads
 from hub.routes import accounts, commits, files, lfs, refs, repos
 from hub.routes.paths import QuotedSlashes
 from hub.state import HubState
@@ -39,8 +40,12 @@ STOP_SECONDS: Final = 5
 logger = logging.getLogger(__name__)
 
 
-def create_app(storage_dir: Path, *, authenticate: Authenticate = accept_any_token) -> Starlette:
+def create_app(
+    storage_dir: Path, *, authenticate: Authenticate = accept_any_token, part_bytes: int = DEFAULT_PART_BYTES
+) -> Starlette:
     """The Hub as an application over `storage_dir`; `authenticate` says whose a token is.
+
+    Large files of several times `part_bytes` are asked for in parts of that size.
 
     Raises:
         StorageUnusableError: the folder cannot be made or written.
@@ -57,7 +62,9 @@ def create_app(storage_dir: Path, *, authenticate: Authenticate = accept_any_tok
     ]
     app = Starlette(routes=routes, middleware=[Middleware(QuotedSlashes)], exception_handlers=dict(EXCEPTION_HANDLERS))
     app.router.redirect_slashes = False
-    app.state.hub = HubState(Storage(Path(storage_dir)), authenticate, UploadLinks())
+    storage = Storage(Path(storage_dir))
+    multipart = MultipartUploads(storage.blobs, storage.root / "uploads", part_bytes=part_bytes)
+    app.state.hub = HubState(storage, authenticate, UploadLinks(), multipart)
     return app
 
 

@@ -11,6 +11,7 @@ from hub.storage import Storage
 
 if TYPE_CHECKING:
     from hub.access import Authenticate
+    from hub.multipart import MultipartUploads
     from hub.upload_links import UploadLinks
 
 
@@ -19,6 +20,7 @@ class HubState:
     storage: Storage
     authenticate: Authenticate
     upload_links: UploadLinks
+    multipart: MultipartUploads
 
 
 def hub_state(request: Request) -> HubState:

@@ -7,6 +7,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
@@ -16,6 +17,15 @@ from hub.names import sha256_digest
 LIFETIME_SECONDS: Final = 24 * 3600
 
 
+@dataclass(frozen=True)
+class UploadPermit:
+    """One object of `size` bytes for one repository ("models/local/gpt2")."""
+
+    size: int
+    repository: str
+    upload: str  # names this upload
+
+
 class UploadLinks:
     """Signs and checks upload addresses with a secret that lives as long as the server."""
 
@@ -23,29 +33,31 @@ class UploadLinks:
         self._secret = secrets.token_bytes(32)
         self._clock = clock
 
-    def path(self, sha256: str, size: int) -> str:
-        """Path and query that accept these `size` bytes until the link expires."""
+    def query(self, sha256: str, size: int, repository: str) -> str:
+        """The query of addresses that accept these `size` bytes for `repository` until they expire."""
         expires = int(self._clock()) + LIFETIME_SECONDS
-        query = {"size": size, "expires": expires, "signature": self._signature(sha256, size, expires)}
-        return f"/lfs/objects/{sha256}?{urlencode(query)}"
+        signature = self._signature(sha256, size, repository, expires)
+        return urlencode({"size": size, "repository": repository, "expires": expires, "signature": signature})
 
-    def check(self, sha256: str, query: Mapping[str, str]) -> int:
-        """Bytes that the link allows.
+    def check(self, sha256: str, query: Mapping[str, str]) -> UploadPermit:
+        """What the link allows.
 
         Raises:
             ForbiddenError: the link is not one of this server's, or has expired.
         """
         sha256_digest(sha256)
         size, expires = _number(query.get("size")), _number(query.get("expires"))
-        expected = self._signature(sha256, size, expires)
-        if not hmac.compare_digest(expected.encode(), query.get("signature", "").encode(errors="replace")):
+        repository, signature = query.get("repository", ""), query.get("signature", "")
+        expected = self._signature(sha256, size, repository, expires)
+        if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
             raise ForbiddenError("This upload link was not signed by this server; ask for a new one.")
         if expires < self._clock():
             raise ForbiddenError("This upload link has expired; ask for a new one.")
-        return size
+        return UploadPermit(size=size, repository=repository, upload=expected)
 
-    def _signature(self, sha256: str, size: int, expires: int) -> str:
-        return hmac.new(self._secret, f"{sha256} {size} {expires}".encode(), hashlib.sha256).hexdigest()
+    def _signature(self, sha256: str, size: int, repository: str, expires: int) -> str:
+        text = f"{sha256} {size} {expires} {repository}".encode(errors="replace")
+        return hmac.new(self._secret, text, hashlib.sha256).hexdigest()
 
 
 def _number(text: str | None) -> int:

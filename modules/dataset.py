@@ -14,14 +14,15 @@ import keras
 import numpy as np
 from tokenizers import Tokenizer
 
+from modules.losses import CHUNK_TOKENS
 from modules.tokenizer import end_token_id
 
 Overlong = Literal["drop", "truncate_prompt"]
 Packing = Literal["best_fit", "none"]
 
 TOKENIZE_CHUNK_ROWS = 4096
-# Supervised slots per packed row are rounded up to this, which keeps the gathered logits aligned.
-SUPERVISED_MULTIPLE = 8
+# Supervised slots per batch are whole chunks of the loss, or a multiple of this inside a single one.
+SLOT_MULTIPLE = 8
 
 
 class DatasetError(ValueError):
@@ -170,19 +171,21 @@ class DatasetReport:
 
 
 class PackedBatches(keras.utils.PyDataset):
-    """Batches of packed rows: packed once, their order drawn for each epoch from the seed and the epoch's
-    number alone.
+    """Batches of packed rows: packed once, their order drawn for each epoch from the seed and the epoch's number alone.
 
-    Item i is ``(inputs, targets, weights)``; B = batch_size, T = sequence_length, S = supervised slots per
-    row:
+    Item i is ``(inputs, targets, weights)``, the last two, which Keras' metrics take, being among the inputs, which the
+    loss takes; B = batch_size, T = sequence_length, N = supervised slots per batch:
 
-    - ``inputs["token_ids"]`` int32 [B, T], padded with 0 (a real token: only the weights tell padding);
-    - ``inputs["positions"]`` int32 [B, T], from 0 in each example;
-    - ``inputs["segment_ids"]`` int32 [B, T], from 1 in each row, 0 for padding;
-    - ``inputs["supervised"]`` int32 [B, S], the positions in the row whose targets count;
-    - ``targets`` int32 [B, S]; ``weights`` float32 [B, S], 1 where a slot is used.
+    - ``token_ids`` int32 [B, T], padded with 0 (a real token: only the weights tell padding);
+    - ``positions`` int32 [B, T], from 0 in each example;
+    - ``segment_ids`` int32 [B, T], from 1 in each row, 0 for padding;
+    - ``supervised`` int32 [N], indices into the B x T tokens, whose targets count;
+    - ``targets`` int32 [N];
+    - ``weights`` float32 [N], what each target's loss counts; 0 for slots that are not used.
 
-    The last batch is filled up with empty rows, so every batch has one shape.
+    The weights of an optimizer step add up to its `accumulation_steps`, which the optimizer divides by: the loss of a
+    step is the mean over its tokens, however they fall on its batches. Batches without rows fill the last step up, so
+    every batch has one shape.
     """
 
     def __init__(
@@ -192,6 +195,8 @@ class PackedBatches(keras.utils.PyDataset):
         sequence_length: int,
         batch_size: int,
         packing: Packing = "best_fit",
+        accumulation_steps: int = 1,
+        epochs: int = 1,
         seed: int = 0,
         shuffle: bool = True,
     ) -> None:
@@ -199,31 +204,39 @@ class PackedBatches(keras.utils.PyDataset):
         self.examples = examples
         self.sequence_length = sequence_length
         self.batch_size = batch_size
+        self.accumulation_steps = accumulation_steps
         self.seed = seed
         self.shuffle = shuffle
         self.epoch = 0
         self.rows = pack(examples.lengths, capacity=sequence_length, method=packing, rng=np.random.default_rng(seed))
-        most = max(int(examples.supervised_lengths[row].sum()) for row in self.rows)
-        self.supervised_slots = _round_up(most, SUPERVISED_MULTIPLE)
-        self._order = self._draw_order()
+        self.steps = -(-len(self.rows) // (batch_size * accumulation_steps))
+        self._supervised_per_row = np.array([int(examples.supervised_lengths[row].sum()) for row in self.rows])
+        most = max(int(self._supervised_per_batch(self._order_of(epoch)).max()) for epoch in range(epochs))
+        self.supervised_slots = _round_up(most, CHUNK_TOKENS if most > CHUNK_TOKENS else SLOT_MULTIPLE)
+        self._begin_epoch()
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
+        return self.steps * self.accumulation_steps
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
-        self._order = self._draw_order()
+        self._begin_epoch()
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-        rows = [self.rows[row] for row in self._order[index * self.batch_size : (index + 1) * self.batch_size]]
-        shape, slots = (self.batch_size, self.sequence_length), (self.batch_size, self.supervised_slots)
-        names = ("token_ids", "positions", "segment_ids")
-        inputs = {name: np.zeros(shape, np.int32) for name in names}
-        inputs["supervised"] = np.zeros(slots, np.int32)
-        targets, weights = np.zeros(slots, np.int32), np.zeros(slots, np.float32)
-        for row, members in enumerate(rows):
-            self._fill_row(row, members, inputs, targets, weights)
-        return inputs, targets, weights
+        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        shape, slots = (self.batch_size, self.sequence_length), self.supervised_slots
+        inputs: dict[str, np.ndarray] = {
+            name: np.zeros(shape, np.int32) for name in ("token_ids", "positions", "segment_ids")
+        }
+        inputs |= {name: np.zeros(slots, np.int32) for name in ("supervised", "targets")}
+        inputs["weights"] = np.zeros(slots, np.float32)
+        filled = 0
+        for row, packed in enumerate(rows):
+            filled = self._fill_row(row, self.rows[packed], inputs, filled)
+        step = index // self.accumulation_steps
+        tokens = self._per_batch[step * self.accumulation_steps : (step + 1) * self.accumulation_steps].sum()
+        inputs["weights"][:filled] = self.accumulation_steps / tokens
+        return inputs, inputs["targets"], inputs["weights"]
 
     def report(self) -> DatasetReport:
         """What one epoch holds."""
@@ -239,31 +252,34 @@ class PackedBatches(keras.utils.PyDataset):
             pad_fraction=1 - tokens / (len(self.rows) * self.sequence_length),
         )
 
-    def _draw_order(self) -> np.ndarray:
+    def _begin_epoch(self) -> None:
+        self._order = self._order_of(self.epoch)
+        self._per_batch = self._supervised_per_batch(self._order)
+
+    def _order_of(self, epoch: int) -> np.ndarray:
         if not self.shuffle:
             return np.arange(len(self.rows))
-        return np.random.default_rng((self.seed, self.epoch)).permutation(len(self.rows))
+        return np.random.default_rng((self.seed, epoch)).permutation(len(self.rows))
 
-    def _fill_row(
-        self,
-        row: int,
-        members: Sequence[int],
-        inputs: dict[str, np.ndarray],
-        targets: np.ndarray,
-        weights: np.ndarray,
-    ) -> None:
-        at = slot = 0
+    def _supervised_per_batch(self, order: np.ndarray) -> np.ndarray:
+        filled = np.zeros(len(self) * self.batch_size, np.int64)
+        filled[: len(order)] = self._supervised_per_row[order]
+        return filled.reshape(len(self), self.batch_size).sum(axis=1)
+
+    def _fill_row(self, row: int, members: Sequence[int], inputs: dict[str, np.ndarray], filled: int) -> int:
+        """Writes a row's examples; the slots from `filled` on take their targets. Returns the next free slot."""
+        at = 0
         for segment, member in enumerate(members, start=1):
             tokens = self.examples.token_ids[self.examples.offsets[member] : self.examples.offsets[member + 1]]
             length, first = len(tokens) - 1, int(self.examples.prompt_lengths[member]) - 1
             inputs["token_ids"][row, at : at + length] = tokens[:-1]
             inputs["positions"][row, at : at + length] = np.arange(length)
             inputs["segment_ids"][row, at : at + length] = segment
-            used = slice(slot, slot + length - first)
-            inputs["supervised"][row, used] = np.arange(at + first, at + length)
-            targets[row, used] = tokens[first + 1 :]
-            weights[row, used] = 1.0
-            at, slot = at + length, used.stop
+            used = slice(filled, filled + length - first)
+            inputs["supervised"][used] = np.arange(at + first, at + length) + row * self.sequence_length
+            inputs["targets"][used] = tokens[first + 1 :]
+            at, filled = at + length, used.stop
+        return filled
 
 
 def _encode(

@@ -8,6 +8,7 @@ import keras
 import keras_hub
 from keras import ops
 
+from modules.losses import SupervisedLoss
 from modules.tokenizer import from_keras
 
 if TYPE_CHECKING:
@@ -82,23 +83,11 @@ class SegmentMask(keras.layers.Layer):
         return ops.equal(segment_ids[:, :, None], segment_ids[:, None, :])
 
 
-class SupervisedLogits(keras.layers.Layer):
-    """Logits where there is a target, and nowhere else: [B, T, vocabulary] never exists.
-
-    float [B, T, D] and int32 [B, S] positions → float32 [B, S, V].
-    """
-
-    def __init__(self, token_embedding: keras.layers.Layer, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.token_embedding = token_embedding
-
-    def call(self, hidden: Any, supervised: Any) -> Any:
-        chosen = ops.take_along_axis(hidden, supervised[:, :, None], axis=1)  # [B, S, D]
-        return ops.cast(self.token_embedding(chosen, reverse=True), "float32")
-
-
 def training_model(backbone: keras_hub.models.GPT2Backbone, *, sequence_length: int) -> keras.Model:
     """The model that `PackedBatches` feeds; its layers are the backbone's own.
+
+    Its output is float32 [N, 2]: each supervised token's negative log-likelihood (nats), and 1 where the target was the
+    likeliest token. Its loss is part of it.
 
     Raises:
         ContextError: If `sequence_length` exceeds the backbone's context.
@@ -108,38 +97,18 @@ def training_model(backbone: keras_hub.models.GPT2Backbone, *, sequence_length: 
             "A training sequence cannot be longer than the model's context. "
             f"Received: training.sequence_length={sequence_length}, context {backbone.max_sequence_length}"
         )
-    names = ("token_ids", "positions", "segment_ids", "supervised")
-    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in names}
-    tokens = backbone.token_embedding(inputs["token_ids"])  # [B, T, D]
-    positions = backbone.position_embedding(tokens, positions=inputs["positions"])
+    rows = {name: keras.Input((None,), dtype="int32", name=name) for name in ("token_ids", "positions", "segment_ids")}
+    slots = {name: keras.Input((), dtype="int32", name=name) for name in ("supervised", "targets")}
+    slots["weights"] = keras.Input((), dtype="float32", name="weights")
+    tokens = backbone.token_embedding(rows["token_ids"])  # [B, T, D]
+    positions = backbone.position_embedding(tokens, positions=rows["positions"])
     x = backbone.embeddings_dropout(backbone.embeddings_add((tokens, positions)))
-    mask = SegmentMask(name="segment_mask")(inputs["segment_ids"])  # [B, T, T]
+    mask = SegmentMask(name="segment_mask")(rows["segment_ids"])  # [B, T, T]
     for layer in backbone.transformer_layers:
         x = layer(x, decoder_attention_mask=mask)
-    hidden = backbone.layer_norm(x)
-    logits = SupervisedLogits(backbone.token_embedding, name="supervised_logits")(hidden, inputs["supervised"])
-    return keras.Model(inputs, logits, name="gpt2_training")
-
-
-class TokenScores(keras.layers.Layer):
-    """How each target fared: float32 [B, S, V] logits and int32 [B, S] targets → float32 [B, S, 2].
-
-    The last axis holds the negative log-likelihood in nats, and 1 where the target was the likeliest token.
-    """
-
-    def call(self, logits: Any, targets: Any) -> Any:
-        loss = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
-        hit = ops.equal(ops.argmax(logits, axis=-1), ops.cast(targets, "int32"))
-        return ops.stack([loss, ops.cast(hit, loss.dtype)], axis=-1)
-
-
-def scoring_model(model: keras.Model) -> keras.Model:
-    """The training model with `targets` as a further input and :class:`TokenScores` as its output.
-
-    The logits stay on the device: a batch of them is a thousand times what is wanted of it.
-    """
-    targets = keras.Input((None,), dtype="int32", name="targets")
-    return keras.Model(model.input | {"targets": targets}, TokenScores(name="token_scores")(model.output, targets))
+    loss = SupervisedLoss(backbone.token_embedding, name="supervised_loss")
+    scores = loss(backbone.layer_norm(x), slots["supervised"], slots["targets"], slots["weights"])  # [N, 2]
+    return keras.Model(rows | slots, scores, name="gpt2_training")
 
 
 def as_float32(backbone: keras_hub.models.GPT2Backbone) -> keras_hub.models.GPT2Backbone:

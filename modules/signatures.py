@@ -1,12 +1,13 @@
 """The SavedModel that serves: prompts or instructions in, responses out.
 
-Signatures, each string [batch] → ``response`` string [batch]:
+Signatures; the first two string [batch] → ``response`` string [batch]:
 
 - ``serving_default(prompt, ...)``: the prompt is taken as it is;
-- ``instruct(instruction, input, ...)``: formatted by :mod:`modules.prompts`, as in training.
+- ``instruct(instruction, input, ...)``: formatted by :mod:`modules.prompts`, as in training;
+- ``score(instruction, input, output)``: how likely the model finds `output`, as :class:`modules.scoring.Scores`.
 
-Both also take the scalars ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``seed``. All have
-defaults, which are part of the SavedModel.
+The first two also take the scalars ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``seed``. All
+have defaults, which are part of the SavedModel.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 from modules.generation import Decoding, TextGenerator
 from modules.prompts import format_prompt_tensors
+from modules.scoring import ResponseScorer
 
 DEFAULT_SEED = 0
 
@@ -34,7 +36,9 @@ class ServingModule(tf.Module):
     def __init__(self, generator: TextGenerator, defaults: Mapping[str, Any]) -> None:
         super().__init__(name="serving")
         self.generator = generator
+        self.scorer = ResponseScorer(generator)
         self.serve, self.instruct = _signatures(generator, defaults)
+        self.score = _score_signature(self.scorer)
 
     def respond(self, prompts: Sequence[str]) -> list[str]:
         """Answers with the defaults; an incomplete UTF-8 sequence at the cut shows as U+FFFD."""
@@ -45,7 +49,7 @@ class ServingModule(tf.Module):
 def save_serving_model(module: ServingModule, folder: Path) -> None:
     """Writes the SavedModel; it needs only tensorflow and tensorflow_text to run. No optimizer is part of
     it."""
-    signatures = {"serving_default": module.serve, "instruct": module.instruct}
+    signatures = {"serving_default": module.serve, "instruct": module.instruct, "score": module.score}
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
@@ -89,3 +93,14 @@ def _signatures(generator: TextGenerator, defaults: Mapping[str, Any]) -> tuple[
         return {"response": generate(prompt, max_new_tokens, temperature, top_k, top_p, seed)}
 
     return serve, instruct
+
+
+def _score_signature(scorer: ResponseScorer) -> Any:
+    # Any shape: TFMA feeds [batch, 1], people feed [batch].
+    text = tf.TensorSpec(None, tf.string)
+
+    @tf.function(input_signature=[text, text, text], autograph=False)
+    def score(instruction: Any, input: Any, output: Any) -> dict[str, tf.Tensor]:
+        return scorer.score(instruction, input, output)._asdict()
+
+    return score

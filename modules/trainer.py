@@ -97,6 +97,8 @@ def make_batches(
             sequence_length=options["sequence_length"],
             batch_size=options["batch_size"],
             packing=options["packing"],
+            accumulation_steps=options["accumulation_steps"] if split == "train" else 1,
+            epochs=options["epochs"] if split == "train" else 1,
             seed=options["seed"],
             shuffle=split == "train",
         )
@@ -115,7 +117,7 @@ def run_training(
 ) -> training.TrainingResult:
     """Fits the backbone in place; TensorBoard's files go to `log_dir`."""
     total_steps, epochs = training.plan_steps(
-        steps_per_epoch=len(batches), epochs=options["epochs"], max_steps=options["max_steps"]
+        steps_per_epoch=batches.steps, epochs=options["epochs"], max_steps=options["max_steps"]
     )
     schedule = training.make_schedule(
         learning_rate=options["learning_rate"],
@@ -124,7 +126,7 @@ def run_training(
     )
     optimizer = training.make_optimizer(schedule, weight_decay=options["weight_decay"], clip_norm=options["clip_norm"])
     progress = TrainingProgress(
-        total_steps=total_steps,
+        total_steps=total_steps * batches.accumulation_steps,
         supervised_tokens_per_step=batches.report().supervised_tokens / len(batches),
     )
     board = keras.callbacks.TensorBoard(

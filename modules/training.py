@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from modules.dataset import PackedBatches
-from modules.model import scoring_model
+from modules.losses import token_accuracy
 
 
 class DivergedError(RuntimeError):
@@ -78,27 +78,23 @@ def fit(
 ) -> TrainingResult:
     """Trains, then evaluates with dropout off.
 
-    The loss of a batch is the mean over its supervised tokens.
+    The loss of an optimizer step is the mean over its supervised tokens.
 
     Raises:
         DivergedError: At the first step whose loss is not finite.
     """
-    model.compile(
-        optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="token_accuracy")],
-        # XLA's compile time is not earned back on CPU, where its step was no faster; JAX needs it.
-        jit_compile=keras.backend.backend() == "jax",
-    )
+    # XLA's compile time is not earned back on CPU, where its step was no faster; JAX needs it.
+    model.compile(optimizer, weighted_metrics=[token_accuracy()], jit_compile=keras.backend.backend() == "jax")
     # Made now, or TensorFlow would trace the first step twice: once with their creation and once without.
     optimizer.build(model.trainable_variables)
+    total_batches = total_steps * batches.accumulation_steps
     started = time.monotonic()
     history = model.fit(
-        batches, epochs=epochs, verbose=0, callbacks=[_Watch(total_steps=total_steps), *callbacks]
+        batches, epochs=epochs, verbose=0, callbacks=[_Watch(total_batches=total_batches), *callbacks]
     ).history
     seconds = time.monotonic() - started
     evaluated = evaluate(model, eval_batches)
-    supervised = batches.report().supervised_tokens / len(batches) * total_steps
+    supervised = batches.report().supervised_tokens / len(batches) * total_batches
     return TrainingResult(
         steps=total_steps,
         train_loss=float(history["loss"][-1]),
@@ -112,32 +108,31 @@ def fit(
 
 def evaluate(model: keras.Model, batches: PackedBatches) -> dict[str, float]:
     """``loss`` (nats) and ``token_accuracy`` (0 to 1), both means over all supervised tokens of `batches`."""
-    scorer = scoring_model(model)
     sums, tokens = np.zeros(2), 0.0
     for index in range(len(batches)):
-        inputs, targets, weights = batches[index]
-        scores = scorer.predict_on_batch(inputs | {"targets": targets})  # [B, S, 2]
-        sums += (scores * weights[:, :, None]).sum(axis=(0, 1), dtype=np.float64)
-        tokens += float(weights.sum())
+        inputs, _, weights = batches[index]
+        used = weights > 0
+        sums += model.predict_on_batch(inputs)[used].sum(axis=0, dtype=np.float64)  # [N, 2] summed
+        tokens += int(used.sum())
     loss, correct = sums.tolist()
     return {"loss": loss / tokens, "token_accuracy": correct / tokens}
 
 
 class _Watch(keras.callbacks.Callback):
-    """Ends the run at its last step, or at the first loss that is not finite."""
+    """Ends the run at its last batch, or at the first loss that is not finite."""
 
-    def __init__(self, *, total_steps: int) -> None:
+    def __init__(self, *, total_batches: int) -> None:
         super().__init__()
-        self.total_steps = total_steps
-        self.step = 0
+        self.total_batches = total_batches
+        self.batches = 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.step += 1
+        self.batches += 1
         loss = float((logs or {})["loss"])
         if not math.isfinite(loss):
             raise DivergedError(
-                f"Training needs a finite loss. Received: loss={loss} at step {self.step}. "
+                f"Training needs a finite loss. Received: loss={loss} at batch {self.batches}. "
                 "Lower training.learning_rate or training.clip_norm, or use float32."
             )
-        if self.step >= self.total_steps:
+        if self.batches >= self.total_batches:
             self.model.stop_training = True

@@ -41,18 +41,25 @@ class KubeflowConfig(BaseModel):
     endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")] = "http://localhost:8888"
     """Address of the Kubeflow Pipelines API, without credentials."""
 
-    api_token_env: EnvironmentName = "KFP_TOKEN"
+    api_token_env: EnvironmentName = "KUBEFLOW_TOKEN"
     """Name of the environment variable that holds the API's bearer token, if it wants one; never the token
     itself."""
 
+    api_cookies_env: EnvironmentName = "KUBEFLOW_COOKIES"
+    """Name of the environment variable that holds the cookies of a session, where a login page guards the API;
+    never the cookies themselves."""
+
+    api_token_file: OptionalText = None
+    """File of a projected service account token, to be let in from inside the cluster; `none` for the variable."""
+
+    ca_file: OptionalText = None
+    """Certificate authorities to trust when talking to the API; `none` for this machine's."""
+
+    api_timeout_seconds: float = Field(default=30, gt=0, le=3600)
+    """Longest wait for each of the API's answers, in seconds, above 0 to 3600."""
+
     namespace: OptionalText = None
     """Kubernetes namespace of the runs in a multi-user installation; `none` in a single-user one."""
-
-    experiment: Text = "gpt2-alpaca"
-    """Experiment that runs and schedules belong to; created if absent."""
-
-    service_account: OptionalText = None
-    """Kubernetes service account of the pods; `none` for Kubeflow's own."""
 
     image: Text = "gpt2-alpaca-pipeline:latest"
     """Container image of every component, as a cluster can pull it; best with its digest (name@sha256:…)."""

@@ -17,12 +17,14 @@ from pipeline.config_types import (
     FROZEN,
     Endpoint,
     EnvironmentName,
+    Exports,
     OptionalCount,
     OptionalText,
     PipelineName,
     RepoId,
     Text,
 )
+from pipeline.evaluation_config import EvaluationConfig
 
 GPT2_CONTEXT = 1024  # tokens; of every published GPT-2
 
@@ -93,6 +95,9 @@ class TrainingConfig(BaseModel):
 
     batch_size: int = Field(default=32, ge=1, le=65536)
     """Rows of sequence_length tokens per step, 1 to 65536."""
+
+    accumulation_steps: int = Field(default=1, ge=1, le=4096)
+    """Batches whose gradients make one step, 1 to 4096: a larger batch in the memory of a small one."""
 
     epochs: int = Field(default=20, ge=1, le=10_000)
     """Passes over the training split, 1 to 10000."""
@@ -180,6 +185,12 @@ class PublishConfig(BaseModel):
     private: bool = False
     """Whether repositories are created private: true or false."""
 
+    exports: Exports = ("transformers", "keras", "ctranslate2", "saved_model")
+    """What to publish of transformers, keras, ctranslate2 and saved_model; the Space needs ctranslate2."""
+
+    keep_revisions: int = Field(default=0, ge=0)
+    """Newest dated revisions that stay, 0 for all; the one that a Space runs always stays."""
+
     token_env: EnvironmentName = "HF_TOKEN"
     """Name of the environment variable that holds the access token; never the token itself."""
 
@@ -216,6 +227,9 @@ class PipelineConfig(BaseModel):
 
     generation: GenerationConfig = Field(default_factory=GenerationConfig)
     """Defaults of the published model's decoding."""
+
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    """When a model is good enough to be published."""
 
     publish: PublishConfig = Field(default_factory=PublishConfig)
     """Where the model and its demo go."""

@@ -238,6 +238,8 @@ def _wrong_value(name: str, details: ErrorDetails, layers: Sequence[Layer]) -> s
         received = "(not shown: it holds credentials)"
     rule = "the form is wrong" if details["type"] == "string_pattern_mismatch" else _lower_first(details["msg"])
     meaning = " ".join((fields()[name].description or "").split())
+    if details["type"] == "value_error":  # a rule of ours, whose message is complete
+        return f"{name}: {details['msg'].removeprefix('Value error, ')} It is from {where}.\n{meaning}"
     return f"{name}: {rule}. Received: {received} from {where}.\n{meaning}"
 
 

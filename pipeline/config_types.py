@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -47,6 +47,11 @@ def _command_line(value: Any) -> Any:
 
 
 Words = Annotated[tuple[Text, ...], BeforeValidator(_words)]
+Exports = Annotated[
+    tuple[Literal["transformers", "keras", "ctranslate2", "saved_model"], ...],
+    BeforeValidator(_words),
+    Field(min_length=1),
+]
 Labels = Annotated[
     tuple[Annotated[str, StringConstraints(pattern=r"^[\w./-]+=[\w.-]*$")], ...], BeforeValidator(_words)
 ]

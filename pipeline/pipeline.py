@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,24 @@ from tfx.components import (
 )
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, trainer_pb2
-from tfx.types import BaseChannel
+from tfx.types import BaseChannel, Channel
+from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from modules.fingerprint import fingerprint
 from pipeline.cluster_config import BeamConfig
 from pipeline.components.data_gate.component import DataGate
+from pipeline.components.evaluator.baseline import BLESSING, CANDIDATE, MODEL, PreviousBlessedModelStrategy
+from pipeline.components.evaluator.component import Evaluator
+from pipeline.components.evaluator.eval_config import make_eval_config
 from pipeline.components.hf_pusher.component import HFPusher
+from pipeline.components.serving_proof.component import ServingProof
 from pipeline.config import DataConfig, PipelineConfig
+from pipeline.evaluation import parse_all
 from pipeline.layout import absolute, hub_folder, metadata_path, pipeline_root
 
 INFER_SCHEMA = "infer"
@@ -53,7 +62,9 @@ BEAM_RUNNERS = {
 }
 
 
-def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "") -> Pipeline:
+def create_pipeline(
+    config: PipelineConfig, *, home: str = "", root: str = "", stock_resolvers: bool = False
+) -> Pipeline:
     """The pipeline that `config` describes; builds a graph, runs nothing.
 
     Args:
@@ -61,6 +72,8 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "") -
         home: folder of this project where the components will run, if that is another machine; relative paths
             start there.
         root: where artifacts go there, if not below `config.output_dir`.
+        stock_resolvers: whether to look up earlier artifacts only in TFX's own ways: its Kubeflow compiler knows
+            no others.
     """
     example_gen = ImportExampleGen(input_base=absolute(config.data.path, home), input_config=_splits(config.data))
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
@@ -97,11 +110,17 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "") -
     components: list[BaseNode] = [
         example_gen, statistics_gen, schema_gen, example_validator, gate, transform, trainer
     ]  # fmt: skip
-    # Evaluator belongs here: it reads trainer.outputs["model"] and the eval split, and its blessing goes to
-    # HFPusher.
-    blessing: BaseChannel | None = None
+    blessings: dict[str, BaseChannel] = {}
+    if config.evaluation.enabled:
+        judges = _judges(config, example_gen, schema_gen, trainer, stock_resolvers=stock_resolvers)
+        components += judges
+        blessings["model_blessing"] = judges[-1].outputs["blessing"]
+    if config.evaluation.prove_serving:
+        proof = ServingProof(model=trainer.outputs["model"])
+        components.append(proof)
+        blessings["infra_blessing"] = proof.outputs["blessing"]
     if config.publish.enabled:
-        components.append(_pusher(config, trainer.outputs["model"], blessing, home))
+        components.append(_pusher(config, trainer.outputs["model"], blessings, home))
     return Pipeline(
         pipeline_name=config.pipeline_name,
         pipeline_root=root or str(pipeline_root(config.output_dir, config.pipeline_name)),
@@ -165,19 +184,53 @@ def _schema_gen(schema: str, statistics: BaseChannel, home: str) -> BaseNode:
     # The path alone is in TFX's cache key; a flag of the executor, which it ignores, puts the contents there
     # too.
     importer.executor_spec.add_extra_flags(
-        f"--schema_sha256={hashlib.sha256(Path(absolute(schema)).read_bytes()).hexdigest()}"
+        [f"--schema_sha256={hashlib.sha256(Path(absolute(schema)).read_bytes()).hexdigest()}"]
     )
     return importer
 
 
-def _pusher(config: PipelineConfig, model: BaseChannel, blessing: BaseChannel | None, home: str) -> HFPusher:
+def _judges(
+    config: PipelineConfig, example_gen: BaseNode, schema_gen: BaseNode, trainer: BaseNode, *, stock_resolvers: bool
+) -> list[BaseNode]:
+    """The Evaluator, and before it what finds the model to compare with."""
+    settings = config.evaluation
+    resolver = None
+    if settings.baseline == "last_blessed":
+        resolver = _baseline_resolver(trainer.outputs["model"], stock=stock_resolvers)
+    evaluator = Evaluator(
+        examples=example_gen.outputs["examples"],
+        schema=schema_gen.outputs["schema"],
+        model=trainer.outputs["model"],
+        baseline_model=resolver.outputs[MODEL] if resolver else None,
+        eval_config=make_eval_config(
+            parse_all(settings.thresholds, is_change=False),
+            parse_all(settings.against_baseline, is_change=True),
+            settings.slices,
+        ),
+    )
+    return [resolver, evaluator] if resolver else [evaluator]
+
+
+def _baseline_resolver(candidate: BaseChannel, *, stock: bool) -> Resolver:
+    strategy: type[ResolverStrategy] = LatestBlessedModelStrategy
+    channels = {MODEL: Channel(type=Model), BLESSING: Channel(type=ModelBlessing)}
+    if not stock:
+        strategy = PreviousBlessedModelStrategy
+        channels[CANDIDATE] = candidate
+    return Resolver(strategy_class=strategy, **channels).with_id("BaselineResolver")
+
+
+def _pusher(config: PipelineConfig, model: BaseChannel, blessings: Mapping[str, BaseChannel], home: str) -> HFPusher:
     publish = config.publish
     return HFPusher(
         model=model,
-        model_blessing=blessing,
+        model_blessing=blessings.get("model_blessing"),
+        infra_blessing=blessings.get("infra_blessing"),
         repo_id=publish.repo_id,
         space_repo_id=publish.space_repo_id,
         space_template=absolute(publish.space_template, home),
+        exports=publish.exports,
+        keep_revisions=publish.keep_revisions,
         endpoint=publish.endpoint,
         storage_dir=str(hub_folder(absolute(config.output_dir, home))),
         local_port=publish.local_port,

@@ -11,12 +11,14 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from data.records import Damage, Example, read_records
 from data.tfrecords import verify
 from hub.server import served_folder
 from pipeline.components.hf_pusher.errors import SpaceTemplateError
 from pipeline.components.hf_pusher.space_template import check_template
 from pipeline.config import ModelConfig, PipelineConfig
 from pipeline.errors import PreflightError
+from pipeline.evaluation import SLICE_VALUES, parse_all
 from pipeline.layout import absolute, hub_folder
 
 PRESET_PARAMETERS = {
@@ -60,6 +62,26 @@ def _rows(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[st
             f"{_listing(folder)}. Rename the files or set --data.{split}-pattern."
         )
     yield from verify({split: paths for split, paths in files.items() if paths})
+
+
+def _slices(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    """Columns that are to be sliced by, and that the rows do not have."""
+    evaluation = config.evaluation
+    conditions = [
+        *parse_all(evaluation.thresholds, is_change=False),
+        *parse_all(evaluation.against_baseline, is_change=True),
+    ]
+    wanted = {*evaluation.slices, *(condition.rows.column for condition in conditions if condition.rows)}
+    files = sorted(Path(absolute(config.data.path)).glob(config.data.eval_pattern))
+    if not evaluation.enabled or not files or not wanted - SLICE_VALUES.keys():
+        return
+    present = first_row_columns(files[0])
+    for column in sorted(wanted - SLICE_VALUES.keys() - present):
+        yield (
+            "evaluation.slices and the conditions must name columns of the rows. "
+            f"Received: {column!r}; the rows of {files[0].name} have {', '.join(sorted(present))}. "
+            f"Take one of them, or {', '.join(SLICE_VALUES)}."
+        )
 
 
 def _schema(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
@@ -107,6 +129,11 @@ def _space(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[s
         check_template(Path(absolute(config.publish.space_template)))
     except SpaceTemplateError as error:
         yield f"publish.space_template: {error}"
+    if "ctranslate2" not in config.publish.exports:
+        yield (
+            "publish.exports: the Space answers with ctranslate2. "
+            f"Received: {', '.join(config.publish.exports)}. Add ctranslate2."
+        )
 
 
 def _hub(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
@@ -140,6 +167,14 @@ def _disk(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[st
             f"The disk of output_dir needs about {_gibibytes(needed)} for the results of this run. "
             f"Received: {_gibibytes(free)} free on {existing}. Free some, or choose another --output-dir."
         )
+
+
+def first_row_columns(path: Path) -> set[str]:
+    """The features of a file's first row; empty if there is none, which another check reports."""
+    record = next(read_records(path), None)
+    if record is None or isinstance(record, Damage):
+        return set()
+    return set(Example.FromString(record).features.feature)
 
 
 def needed_bytes(config: PipelineConfig) -> int:
@@ -182,4 +217,4 @@ def _gibibytes(count: int) -> str:
 
 
 Check = Callable[[PipelineConfig, Mapping[str, str]], Iterator[str]]
-CHECKS: tuple[Check, ...] = (_rows, _schema, _model, _space, _hub, _disk)
+CHECKS: tuple[Check, ...] = (_rows, _slices, _schema, _model, _space, _hub, _disk)

@@ -67,7 +67,7 @@ async def commit(request: Request) -> Response:
     await run_in_threadpool(repository.branch_head, branch)
     storage, draft = hub_state(request).storage, _Draft()
     async for line in read_lines(request):
-        draft.add(await run_in_threadpool(read_line, line, storage.blobs))
+        draft.add(await run_in_threadpool(read_line, line, storage.blobs, was_sent=repository.has_object))
     if draft.header is None:
         raise InvalidRequestError("A commit begins with a header.")
     made = await run_in_threadpool(

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from hub.access import readable_repository
+from hub.access import check_gate, readable_repository
 from hub.bodies import read_form_list, read_json, strings
 from hub.descriptions import file_info, folder_info
 from hub.errors import EntryNotFoundError, InvalidRequestError
@@ -37,6 +37,7 @@ class _Contents(FileResponse):
 def resolve(request: Request) -> Response:
     """The bytes of a file, with what the client needs to cache, resume and verify them."""
     repository = readable_repository(request)
+    check_gate(request, repository)
     commit = repository.commit(path_part(request, "revision"))
     path = request.path_params["path"]
     entry = commit.files.get(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -10,12 +11,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hub.access import identify, readable_repository, writable_repository, writer
+from hub.access import (
+    check_gate,
+    identify,
+    readable_repository,
+    signed_in,
+    visible,
+    writable_repository,
+    writer,
+)
 from hub.bodies import read_json
-from hub.descriptions import repository_info
+from hub.descriptions import models_of_space, repository_info
 from hub.errors import ConflictError, InvalidRequestError
 from hub.names import DEFAULT_NAMESPACE, KINDS, RepoId, repo_id
-from hub.repository import DEFAULT_BRANCH
+from hub.repository import DEFAULT_BRANCH, Settings
 from hub.routes.paths import path_part
 from hub.state import base_url, hub_state
 
@@ -24,9 +33,10 @@ _VISIBILITIES = {"public": False, "private": True}
 
 
 async def create_repo(request: Request) -> Response:
-    identity = writer(request)
     body = await read_json(request)
+    signed_in(request)
     wanted = _named_repo(body)
+    identity = writer(request, wanted.namespace)
     sdk = body.get("sdk")
     if wanted.kind == "spaces" and not isinstance(sdk, str):
         raise InvalidRequestError(f"A Space needs an sdk. Received: sdk={sdk!r}")
@@ -45,8 +55,9 @@ async def create_repo(request: Request) -> Response:
 
 
 async def delete_repo(request: Request) -> Response:
-    writer(request)
+    signed_in(request)
     unwanted = _named_repo(await read_json(request))
+    writer(request, unwanted.namespace)
     await run_in_threadpool(hub_state(request).storage.delete, unwanted)
     return JSONResponse({"success": True})
 
@@ -54,33 +65,72 @@ async def delete_repo(request: Request) -> Response:
 async def change_settings(request: Request) -> Response:
     repository, _ = await run_in_threadpool(writable_repository, request)
     body = await read_json(request)
-    private = _wanted_private(body)
-    if private is None:
-        raise InvalidRequestError("Of a repository's settings, only its visibility can be changed here.")
-    await run_in_threadpool(repository.change_settings, private=private)
-    return JSONResponse({"private": private})
+    private, gated = _wanted_private(body), body.get("gated")
+    if private is None and gated is None:
+        raise InvalidRequestError("Of a repository's settings, its visibility and its gate can be changed here.")
+    if gated not in (None, False, "auto", "manual"):
+        raise InvalidRequestError(f"A gate is auto, manual or false. Received: gated={gated!r}")
+
+    def change(settings: Settings) -> Settings:
+        return replace(
+            settings,
+            private=settings.private if private is None else private,
+            gated=settings.gated if gated is None else gated,
+        )
+
+    await run_in_threadpool(repository.change_settings, change)
+    return JSONResponse({"private": repository.settings.private, "gated": repository.settings.gated})
+
+
+async def grant_access(request: Request) -> Response:
+    """Let a user into a gated repository."""
+    repository, _ = await run_in_threadpool(writable_repository, request)
+    user = (await read_json(request)).get("user")
+    if not isinstance(user, str) or not user or not user.isprintable():
+        raise InvalidRequestError(f"Access is granted to a user. Received: user={user!r}")
+    await run_in_threadpool(
+        repository.change_settings,
+        lambda settings: replace(settings, readers=tuple(dict.fromkeys((*settings.readers, user)))),
+    )
+    return JSONResponse({})
 
 
 def repo_info(request: Request) -> Response:
     repository = readable_repository(request)
     commit = repository.commit(path_part(request, "revision", DEFAULT_BRANCH))
-    info = repository_info(repository, commit, hub_state(request).storage.blobs, with_blobs=_flag(request, "blobs"))
     wanted = [*request.query_params.getlist("expand"), *request.query_params.getlist("expand[]")]
+    info = repository_info(
+        repository,
+        commit,
+        hub_state(request).storage.blobs,
+        with_blobs=_flag(request, "blobs"),
+        spaces=_spaces_naming(request, str(repository.id)) if not wanted or "spaces" in wanted else (),
+    )
     if wanted:
         info = {key: value for key, value in info.items() if key in {"id", "_id", *wanted}}
     return JSONResponse(info)
+
+
+def _spaces_naming(request: Request, model: str) -> list[str]:
+    """The Spaces, as far as the visitor may see them, whose cards name `model`."""
+    storage, identity = hub_state(request).storage, identify(request)
+    return [
+        str(space.id)
+        for space in storage.repositories("spaces")
+        if visible(space, identity) and model in models_of_space(space.commit(DEFAULT_BRANCH), storage.blobs)
+    ]
 
 
 def list_repos(request: Request) -> Response:
     kind = request.path_params["kind"]
     if kind not in KINDS:
         raise HTTPException(404, f"The local Hub has no {kind!r}.")
-    signed_in = identify(request) is not None
+    identity = identify(request)
     state, query = hub_state(request), request.query_params
     found = [
         repository
         for repository in state.storage.repositories(kind)
-        if (signed_in or not repository.settings.private)
+        if visible(repository, identity)
         and query.get("author", repository.id.namespace) == repository.id.namespace
         and query.get("search", "").lower() in str(repository.id).lower()
     ]
@@ -91,7 +141,7 @@ def list_repos(request: Request) -> Response:
 
 
 def check_access(request: Request) -> Response:
-    readable_repository(request)
+    check_gate(request, readable_repository(request))
     return JSONResponse({})
 
 
@@ -130,6 +180,7 @@ ROUTES = [
     Route(_REPO, repo_info),
     Route(_REPO + "/revision/{revision}", repo_info),
     Route(_REPO + "/settings", change_settings, methods=["PUT"]),
+    Route(_REPO + "/user-access-request/grant", grant_access, methods=["POST"]),
     Route(_REPO + "/auth-check", check_access),
     Route(_REPO + "/auth-check/write", check_write_access),
 ]

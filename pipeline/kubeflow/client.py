@@ -63,7 +63,7 @@ class Connection:
     """Where Kubeflow is and how to be let in; secrets do not show in its repr."""
 
     host: str
-    """Address of the API, such as http://localhost:8080 behind a port-forward."""
+    """Address of the API, such as http://localhost:8888 behind a port-forward."""
 
     namespace: str | None = None
     """Kubernetes namespace of a multi-user installation; None for a single-user one."""
@@ -132,9 +132,9 @@ def connect(connection: Connection) -> KubeflowClient:
     """
     if not re.fullmatch(r"https?://[^\s/@]+(/[^\s@]*)?", connection.host):
         raise KubeflowError(
-            "Kubeflow's host must be an http:// or https:// address without credentials. "
+            "--kubeflow.endpoint must be an http:// or https:// address without credentials. "
             f"Received: {'an address with credentials' if '@' in connection.host else repr(connection.host)}. "
-            f"Take http://localhost:8080 behind a port-forward, or {IN_CLUSTER_HOST} inside the cluster."
+            f"Take http://localhost:8888 behind a port-forward, or {IN_CLUSTER_HOST} inside the cluster."
         )
     credentials = ServiceAccountTokenVolumeCredentials(connection.token_path) if connection.token_path else None
     with warnings.catch_warnings():
@@ -169,12 +169,12 @@ def _refused(error: ApiException, connection: Connection) -> KubeflowError:
         where = f"namespace {connection.namespace}" if connection.namespace else "this installation"
         return KubeflowAccessError(
             f"The account must be allowed to do this in {where}. {received} "
-            "Ask its administrator, or choose another namespace."
+            "Ask its administrator, or choose another --kubeflow.namespace."
         )
     if error.status == 404:
         return KubeflowNotFoundError(
-            f"What is asked for must exist. {received} Check the name; if nothing is found at all, the host, which "
-            "must be that of the API (Kubeflow Pipelines 2)."
+            f"What is asked for must exist. {received} Check the name; if nothing is found at all, "
+            "--kubeflow.endpoint, which must be that of the API (Kubeflow Pipelines 2)."
         )
     if error.status == 409:
         return KubeflowConflictError(
@@ -211,17 +211,19 @@ def _unreachable(error: HTTPError, connection: Connection) -> KubeflowUnreachabl
     if isinstance(reason, TimeoutError) and not isinstance(reason, NewConnectionError):
         return KubeflowUnreachableError(
             f"Kubeflow must answer within {connection.timeout_seconds:g} seconds. "
-            f"Received: nothing from {connection.host}. Raise the time limit, or see whether its ml-pipeline pod is "
-            "up. Before submitting again, look with `runs` whether it has been carried out all the same."
+            f"Received: nothing from {connection.host}. Raise --kubeflow.api-timeout-seconds, or see whether its "
+            "ml-pipeline pod is up. Before submitting again, look with `runs` whether it has been carried out all the "
+            "same."
         )
     if isinstance(reason, SSLError):
         return KubeflowUnreachableError(
             f"Kubeflow's certificate must be one that this machine trusts. Received: {reason} from {connection.host}. "
-            "Name the authority's file, or correct the host."
+            "Name the authority's file (--kubeflow.ca-file), or correct --kubeflow.endpoint."
         )
     return KubeflowUnreachableError(
-        f"Kubeflow must be reachable. Received: {type(reason).__name__} from {connection.host}. Check the host, and "
-        "the port-forward if there is one (kubectl port-forward -n kubeflow svc/ml-pipeline 8888)."
+        f"Kubeflow must be reachable. Received: {type(reason).__name__} from {connection.host}. "
+        "Check --kubeflow.endpoint, and the port-forward if there is one "
+        "(kubectl port-forward -n kubeflow svc/ml-pipeline 8888)."
     )
 
 

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from pipeline.kubeflow.client import KubeflowClient, KubeflowConflictError, KubeflowError, named
+from pipeline.kubeflow.client import (
+    KubeflowClient,
+    KubeflowConflictError,
+    KubeflowError,
+    KubeflowServerError,
+    KubeflowUnreachableError,
+    named,
+)
 from pipeline.kubeflow.versions import Package, VersionIds, find_version, upload
 
 logger = logging.getLogger(__name__)
@@ -17,6 +24,7 @@ logger = logging.getLogger(__name__)
 SUCCEEDED = "SUCCEEDED"
 ENDED = frozenset({SUCCEEDED, "SKIPPED", "FAILED", "CANCELED"})
 POLL_SECONDS = 10.0
+LOST_LOOKS = 5  # in a row, that waiting for a run puts up with
 
 
 class RunFailedError(KubeflowError):
@@ -129,10 +137,13 @@ def wait(
         RunNotEndedError: After `limit_seconds`.
     """
     deadline = clock() + limit_seconds
-    while (run := get_run(kubeflow, run_id)).state not in ENDED:
+    lost = 0
+    while (run := _looked_at(kubeflow, run_id, may_fail=lost < LOST_LOOKS)) is None or run.state not in ENDED:
+        lost = lost + 1 if run is None else 0
         if clock() >= deadline:
             raise RunNotEndedError(
-                f"Run {run_id} must end within {limit_seconds / 60:g} minutes. Received: state {run.state}. "
+                f"Run {run_id} must end within {limit_seconds / 60:g} minutes. "
+                f"Received: state {run.state if run else 'unknown'}. "
                 "It goes on; look with `runs`, or wait longer."
             )
         sleep(POLL_SECONDS)
@@ -144,6 +155,17 @@ def wait(
             "The log of that step's pod has the reason (web interface, or kubectl logs)."
         )
     return run
+
+
+def _looked_at(kubeflow: KubeflowClient, run_id: str, *, may_fail: bool) -> Run | None:
+    """The run, or nothing where the server is away for a moment: a run takes hours."""
+    try:
+        return get_run(kubeflow, run_id)
+    except (KubeflowUnreachableError, KubeflowServerError):
+        if not may_fail:
+            raise
+        logger.warning("Kubeflow did not answer; the run goes on, and is looked at again in %g s", POLL_SECONDS)
+        return None
 
 
 def get_run(kubeflow: KubeflowClient, run_id: str) -> Run:

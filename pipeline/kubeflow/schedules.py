@@ -1,14 +1,19 @@
 """Schedules: recurring runs that this project made, told apart from everybody else's by name and owner.
 
-Kubeflow has no way to change a recurring run, so one with other settings is made first, and the old one deleted
-then: a failure between the two leaves a schedule too many, which the next call removes, and never none.
+Kubeflow has no way to change a recurring run except to switch it on and off. So one with other settings is made
+first, and the old one deleted then: a failure between the two leaves a schedule too many, which the next call
+removes, and never none. A recurring run's description ends in its owner and a digest of the settings that were asked
+for: the server's own record would not do, since it fills in what was left out.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipeline.kubeflow.client import KubeflowClient, KubeflowError, KubeflowNotFoundError, named
@@ -24,7 +29,9 @@ from pipeline.kubeflow.versions import Package, VersionIds, find_version, upload
 
 logger = logging.getLogger(__name__)
 
-OWNER_MARK = "made by gpt2-alpaca-pipeline for "  # the last line of a description, before the owner
+MARK = "made by gpt2-alpaca-pipeline for {owner}, settings {digest}"  # the last line of a description
+READ_MARK = re.compile(r"made by gpt2-alpaca-pipeline for (\S+), settings ([0-9a-f]+)")
+DIGEST_DIGITS = 16
 MAX_CONCURRENCY = 10  # Kubeflow silently takes this for anything above
 
 
@@ -36,7 +43,7 @@ class ScheduleNotFoundError(KubeflowError):
 class Settings:
     """What a schedule does; two with equal settings are the same."""
 
-    version_id: str | None  # None while the version is not on the server
+    version: str  # of the package, by its contents
     cron: str | None  # in Kubeflow's form and time zone
     interval_seconds: int | None  # exactly one of the two is set
     max_concurrency: int = 1
@@ -44,6 +51,10 @@ class Settings:
     parameters: tuple[tuple[str, Any], ...] = ()
     pipeline_root: str | None = None
     service_account: str | None = None
+
+    def digest(self) -> str:
+        """A short name for these settings."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:DIGEST_DIGITS]
 
 
 @dataclass(frozen=True)
@@ -65,9 +76,10 @@ class Schedule:
 
     schedule_id: str
     name: str
-    owner: str | None  # None if somebody else made it
+    when: str
     enabled: bool
-    settings: Settings
+    owner: str | None = None  # None if somebody else made it
+    digest: str | None = None  # of the settings that its owner asked for
 
 
 @dataclass(frozen=True)
@@ -136,20 +148,19 @@ class SchedulePlan:
 
 
 def plan_schedule(kubeflow: KubeflowClient, request: ScheduleRequest) -> SchedulePlan:
-    """Looks at what the server has; changes nothing. The version's id in `request` is filled in."""
+    """Looks at what the server has; changes nothing."""
+    steps = steps_to(request, list_schedules(kubeflow, name=request.name))
     version = find_version(kubeflow, request.package)
-    steps = steps_to(request, version.version_id, list_schedules(kubeflow, name=request.name))
     return SchedulePlan(request, version, find_experiment(kubeflow, request.experiment), steps)
 
 
-def steps_to(request: ScheduleRequest, version_id: str | None, existing: Sequence[Schedule]) -> tuple[Step, ...]:
+def steps_to(request: ScheduleRequest, existing: Sequence[Schedule]) -> tuple[Step, ...]:
     """The steps from the schedules that there are to the one that was asked for; pure."""
-    settings = with_version(request.settings, version_id)
-    ours = [schedule for schedule in existing if schedule.owner == request.owner and schedule.name == request.name]
-    theirs = [schedule for schedule in existing if schedule not in ours]
-    fitting = next((s for s in ours if version_id is not None and s.settings == settings), None)
-    kept: list[Step] = [Keep(schedule.schedule_id, "it is not ours") for schedule in theirs]
-    superfluous: list[Step] = [Delete(schedule.schedule_id) for schedule in ours if schedule is not fitting]
+    ours = [one for one in existing if one.owner == request.owner and one.name == request.name]
+    digest = request.settings.digest()
+    fitting = next((one for one in ours if one.digest == digest), None)
+    kept: list[Step] = [Keep(one.schedule_id, "it is not ours") for one in existing if one not in ours]
+    superfluous: list[Step] = [Delete(one.schedule_id) for one in ours if one is not fitting]
     if fitting is None:
         return (*kept, Create(), *superfluous)
     if fitting.enabled == request.enabled:
@@ -209,12 +220,6 @@ def list_schedules(kubeflow: KubeflowClient, *, name: str | None = None) -> tupl
         options["namespace"] = namespace
     method = kubeflow.client.recurring_runs.recurring_run_service_list_recurring_runs
     return tuple(map(_schedule, kubeflow.pages(method, "recurring_runs", **options)))
-
-
-def with_version(settings: Settings, version_id: str | None) -> Settings:
-    """`settings` for that version."""
-    values = {**settings.__dict__, "version_id": version_id}
-    return Settings(**values)
 
 
 # --------------------------------------------------------------------------------------------------- Steps
@@ -277,35 +282,27 @@ def _ours(name: str, owner: str, existing: Sequence[Schedule]) -> list[Schedule]
 
 
 def _description(request: ScheduleRequest) -> str:
-    return f"{request.meaning}\n{OWNER_MARK}{request.owner}".lstrip()
-
-
-def _owner(description: str | None) -> str | None:
-    last = (description or "").splitlines()[-1:] or [""]
-    return last[0].removeprefix(OWNER_MARK) if last[0].startswith(OWNER_MARK) else None
+    mark = MARK.format(owner=request.owner, digest=request.settings.digest())
+    return f"{request.meaning}\n{mark}".lstrip()
 
 
 def _schedule(record: Any) -> Schedule:
-    cron = record.trigger and record.trigger.cron_schedule
-    periodic = record.trigger and record.trigger.periodic_schedule
-    reference, config = record.pipeline_version_reference, record.runtime_config
-    parameters: Mapping[str, Any] = (config and config.parameters) or {}
-    return Schedule(
+    mark = READ_MARK.fullmatch(((record.description or "").splitlines() or [""])[-1])
+    schedule = Schedule(
         schedule_id=record.recurring_run_id,
         name=record.display_name or "",
-        owner=_owner(record.description),
+        when=_when(record.trigger),
         enabled=record.status != "DISABLED" if record.status else record.mode != "DISABLE",
-        settings=Settings(
-            version_id=reference.pipeline_version_id if reference else None,
-            cron=cron.cron if cron else None,
-            interval_seconds=int(periodic.interval_second) if periodic else None,
-            max_concurrency=int(record.max_concurrency or 1),
-            catch_up=not record.no_catchup,
-            parameters=tuple(sorted(parameters.items())),
-            pipeline_root=(config and config.pipeline_root) or None,
-            service_account=record.service_account or None,
-        ),
     )
+    return replace(schedule, owner=mark[1], digest=mark[2]) if mark else schedule
+
+
+def _when(trigger: Any) -> str:
+    if trigger and trigger.cron_schedule:
+        return f"cron {trigger.cron_schedule.cron}"
+    if trigger and trigger.periodic_schedule:
+        return f"every {trigger.periodic_schedule.interval_second} s"
+    return "never"
 
 
 def _describe_create(request: ScheduleRequest) -> str:

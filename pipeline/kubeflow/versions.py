@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 
 from pipeline.errors import PipelineError
+from pipeline.kubeflow import macros
 from pipeline.kubeflow.client import KubeflowClient, KubeflowConflictError, named
 
 VERSION_DIGITS = 12  # hexadecimal, of the package's SHA-256
-MACRO = re.compile(r"\[\[.*?\]\]")  # Kubeflow fills these in at each scheduled run: [[ScheduledTime.2006-01-02]]
 
 
 class PackageError(PipelineError, ValueError):
@@ -48,17 +48,19 @@ def read_package(path: Path) -> Package:
         PackageError: If there is none.
     """
     try:
-        contents = path.read_bytes()
-        specification = next(iter(yaml.safe_load_all(contents)))
+        documents = list(yaml.safe_load_all(path.read_bytes()))
+        specification = documents[0]
         pipeline = specification["pipelineInfo"]["name"]
         root = specification["root"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
+    except (OSError, yaml.YAMLError, KeyError, TypeError, IndexError) as error:
         raise PackageError(
             "A package is a compiled pipeline, a .yaml file. "
             f"Received: {path}, {type(error).__name__}. Make it first: python kubeflow_runner.py compile."
         ) from error
     parameters = root.get("inputDefinitions", {}).get("parameters", {})
-    digest = hashlib.sha256(contents).hexdigest()[:VERSION_DIGITS]
+    # Of what it says, not of the file: a comment that tells how it was made is no other version.
+    contents = json.dumps(documents, sort_keys=True, default=str)
+    digest = hashlib.sha256(contents.encode()).hexdigest()[:VERSION_DIGITS]
     return Package(path, pipeline, f"sha256-{digest}", tuple(sorted(parameters.items())))
 
 
@@ -68,7 +70,7 @@ def read_parameters(given: Sequence[str], package: Package, *, scheduled: bool) 
     Args:
         given: as on the command line.
         package: declares the parameters.
-        scheduled: whether Kubeflow will fill in ``[[ScheduledTime]]`` and the like: it does so for schedules only.
+        scheduled: whether they may hold ``[[ScheduledTime]]`` and the like.
 
     Raises:
         PackageError: If one is not declared, has the wrong type, or is missing.
@@ -169,12 +171,13 @@ def _required(specification: Mapping[str, Any]) -> bool:
 
 def _typed(name: str, text: str, specification: Mapping[str, Any], *, scheduled: bool) -> Any:
     kind = specification.get("parameterType", "STRING")
-    if MACRO.search(text) and not scheduled:
+    if macros.MACRO.search(text) and not scheduled:
         raise PackageError(
             "[[…]] stands for the time of a scheduled run, so only schedules may have it. "
             f"Received: {name}={text}. Give the value itself."
         )
     if kind == "STRING":
+        macros.check(text)
         return text
     try:
         value = float(text) if kind == "NUMBER_DOUBLE" else json.loads(text)

@@ -52,7 +52,7 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str],
         environment.setdefault(name, value)
     try:
         preflight.check(config, environment)
-        with _prepared(config, log):
+        with prepared(config, log):
             console.line(f"{config.pipeline_name}, profile {config.profile}")
             run_pipeline(config, console, run_id)
     except KeyboardInterrupt:
@@ -76,12 +76,18 @@ def quiet_environment(config: PipelineConfig, *, on_terminal: bool) -> dict[str,
 
 
 @contextmanager
-def _prepared(config: PipelineConfig, log: Path) -> Iterator[None]:
+def prepared(config: PipelineConfig, log: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
     """Log, lock and a tidy store; whatever ends the run is in the log, and nothing unfinished stays
-    behind."""
+    behind.
+
+    Args:
+        config: says where things lie.
+        log: the log file; added to if it is there.
+        wait_seconds: how long to wait for another run to let go of the output folder.
+    """
     place = (config.output_dir, config.pipeline_name)
     metadata, root = metadata_path(*place), pipeline_root(*place)
-    with logging_to(log), filtered_stderr(log), exclusive(lock_path(*place)):
+    with logging_to(log), filtered_stderr(log), exclusive(lock_path(*place), wait_seconds=wait_seconds):
         logger.info("Configuration: %s", config)
         try:
             tidy(metadata, root)

@@ -22,6 +22,9 @@ ACTIVITIES = {
     "DataGate": "looking for reasons not to train",
     "Transform": "writing the prompts",
     "Trainer": "training the model",
+    "BaselineResolver": "looking for the last blessed model",
+    "Evaluator": "scoring the model",
+    "ServingProof": "asking every exported form",
     "HFPusher": "publishing",
 }
 DRAWS_PROGRESS = frozenset({"Trainer"})  # its own bar needs the line below, so the activity's line is ended

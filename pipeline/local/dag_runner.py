@@ -22,6 +22,9 @@ from pipeline.errors import NodeNotRunError
 
 logger = logging.getLogger(__name__)
 
+# The pusher asks the Hub itself whether the model is there; from cache it would miss that a Hub was emptied.
+NEVER_CACHED = ("HFPusher",)
+
 
 @dataclass(frozen=True)
 class NodeRun:
@@ -48,19 +51,28 @@ class ObservedDagRunner(LocalDagRunner):
     to learn the pipeline's name without running it.
     """
 
-    def __init__(self, *, observer: Observer, run_id: str, never_cached: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        observer: Observer,
+        run_id: str,
+        never_cached: Collection[str] = (),
+        only: str | None = None,
+    ) -> None:
         """Prepares a run.
 
         Args:
             observer: told of each component as it starts and ends.
-            run_id: name of this run in the metadata store; must be new.
+            run_id: name of this run in the metadata store; must be new, unless `only` goes on with one.
             never_cached: ids of components that run even if nothing they know of changed. TFX's DSL has only
                 one switch for the whole pipeline, so theirs is turned off in the compiled form.
+            only: id of the one component to run; it reads what the others made in the same run.
         """
         super().__init__()
         self._observer = observer
         self._run_id = run_id
         self._never_cached = frozenset(never_cached)
+        self._only = only
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: Any | None = None) -> None:
         """Runs the compiled pipeline; an error of a component passes through.
@@ -71,7 +83,8 @@ class ObservedDagRunner(LocalDagRunner):
         if run_options is not None:
             raise ValueError("This runner runs whole pipelines; partial runs need TFX's own LocalDagRunner.")
         runtime_parameter_utils.substitute_runtime_parameter(pipeline, {PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id})
-        for node in (node.pipeline_node for node in pipeline.nodes):
+        nodes = [node.pipeline_node for node in pipeline.nodes]
+        for node in [node for node in nodes if self._only in (None, node.node_info.id)]:
             if node.node_info.id in self._never_cached:
                 node.execution_options.caching_options.enable_cache = False
             self._observer.started(node.node_info.id)

@@ -20,10 +20,10 @@ def message_of(error: BaseException, *, log: Path | None) -> str:
     """
     chain = list(_chain(error))
     where = f" The details are in {log}." if log else ""
-    if any(map(_is_disk_full, chain)):
+    if any(map(is_disk_full, chain)):
         return (
             "The disk is full, so the run stopped; what earlier components made is kept. "
-            f"Received: {_first_line(next(filter(_is_disk_full, chain)))}. "
+            f"Received: {_first_line(next(filter(is_disk_full, chain)))}. "
             f"Free some space, or choose another --output-dir, and run again.{where}"
         )
     known = next((link for link in chain if getattr(link, "user_message", False)), None)
@@ -50,7 +50,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         pending.extend(other for other in behind if other is not None)
 
 
-def _is_disk_full(error: BaseException) -> bool:
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether `error`, in whatever wrapping, says that no room is left."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     return DISK_FULL.search(str(error)) is not None

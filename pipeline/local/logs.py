@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import PipelineError
+from pipeline.local.failure import is_disk_full
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -35,6 +36,7 @@ QUIET = (
         r"Examples artifact does not have payload_format",
         "and tf.train.Example, its guess, is right",
     ),
+    Quiet(r"tensorflow", r"From .* tf_record_iterator .* is deprecated", "TFMA about its own reading"),
     Quiet(r"absl", r"Execution \d+ failed", "the error itself is shown, once and readably"),
 )
 
@@ -84,10 +86,25 @@ class _TerminalHandler(logging.Handler):
         sys.stderr.write(self.format(record) + "\n")
 
 
+class _LogFile(logging.FileHandler):
+    """A log that a full disk does not turn into a second failure: the run's own message tells of the disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        if not is_disk_full(sys.exc_info()[1]):
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+
+
 def _file_handler(path: Path) -> logging.Handler:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = _LogFile(path, encoding="utf-8")
     except OSError as error:
         raise LogFileError(
             f"The log file must be writable. Received: {path}, {error.strerror}. Choose another --output-dir."

@@ -34,6 +34,24 @@ def publication(node: NodeRun) -> dict[str, Any]:
     return {key: _custom_property(artifact, key) for key in PUBLICATION_KEYS}
 
 
+def evaluation(node: NodeRun) -> dict[str, Any]:
+    """The Evaluator's report.json: blessed, reasons, notes, baseline, slices."""
+    path = Path(_only(node, "evaluation").uri) / "report.json"
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return report
+
+
+def evaluation_figures(report: Mapping[str, Any]) -> str:
+    """The figures over all rows, against the last blessed model's where there is one."""
+    overall = next(row for row in report["slices"] if not row["slice"])
+    now, before = overall["candidate"], overall.get("baseline")
+    figures = [f"loss {now['loss']:.3f}", f"perplexity {now['perplexity']:,.2f}"]
+    figures.append(f"token accuracy {now['token_accuracy']:.1%}")
+    if before:
+        figures.append(f"before: loss {before['loss']:.3f}, token accuracy {before['token_accuracy']:.1%}")
+    return " · ".join(figures)
+
+
 def training_figures(report: Mapping[str, Any]) -> str:
     """Loss and speed."""
     figures = [
@@ -102,6 +120,24 @@ def _trainer(node: NodeRun) -> str:
     return training_figures(training_report(node))
 
 
+def _baseline(node: NodeRun) -> str:
+    models = node.outputs.get("model", ())
+    return f"model {Path(models[0].uri).name} was blessed last" if models else "none was blessed before"
+
+
+def _evaluator(node: NodeRun) -> str:
+    report = evaluation(node)
+    return f"{'blessed' if report['blessed'] else 'not blessed'} · {evaluation_figures(report)}"
+
+
+def _proof(node: NodeRun) -> str:
+    report = json.loads((Path(_only(node, "blessing").uri) / "report.json").read_text(encoding="utf-8"))
+    wrong = sorted(name for name, result in report.items() if "error" in result or result["disagreements"])
+    if wrong:
+        return f"not fit to serve: {', '.join(wrong)}"
+    return f"{', '.join(report)} agree on {report['transformers']['requests']} requests"
+
+
 def _pusher(node: NodeRun) -> str:
     record = publication(node)
     if not record["pushed"]:
@@ -118,5 +154,8 @@ _DESCRIPTIONS: Mapping[str, Callable[[NodeRun], str]] = {
     "DataGate": _gate,
     "Transform": lambda node: "prompt, response",
     "Trainer": _trainer,
+    "BaselineResolver": _baseline,
+    "Evaluator": _evaluator,
+    "ServingProof": _proof,
     "HFPusher": _pusher,
 }

@@ -11,10 +11,11 @@ import fcntl
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from pipeline.errors import PipelineError, RunLockedError
 
@@ -23,33 +24,45 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LOCK_POLL_SECONDS = 0.5
+
 
 class StoreError(PipelineError):
     """ML Metadata cannot read or write its file."""
 
 
 @contextmanager
-def exclusive(lock: Path) -> Iterator[None]:
+def exclusive(lock: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
     """Holds `lock` while active; the system releases it even if the process is killed.
 
     Raises:
-        RunLockedError: If another process holds it.
+        RunLockedError: If another process still holds it after `wait_seconds`.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait_seconds
     with lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        while not (locked := _locked(file)) and time.monotonic() < deadline:
+            time.sleep(LOCK_POLL_SECONDS)
+        if not locked:
             file.seek(0)
             raise RunLockedError(
                 "Only one run at a time may write to an output folder. "
                 f"Received: {lock.parent} is in use by process {file.read().strip() or 'unknown'}. "
                 "Wait for it, or choose another --output-dir."
-            ) from error
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _locked(file: TextIO) -> bool:
+    """Locks `file`, unless another process has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def tidy(metadata_path: Path, pipeline_root: Path) -> None:

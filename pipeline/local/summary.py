@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.local.console import seconds
-from pipeline.local.results import publication, training_report
+from pipeline.local.results import evaluation, evaluation_figures, publication, training_report
 
 if TYPE_CHECKING:
     from pipeline.local.dag_runner import NodeRun
@@ -38,6 +38,9 @@ def _entries(nodes: dict[str, NodeRun], log: Path) -> Iterator[tuple[str, str]]:
             "training",
             f"{report['parameters']:,} parameters · {report['steps']:,} steps · {seconds(report['seconds'])}",
         )
+    if "Evaluator" in nodes:
+        yield from _judged(evaluation(nodes["Evaluator"]))
+    if "Trainer" in nodes:
         yield "model", _relative(Path(nodes["Trainer"].outputs["model"][0].uri))
     if "HFPusher" in nodes:
         yield from _published(publication(nodes["HFPusher"]))
@@ -54,6 +57,13 @@ def quality(report: dict[str, Any]) -> str:
     if answers := report.get("exact_answers"):
         figures.append(f"exact answers {answers['exact']} of {answers['rows']} ({answers['share']:.0%})")
     return f"{' · '.join(figures)} (evaluation split)"
+
+
+def _judged(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    verdict = "blessed" if report["blessed"] else "not blessed"
+    yield "verdict", f"{verdict} · {evaluation_figures(report)}"
+    for remark in [*report["reasons"], *report["notes"]]:
+        yield "", remark
 
 
 def _published(record: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from hub import demo, server
 from pipeline.components.hf_pusher.connection import loopback_client
-from pipeline.components.hf_pusher.publisher import Published, publish
+from pipeline.components.hf_pusher.publication import Published
+from pipeline.components.hf_pusher.publisher import publish
 from tests.publish.publishing import hub_at, noon, publication_of
 from tests.publish.tiny_model import ANSWER, write_model
 

@@ -22,8 +22,12 @@ pytestmark = pytest.mark.e2e
 
 ALL = [
     "ImportExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "DataGate", "Transform", "Trainer",
-    "HFPusher",
+    "BaselineResolver", "ServingProof", "Evaluator", "HFPusher",
 ]  # fmt: skip
+# A lookup and a question to the Hub are asked anew each time.
+NEVER_CACHED = ["BaselineResolver", "HFPusher"]
+CACHED = [name for name in ALL if name not in NEVER_CACHED]
+FROM_TRAINER = ["Trainer", "BaselineResolver", "ServingProof", "Evaluator", "HFPusher"]
 BEFORE_TRANSFORM, BEFORE_TRAINER = ALL[:5], ALL[:6]
 MODEL_FILES = {
     "Format-Serving/fingerprint.pb",
@@ -114,7 +118,7 @@ def test_the_summary_says_where_everything_is(first_run: Finished, place: Place)
     (log,) = (place.output / "logs").iterdir()
 
     summary = first_run.out.partition("Done in ")[2]
-    assert "8 components, 0 from cache." in summary
+    assert "11 components, 0 from cache." in summary
     assert "token accuracy" in summary
     assert str(model) in summary
     assert str(log) in summary
@@ -129,8 +133,8 @@ def test_a_second_run_is_served_from_cache_and_publishes_nothing_new(first_run: 
     again = place.run()
 
     assert again.status == 0, again.err
-    assert again.cached == ALL[:-1]
-    assert again.ran == ["HFPusher"]  # it asked the Hub, and
+    assert again.cached == CACHED
+    assert again.ran == NEVER_CACHED  # HFPusher asked the Hub, and
     assert f"{before[0]} was already published" in again.out
     assert published_revisions(place) == before
 
@@ -139,7 +143,7 @@ def test_an_emptied_hub_is_filled_again_from_cache(first_run: Finished, place: P
     elsewhere = place.copy(tmp_path / "output")
     shutil.rmtree(elsewhere.output / "hub")
 
-    assert elsewhere.run().cached == ALL[:-1]
+    assert elsewhere.run().cached == CACHED
     assert len(published_revisions(elsewhere)) == 1
 
 
@@ -152,7 +156,7 @@ def test_results_that_somebody_deleted_are_made_again(first_run: Finished, place
 
     (tmp_path / "away").rename(blessing)
     assert again.status == 0, again.err
-    assert again.ran == ["DataGate", "HFPusher"]
+    assert again.ran == ["DataGate", *NEVER_CACHED]
 
 
 def test_edited_code_runs_again_with_what_follows(first_run: Finished, place: Place, tmp_path: Path) -> None:
@@ -170,9 +174,9 @@ def test_edited_code_runs_again_with_what_follows(first_run: Finished, place: Pl
 
     assert with_prompt.status == 0, with_prompt.err
     assert with_prompt.cached == BEFORE_TRANSFORM
-    assert with_prompt.ran == ["Transform", "Trainer", "HFPusher"]
+    assert with_prompt.ran == ["Transform", *FROM_TRAINER]
     assert with_training.cached == BEFORE_TRAINER
-    assert with_training.ran == ["Trainer", "HFPusher"]
+    assert with_training.ran == FROM_TRAINER
     assert len(published_revisions(elsewhere)) == 3
 
 
@@ -190,6 +194,63 @@ def test_an_edited_schema_changes_the_cache_key(tmp_path: Path) -> None:
 
     assert compiled[0] == compiled[1]
     assert compiled[0] != compiled[2]
+
+
+# ------------------------------------------------------------------------------------------- The evaluation
+
+
+def test_a_first_model_is_blessed_and_the_summary_says_so(first_run: Finished, place: Place) -> None:
+    assert "  Evaluator  " in first_run.out
+    assert "  verdict   blessed · loss " in first_run.out
+    assert "no model was blessed before, so there was nothing to compare with" in first_run.out
+    (blessing,) = (place.root / "Evaluator" / "blessing").iterdir()
+    assert [path.name for path in blessing.iterdir()] == ["BLESSED"]
+
+
+def test_the_evaluators_loss_is_the_trainers(first_run: Finished, place: Place) -> None:
+    (model,) = trained_models(place)
+    (evaluation,) = (place.root / "Evaluator" / "evaluation").iterdir()
+    trained = json.loads((model / "exports/training.json").read_text(encoding="utf-8"))
+    overall = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))["slices"][0]["candidate"]
+
+    assert overall["loss"] == pytest.approx(trained["eval_loss"], rel=1e-5)
+    assert overall["token_accuracy"] == pytest.approx(trained["eval_token_accuracy"], rel=1e-5)
+    assert overall["rows"] == 207
+
+
+def test_a_model_that_is_worse_than_the_last_blessed_one_is_not_published(
+    first_run: Finished, place: Place, tmp_path: Path
+) -> None:
+    elsewhere = place.copy(tmp_path / "output")
+    strict = {"evaluation__against_baseline": "bits_per_byte<=+0.02"}
+    good = elsewhere.run(training__max_steps="40", training__learning_rate="1e-2", **strict)
+    published = published_revisions(elsewhere)
+    sabotaged = elsewhere.run(training__max_steps="40", training__learning_rate="1", **strict)
+    repeated = elsewhere.run(training__max_steps="40", training__learning_rate="1e-2", **strict)
+
+    assert good.status == sabotaged.status == 0, good.err + sabotaged.err
+    assert len(published) == 2
+    assert published_revisions(elsewhere) == published
+    assert "  verdict   not blessed · loss " in sabotaged.out
+    assert ", and must be at most 10" in sabotaged.out
+    assert "more than the last blessed model's" in sabotaged.out
+    assert "  revision  none: the evaluation did not bless the model: " in sabotaged.out
+    # The good model is served from cache, verdict included: it is not compared with itself.
+    assert repeated.ran == NEVER_CACHED
+    assert f"{published[-1]} was already published" in repeated.out
+
+
+def test_slices_and_metrics_that_do_not_exist_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    place = Place(tmp_path / "output", free_port())
+    unknown_metric = place.run(evaluation__thresholds="los<=3")
+    unknown_slice = place.run(evaluation__slices="with_input,language", evaluation__thresholds="loss<=3@topic=art")
+
+    assert (unknown_metric.status, unknown_metric.out) == (1, "")
+    assert "evaluation.thresholds: There is no such metric. Received: 'los<=3'. Take one of " in unknown_metric.err
+    assert (unknown_slice.status, unknown_slice.out) == (1, "")
+    for column in ("language", "topic"):
+        assert f"Received: {column!r}; the rows of sample-eval" in unknown_slice.err
+    assert not place.output.exists()
 
 
 # ------------------------------------------------------------------------------------------ Interruptions
@@ -226,7 +287,7 @@ def test_an_interrupted_or_killed_run_leaves_nothing_that_is_reused(
     assert err.endswith("Interrupted. Nothing half-written will be used: the next run starts clean.\n")
     assert after_interrupt == copied
     assert again.status == 0, again.err
-    assert again.ran == ["Trainer", "HFPusher"]
+    assert again.ran == FROM_TRAINER
     assert not (model_folder / half_written).exists()
     report = json.loads((trained_models(elsewhere)[-1] / "exports/training.json").read_text(encoding="utf-8"))
     assert report["steps"] == 150
@@ -317,7 +378,7 @@ def test_a_hub_that_refuses_leaves_nothing_published(first_run: Finished, place:
         )
 
     assert refused.status == 1
-    assert refused.cached == ALL[:-1]
+    assert refused.cached == CACHED
     assert "only read" in refused.err
     assert "Traceback" not in refused.err
     assert [path for path in (tmp_path / "remote").rglob("*") if path.is_file() and "model" in path.parts] == []

@@ -80,9 +80,9 @@ def test_an_upload_needs_the_servers_own_link(http: httpx.Client, repo: str) -> 
 def test_an_upload_link_expires() -> None:
     now = 1000.0
     links = UploadLinks(clock=lambda: now)
-    path, _, query = links.path("0" * 64, 5).partition("?")
-    fields = dict(httpx.QueryParams(query))
-    assert links.check(path.rpartition("/")[2], fields) == 5
+    fields = dict(httpx.QueryParams(links.query("0" * 64, 5, "models/local/model")))
+    permit = links.check("0" * 64, fields)
+    assert (permit.size, permit.repository) == (5, "models/local/model")
     now += LIFETIME_SECONDS + 1
     with pytest.raises(ForbiddenError, match="has expired"):
         links.check("0" * 64, fields)

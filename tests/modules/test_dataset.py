@@ -24,27 +24,24 @@ def examples(tokenizer: Tokenizer) -> TokenizedExamples:
 def test_the_supervised_ids_are_exactly_the_response_and_its_end_token(
     tokenizer: Tokenizer, examples: TokenizedExamples
 ) -> None:
-    batches = PackedBatches(examples, sequence_length=64, batch_size=3, packing="none", shuffle=False)
-    _, targets, weights = batches[0]
-    answers = [
-        tokenizer.decode(targets[row][weights[row] == 1].tolist(), skip_special_tokens=False) for row in range(3)
-    ]
-    assert sorted(answers) == sorted(f"{response}<|endoftext|>" for response in RESPONSES)
+    inputs, _, _ = PackedBatches(examples, sequence_length=64, batch_size=3, packing="none", shuffle=False)[0]
+    supervised = tokenizer.decode(inputs["targets"][inputs["weights"] > 0].tolist(), skip_special_tokens=False)
+    assert sorted(supervised.split("<|endoftext|>")) == sorted([*RESPONSES, ""])
 
 
 def test_each_target_is_the_token_after_its_input(tokenizer: Tokenizer, examples: TokenizedExamples) -> None:
     batches = PackedBatches(examples, sequence_length=64, batch_size=1, shuffle=False)
-    inputs, targets, weights = batches[0]
     assert len(batches.rows) == 1, "all three fit in one row"
-    row = inputs["token_ids"][0]
-    positions = inputs["supervised"][0][weights[0] == 1]
-    ends = [
-        index for index, target in enumerate(targets[0][weights[0] == 1]) if target == tokenizer.get_vocab_size() - 1
-    ]
-    for slot, position in enumerate(positions):
-        if slot not in ends:
-            assert row[position + 1] == targets[0][slot]
-    assert len(ends) == 3
+    inputs, _, _ = batches[0]
+    used = inputs["weights"] > 0
+    end = tokenizer.get_vocab_size() - 1
+    ends = 0
+    for position, target in zip(inputs["supervised"][used], inputs["targets"][used], strict=True):
+        if target == end:
+            ends += 1
+        else:
+            assert inputs["token_ids"][0][position + 1] == target
+    assert ends == 3
 
 
 def test_positions_restart_and_segments_count_up(examples: TokenizedExamples) -> None:
@@ -96,10 +93,10 @@ def loss_and_gradients(
 ) -> tuple[float, list[np.ndarray]]:
     batches = PackedBatches(examples, sequence_length=48, batch_size=examples.rows, packing=packing)
     assert len(batches) == 1
-    inputs, targets, weights = batches[0]
-    loss_fn = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+    inputs, _, _ = batches[0]
     with tf.GradientTape() as tape:
-        loss = loss_fn(targets, model(inputs, training=False), sample_weight=weights)
+        model(inputs, training=True)
+        (loss,) = model.losses
     variables = [variable.value for variable in model.trainable_variables]
     gradients = tape.gradient(loss, variables)
     return float(loss), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
@@ -121,9 +118,31 @@ def test_epochs_differ_in_order_and_repeat_from_the_seed(tokenizer: Tokenizer) -
 
 def test_the_last_batch_is_filled_with_rows_that_do_not_count(examples: TokenizedExamples) -> None:
     batches = PackedBatches(examples, sequence_length=64, batch_size=2, packing="none", shuffle=False)
-    inputs, _, weights = batches[1]
+    inputs, _, _ = batches[1]
     assert inputs["token_ids"].shape == (2, 64)
-    assert weights[1].sum() == 0
+    assert not inputs["segment_ids"][1].any()
+    assert inputs["weights"].sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("accumulation_steps", [1, 2, 3])
+def test_the_weights_of_a_step_make_the_mean_over_its_tokens(tokenizer: Tokenizer, accumulation_steps: int) -> None:
+    examples = tokenize_examples(
+        [f"apple {i}" for i in range(11)], ["pear" * (1 + i % 4) for i in range(11)], tokenizer, sequence_length=16
+    )
+    batches = PackedBatches(
+        examples, sequence_length=16, batch_size=2, packing="none", accumulation_steps=accumulation_steps, epochs=3
+    )
+    tokens = 0
+    for _ in range(3):
+        for step in range(batches.steps):
+            weights = np.concatenate(
+                [batches[step * accumulation_steps + i][0]["weights"] for i in range(accumulation_steps)]
+            )
+            tokens += (weights > 0).sum()
+            assert weights.sum() == pytest.approx(accumulation_steps)
+            assert len(set(weights[weights > 0].tolist())) == 1
+        batches.on_epoch_end()
+    assert tokens == 3 * examples.supervised_lengths.sum()
 
 
 def test_an_overlong_row_is_dropped_and_counted(tokenizer: Tokenizer) -> None:

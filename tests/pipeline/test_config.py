@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -213,17 +212,16 @@ def test_rules_over_several_fields_hold_without_a_command_line_too() -> None:
         PipelineConfig.model_validate({"model": {"hidden_dim": 128, "num_heads": 5}})
 
 
-def test_help_explains_every_field_within_a_second() -> None:
-    start = time.monotonic()
+def test_help_explains_every_field_without_tensorflow() -> None:
     shown = subprocess.run(
-        [sys.executable, "local_runner.py", "--help"],
+        [sys.executable, "-X", "importtime", "local_runner.py", "--help"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=True,
     )
-    duration = time.monotonic() - start
+    imported = {line.rsplit("|", 1)[-1].strip() for line in shown.stderr.splitlines()}
 
-    assert shown.stderr == ""
     assert [name for name in field_names() if "--" + name.replace("_", "-") not in shown.stdout] == []
-    assert duration < 2  # 0.5 s on a quiet machine; TensorFlow alone takes 4
+    assert "pydantic" in imported
+    assert not {"tensorflow", "keras", "tfx", "apache_beam"} & imported, "what a user waits for"

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-RUNNERS = ("local_runner",)
+RUNNERS = ("local_runner", "kubeflow_runner")
 # Which of the project's packages each may import.
 ALLOWED = {
     "local_runner": {"pipeline"},
+    "kubeflow_runner": {"pipeline"},
     "pipeline": {"pipeline", "modules", "data", "hub"},
     "modules": {"modules"},
     "data": {"data"},
@@ -25,6 +26,7 @@ HEAVY = ("tensorflow", "tfx", "keras", "keras_hub", "apache_beam", "ml_metadata"
 LIGHT = (
     "data",
     "hub",
+    "kubeflow_runner",
     "local_runner",
     "pipeline.config",
     "pipeline.config_sources",

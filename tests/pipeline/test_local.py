@@ -181,3 +181,10 @@ def try_to_lock(lock: Path) -> None:
             pass
     except RunLockedError:
         sys.exit(3)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_log_on_a_full_disk_adds_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_to(Path("/dev/full")):
+        logging.getLogger("gate").info("as good as lost")
+    assert capsys.readouterr().err == ""

@@ -10,7 +10,7 @@ import pytest
 from hub import server
 from pipeline.components.hf_pusher.connection import loopback_client
 from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.publisher import Publication
+from pipeline.components.hf_pusher.publication import Publication
 from tests.publish.publishing import hub_at, publication_of
 from tests.publish.tiny_model import write_model
 

@@ -3,6 +3,7 @@ acting."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,10 +16,11 @@ class Fault:
 
     method: str
     path: str
-    kind: Literal["answer", "cut_before", "cut_after"]
+    kind: Literal["answer", "cut_before", "cut_after", "hang"]
     status: int = 500
     times: int = 1
     body: bytes = b'{"error": "told to fail"}'
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass
@@ -35,11 +37,13 @@ class FaultyHub:
         if fault is None:
             await self.app(scope, receive, send)
         elif fault.kind == "answer":
-            await self._answer(fault, receive, send)
+            await answer(fault.status, receive, send, body=fault.body, headers=fault.headers)
+        elif fault.kind == "hang":
+            await hang(receive)
         else:
             if fault.kind == "cut_after":
-                await self.app(scope, receive, _nowhere)
-            await self._cut(send)
+                await self.app(scope, receive, nowhere)
+            await cut(send)
 
     def _next_fault(self, scope: Scope) -> Fault | None:
         for fault in self.faults:
@@ -48,19 +52,34 @@ class FaultyHub:
                 return fault
         return None
 
-    async def _answer(self, fault: Fault, receive: Receive, send: Send) -> None:
-        while (await receive()).get("more_body"):
-            pass
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(fault.body))]
-        await send({"type": "http.response.start", "status": fault.status, "headers": headers})
-        await send({"type": "http.response.body", "body": fault.body})
 
-    async def _cut(self, send: Send) -> None:
-        """An answer that promises more than it holds: the server then closes the connection."""
-        headers = [(b"content-length", b"1000")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"{", "more_body": False})
+async def answer(
+    status: int,
+    receive: Receive,
+    send: Send,
+    *,
+    body: bytes = b'{"error": "told to fail"}',
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+) -> None:
+    """Listens to the whole request, then answers what it was told to."""
+    while (await receive()).get("more_body"):
+        pass
+    own = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
+    await send({"type": "http.response.body", "body": body})
 
 
-async def _nowhere(_message: Message) -> None:
+async def hang(receive: Receive) -> None:
+    """Never answers; ends when the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        await asyncio.sleep(0)
+
+
+async def cut(send: Send) -> None:
+    """An answer that promises more than it holds: the server then closes the connection."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+    await send({"type": "http.response.body", "body": b"{", "more_body": False})
+
+
+async def nowhere(_message: Message) -> None:
     """Takes the server's answer and lets nobody have it."""

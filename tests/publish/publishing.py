@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from pipeline.components.hf_pusher.card import CardFacts
 from pipeline.components.hf_pusher.hub_client import Hub
 from pipeline.components.hf_pusher.plan import plan_files
-from pipeline.components.hf_pusher.publisher import Publication, SpaceTarget
+from pipeline.components.hf_pusher.publication import Publication, SpaceTarget
 
 TEMPLATE = Path(__file__).parents[2] / "space"
 REPO_ID = "local/tiny"

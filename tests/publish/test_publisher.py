@@ -11,7 +11,8 @@ from huggingface_hub import CommitOperationDelete, HfApi
 
 from pipeline.components.hf_pusher.errors import HubError
 from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.publisher import MAIN, Publication, publish
+from pipeline.components.hf_pusher.publication import Publication
+from pipeline.components.hf_pusher.publisher import MAIN, publish
 from tests.publish.publishing import (
     REPO_ID,
     REVISION,
@@ -156,12 +157,12 @@ def test_a_hub_that_is_not_there_is_named_with_the_way_out_and_without_the_token
     with pytest.raises(HubError) as caught:
         publish(hub, publication, clock=noon)
     assert str(caught.value) == (
-        f"The Hub must accept the request to create the model repository {REPO_ID}. Received: no answer "
+        f"The Hub must accept the request to look for the model repository {REPO_ID}. Received: no answer "
         "(ConnectError) from http://127.0.0.1:9. Check publish.endpoint and the network, then run again."
     )
     assert TOKEN not in str(caught.value)
     assert caught.value.user_message
-    assert pauses == [0.5, 1.0]
+    assert pauses == [0.5, 1.0, 2.0, 4.0]
 
 
 def test_a_clock_without_a_time_zone_is_refused(hub: Hub, publication: Publication) -> None:

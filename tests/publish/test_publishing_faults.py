@@ -10,7 +10,8 @@ import pytest
 from hub.server import create_app
 from pipeline.components.hf_pusher.errors import HubError
 from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.publisher import MAIN, Publication, publish
+from pipeline.components.hf_pusher.publication import Publication
+from pipeline.components.hf_pusher.publisher import MAIN, publish
 from tests.publish.faulty_hub import Fault, FaultyHub
 from tests.publish.publishing import REPO_ID, REVISION, SPACE_REPO_ID, TOKEN, hub_at, noon, serving
 

@@ -15,7 +15,7 @@ from pipeline.components.data_gate.executor import Executor
 class DataBlessing(types.artifact.Artifact):
     """Says that the data passed the gate; custom properties `train_rows` and `eval_rows`, and report.json."""
 
-    TYPE_NAME = "pipeline.DataBlessing"
+    TYPE_NAME = "pipeline.DataBlessing"  # Kubeflow's compiler wants a namespace in it
 
 
 class DataGateSpec(ComponentSpec):

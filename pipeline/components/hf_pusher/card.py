@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from pipeline.components.hf_pusher.card_text import LOADING, NON_COMMERCIAL, USE
+from pipeline.components.hf_pusher.card_text import LOADING, LOADING_INTRODUCTION, NON_COMMERCIAL, USE
+from pipeline.components.hf_pusher.plan import EXPORTS
 
 # Hub identifier of the checkpoint behind each KerasHub preset.
 BASE_MODELS: Mapping[str, str] = {
@@ -34,6 +35,13 @@ _METRICS = (
     ("eval_token_accuracy", "Evaluation token accuracy"),
 )
 _SAMPLES_SHOWN = 8
+# The Hub's name of the library that loads an export.
+_LIBRARIES = {
+    "transformers": "transformers",
+    "keras": "keras-hub",
+    "ctranslate2": "ctranslate2",
+    "saved_model": "tf-keras",
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class CardFacts:
     license: str  # the Hub's identifier, such as "apache-2.0"
     endpoint: str = PUBLIC_HUB  # address, or "local"
     space_repo_id: str | None = None
+    exports: tuple[str, ...] = tuple(EXPORTS)
 
 
 def write_card(facts: CardFacts, *, repo_id: str, revision: str) -> str:
@@ -97,7 +106,7 @@ def _front_matter(facts: CardFacts, *, name: str) -> str:
     data = ModelCardData(
         language="en",
         license=facts.license,
-        library_name="transformers",
+        library_name=_LIBRARIES[facts.exports[0]],
         pipeline_tag="text-generation",
         base_model=base_model(facts.training),
         tags=["gpt2", "instruction-following", "alpaca-format", "keras-hub", "ctranslate2", "tensorflow"],
@@ -140,8 +149,10 @@ def _loading(facts: CardFacts, *, repo_id: str, revision: str) -> str:
         "end_token": facts.prompt["end_token"],
         "end_token_id": facts.prompt["end_token_id"],
         "max_new_tokens": facts.prompt.get("generation", {}).get("max_new_tokens", 128),
+        "context_length": facts.prompt["context_length"],
     }
-    text = re.sub(r"<<(\w+)>>", lambda match: str(values[match[1]]), LOADING)
+    parts = [LOADING_INTRODUCTION, *(LOADING[name] for name in LOADING if name in facts.exports)]
+    text = re.sub(r"<<(\w+)>>", lambda match: str(values[match[1]]), "\n\n".join(part.strip() for part in parts))
     if facts.endpoint == PUBLIC_HUB:
         return text
     if facts.endpoint == LOCAL_HUB:

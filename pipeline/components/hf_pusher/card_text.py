@@ -15,10 +15,11 @@ NON_COMMERCIAL = (
     "for research and personal use only."
 )
 
-# <<name>> is filled in by card.py.
-LOADING = """
-All of these load this very revision; leave the revision out for the newest one.
+LOADING_INTRODUCTION = "All of these load this very revision; leave the revision out for the newest one."
 
+# By export. <<name>> is filled in by card.py.
+LOADING = {
+    "transformers": """
 Transformers:
 
 ```python
@@ -31,22 +32,37 @@ tokens = tokenizer(prompt, return_tensors="pt")
 answer = model.generate(**tokens, max_new_tokens=<<max_new_tokens>>, eos_token_id=<<end_token_id>>)
 print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))
 ```
-
+""",
+    "keras": """
 KerasHub:
 
 ```python
 import keras_hub
+import numpy as np
 from huggingface_hub import snapshot_download
+from tokenizers import Tokenizer
 
-folder = snapshot_download("<<repo_id>>", revision="<<revision>>", allow_patterns="keras/*")
-model = keras_hub.models.GPT2CausalLM.from_preset(f"{folder}/keras")
+folder = snapshot_download("<<repo_id>>", revision="<<revision>>", allow_patterns=["keras/*", "tokenizer.json"])
+tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
+model = keras_hub.models.GPT2CausalLM.from_preset(f"{folder}/keras", preprocessor=None)
 model.compile(sampler="greedy")
-model.preprocessor.build(None)
-model.preprocessor.packer.start_value = None  # trained without a start token
 prompt = "### Instruction:\\nName the capital of France.\\n\\n### Response:\\n"
-print(model.generate(prompt, strip_prompt=True))
+ids = tokenizer.encode(prompt).ids
+room = min(<<max_new_tokens>>, <<context_length>> - len(ids))
+tokens = {
+    "token_ids": np.array([ids + [0] * room]),
+    "padding_mask": np.array([[True] * len(ids) + [False] * room]),
+}
+answer = model.generate(tokens, stop_token_ids=[<<end_token_id>>])
+written = answer["token_ids"][0][answer["padding_mask"][0]][len(ids):]
+print(tokenizer.decode(written))
 ```
 
+Do not leave the tokenizer to KerasHub 0.32: the one in the preset parts `\\n\\n` and numbers otherwise than GPT-2 does,
+and its `generate` puts a start token in front that this model was trained without; answers get worse. The weights alone
+also load from the repository's root: `keras_hub.models.GPT2Backbone.from_preset("hf://<<repo_id>>")`.
+""",
+    "ctranslate2": """
 CTranslate2 (8-bit, light, fast on a CPU):
 
 ```python
@@ -68,7 +84,8 @@ result = generator.generate_batch(
 )
 print(tokenizer.decode(result[0].sequences_ids[0]))
 ```
-
+""",
+    "saved_model": """
 TensorFlow (the SavedModel formats and tokenises by itself; it needs only `tensorflow` and `tensorflow-text`):
 
 ```python
@@ -81,4 +98,5 @@ model = tf.saved_model.load(f"{folder}/saved_model")
 answer = model.instruct(tf.constant(["Name the capital of France."]), tf.constant([""]))
 print(answer["response"][0].numpy().decode())
 ```
-"""
+""",
+}

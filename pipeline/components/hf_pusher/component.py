@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from pipeline.components.hf_pusher.executor import Executor
+from pipeline.components.hf_pusher.plan import EXPORTS, check_exports
 
 
 class HFPusherSpec(ComponentSpec):
@@ -17,6 +21,11 @@ class HFPusherSpec(ComponentSpec):
         "repo_id": ExecutionParameter(type=str),
         "space_repo_id": ExecutionParameter(type=str, optional=True),
         "space_template": ExecutionParameter(type=str, optional=True),
+        "space_private": ExecutionParameter(type=int, optional=True),
+        "space_hardware": ExecutionParameter(type=str, optional=True),
+        "space_values": ExecutionParameter(type=str, optional=True),  # JSON
+        "exports": ExecutionParameter(type=str),  # parted by commas
+        "keep_revisions": ExecutionParameter(type=int),
         "endpoint": ExecutionParameter(type=str),
         "storage_dir": ExecutionParameter(type=str, optional=True),
         "local_port": ExecutionParameter(type=int, optional=True),
@@ -39,9 +48,9 @@ class HFPusher(base_component.BaseComponent):
     """Publishes a model as a dated revision of a Hub repository, then the Space that answers from it.
 
     The output `pushed_model` has the custom properties `pushed` (0 or 1), `not_pushed_reason`,
-    `already_published` (0 or 1), `repo_id`, `revision`, `commit`, `url`, `space_repo_id`, `space_commit`,
-    `space_url`, and TFX's own `pushed_destination` and `pushed_version`; its folder holds `publication.json`
-    with all of that and the file manifest.
+    `already_published` (0 or 1), `on_main` (0 when a later publication took `main` meanwhile), `repo_id`,
+    `revision`, `commit`, `url`, `space_repo_id`, `space_commit`, `space_url`, and TFX's own `pushed_destination`
+    and `pushed_version`; its folder holds `publication.json` with all of that and the file manifest.
 
         HFPusher(model=trainer.outputs["model"], repo_id="me/my-model", endpoint="https://huggingface.co")
     """
@@ -59,6 +68,11 @@ class HFPusher(base_component.BaseComponent):
         infra_blessing: types.BaseChannel | None = None,
         space_repo_id: str | None = None,
         space_template: str | None = None,
+        space_private: bool | None = None,
+        space_hardware: str | None = None,
+        space_values: Mapping[str, str] | None = None,
+        exports: Sequence[str] = tuple(EXPORTS),
+        keep_revisions: int = 0,
         storage_dir: str | None = None,
         local_port: int | None = None,
         private: bool = False,
@@ -69,17 +83,28 @@ class HFPusher(base_component.BaseComponent):
         """Describes one publication.
 
         Args:
-          model: what to publish, from the Trainer. repo_id: model repository, "namespace/name"; created if
-          absent. endpoint: address of the Hub, or "local" for the embedded server. model_blessing: the
-          Evaluator's verdict; a model that is not blessed is not pushed. infra_blessing: the InfraValidator's
-          verdict, likewise. space_repo_id: Space repository; without it no Space is published.
-          space_template: folder that the Space is rendered from; needed with `space_repo_id`. storage_dir:
-          folder of the embedded server; needed with endpoint "local". local_port: port of the embedded server
-          on 127.0.0.1; needed with endpoint "local". private: whether a repository that has to be created is
-          private. token_env: *name* of the environment variable that holds the token; never the token.
-          license: the Hub's identifier of the model's licence. fingerprint: anything else that, when changed,
-          must publish anew although TFX sees the same inputs; see
-            `fingerprint.publication_fingerprint`.
+          model: what to publish, from the Trainer.
+          repo_id: model repository, "namespace/name"; created if absent.
+          endpoint: address of the Hub, or "local" for the embedded server.
+          model_blessing: the Evaluator's verdict; a model that is not blessed is not pushed.
+          infra_blessing: the InfraValidator's verdict, likewise.
+          space_repo_id: Space repository; without it no Space is published.
+          space_template: folder that the Space is rendered from; needed with `space_repo_id`.
+          space_private: whether a Space that has to be created is private; as the model unless given.
+          space_hardware: the Hub's name of the hardware of a Space that has to be created.
+          space_values: further placeholders of the template, by name.
+          exports: what to publish of "transformers", "keras", "ctranslate2", "saved_model".
+          keep_revisions: how many of the newest dated revisions stay; 0 keeps all. One that a Space runs stays.
+          storage_dir: folder of the embedded server; needed with endpoint "local".
+          local_port: port of the embedded server on 127.0.0.1; needed with endpoint "local".
+          private: whether a repository that has to be created is private.
+          token_env: *name* of the environment variable that holds the token; never the token.
+          license: the Hub's identifier of the model's licence.
+          fingerprint: anything else that, when changed, must publish anew although TFX sees the same inputs;
+            see `fingerprint.publication_fingerprint`.
+
+        Raises:
+          ValueError, PlanError: parameters that cannot work.
         """
         if endpoint == "local" and (storage_dir is None or local_port is None):
             raise ValueError(
@@ -88,6 +113,9 @@ class HFPusher(base_component.BaseComponent):
             )
         if space_repo_id is not None and space_template is None:
             raise ValueError(f"A Space needs a template folder. Received: space_repo_id={space_repo_id!r} alone.")
+        if keep_revisions < 0:
+            raise ValueError(f"keep_revisions is a number of revisions, 0 for all. Received: {keep_revisions}.")
+        check_exports(exports)
         super().__init__(
             HFPusherSpec(
                 model=model,
@@ -97,6 +125,11 @@ class HFPusher(base_component.BaseComponent):
                 endpoint=endpoint,
                 space_repo_id=space_repo_id,
                 space_template=space_template,
+                space_private=None if space_private is None else int(space_private),
+                space_hardware=space_hardware,
+                space_values=json.dumps(dict(space_values), sort_keys=True) if space_values else None,
+                exports=",".join(exports),
+                keep_revisions=keep_revisions,
                 storage_dir=storage_dir,
                 local_port=local_port,
                 private=int(private),

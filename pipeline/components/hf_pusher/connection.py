@@ -13,11 +13,17 @@ from urllib.parse import urlsplit
 from pipeline.components.hf_pusher.errors import TokenError
 
 if TYPE_CHECKING:
+    import httpx2
+
     from pipeline.components.hf_pusher.hub_client import Hub
 
 LOCAL_ENDPOINT = "local"
 # The embedded server takes any word; this one is no secret. A real token is never sent there.
 LOCAL_TOKEN = "local"
+# How long a Hub may be silent before a request counts as unanswered. Large files may take any time in all; the Hub
+# checks a commit of many files for up to a minute before it answers.
+CONNECT_SECONDS = 15.0
+SILENCE_SECONDS = 150.0
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -32,13 +38,15 @@ def connect(
       TokenError: the variable `token_env` holds no token, or the token would be sent unencrypted.
     """
     if endpoint != LOCAL_ENDPOINT:
-        yield _hub(endpoint, read_token(os.environ, name=token_env, endpoint=endpoint), token_env)
+        token = read_token(os.environ, name=token_env, endpoint=endpoint)
+        with impatient_client():
+            yield _hub(endpoint, token, token_env)
         return
     if storage_dir is None or local_port is None:
         raise ValueError(f"The embedded Hub needs a folder and a port. Received: {storage_dir!r}, {local_port!r}.")
     from hub import server
 
-    with server.running(Path(storage_dir), port=local_port) as address, loopback_client():
+    with server.running(Path(storage_dir), port=local_port) as address, loopback_client(), impatient_client():
         yield _hub(address, LOCAL_TOKEN, token_env)
 
 
@@ -66,6 +74,40 @@ def _hub(endpoint: str, token: str, token_env: str) -> Hub:
     from pipeline.components.hf_pusher.hub_client import Hub
 
     return Hub(HfApi(endpoint=endpoint, token=token, library_name="gpt2-alpaca-pipeline"), token_env=token_env)
+
+
+@contextmanager
+def impatient_client(
+    *, connect_seconds: float = CONNECT_SECONDS, silence_seconds: float = SILENCE_SECONDS
+) -> Iterator[None]:
+    """Makes the client give up on a Hub that is silent; of itself it would wait for ever.
+
+    The limits are put onto whatever client the process uses (one may be set for a proxy or certificates).
+    """
+    import httpx2
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils import _http
+
+    chosen = _http._GLOBAL_CLIENT_FACTORY
+
+    limits = httpx2.Timeout(silence_seconds, connect=connect_seconds).as_dict()
+
+    def limit(request: httpx2.Request) -> None:
+        # Here and not as the client's own setting, which huggingface_hub overrides with "none" when it lists files.
+        asked = request.extensions.get("timeout", {})
+        request.extensions["timeout"] = {name: asked.get(name) or seconds for name, seconds in limits.items()}
+
+    def limited() -> httpx2.Client:
+        client = chosen()
+        hooks = client.event_hooks
+        client.event_hooks = {**hooks, "request": [*hooks.get("request", []), limit]}
+        return client
+
+    set_client_factory(limited)
+    try:
+        yield
+    finally:
+        set_client_factory(chosen)
 
 
 @contextmanager

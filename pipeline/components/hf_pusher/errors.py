@@ -22,4 +22,8 @@ class TokenError(PublishError):
 
 
 class HubError(PublishError):
-    """The Hub refused a request, failed, or could not be reached."""
+    """The Hub refused a request, failed, or could not be reached; `status` is its HTTP status, 0 for no answer."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status

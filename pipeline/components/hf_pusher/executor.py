@@ -15,10 +15,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from pipeline.components.hf_pusher.connection import connect
-from pipeline.components.hf_pusher.space_template import check_template
 
 if TYPE_CHECKING:
-    from pipeline.components.hf_pusher.publisher import Publication, Published
+    from pipeline.components.hf_pusher.publication import Publication, Published
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +65,8 @@ def _refusal(input_dict: Artifacts) -> str | None:
     ):
         blessings = input_dict.get(key)
         if blessings and not is_blessed(artifact_utils.get_single_instance(blessings)):
-            return judge
+            reason = artifact_utils.get_single_instance(blessings).get_string_custom_property("reason")
+            return f"{judge}: {reason}" if reason else judge
     return None
 
 
@@ -74,8 +74,6 @@ def _publish(model_folder: Path, properties: Mapping[str, Any]) -> Published:
     from pipeline.components.hf_pusher.publisher import publish
 
     publication = _publication(model_folder, properties)
-    if publication.space is not None:
-        check_template(publication.space.template)
     with connect(
         endpoint=properties["endpoint"],
         token_env=properties["token_env"],
@@ -86,24 +84,26 @@ def _publish(model_folder: Path, properties: Mapping[str, Any]) -> Published:
 
 
 def _publication(model_folder: Path, properties: Mapping[str, Any]) -> Publication:
-    from pipeline.components.hf_pusher.card import CardFacts
-    from pipeline.components.hf_pusher.plan import plan_files
-    from pipeline.components.hf_pusher.publisher import Publication, SpaceTarget
+    from pipeline.components.hf_pusher.publication import SpaceTarget, publication_of
 
-    files = plan_files(model_folder)
-    space_repo_id = properties.get("space_repo_id")
-    return Publication(
+    space, visibility = None, properties.get("space_private")
+    if properties.get("space_repo_id"):
+        space = SpaceTarget(
+            repo_id=properties["space_repo_id"],
+            template=Path(properties["space_template"]),
+            private=None if visibility is None else bool(visibility),
+            hardware=properties.get("space_hardware"),
+            values=json.loads(properties.get("space_values") or "{}"),
+        )
+    return publication_of(
+        model_folder,
         repo_id=properties["repo_id"],
-        files=files,
-        facts=CardFacts(
-            training=json.loads((model_folder / "exports" / "training.json").read_text()),
-            prompt=json.loads((model_folder / "exports" / "prompt.json").read_text()),
-            license=properties["license"],
-            endpoint=properties["endpoint"],
-            space_repo_id=space_repo_id,
-        ),
+        license=properties["license"],
+        endpoint=properties["endpoint"],
         private=bool(properties["private"]),
-        space=SpaceTarget(space_repo_id, Path(properties["space_template"])) if space_repo_id else None,
+        exports=properties["exports"].split(","),
+        keep_revisions=properties["keep_revisions"],
+        space=space,
     )
 
 
@@ -111,6 +111,7 @@ def _properties(published: Published) -> dict[str, str | int]:
     properties: dict[str, str | int] = {
         "pushed": 1,
         "already_published": int(published.already_published),
+        "on_main": int(published.on_main),
         "repo_id": published.repo_id,
         "revision": published.revision,
         "commit": published.commit,
@@ -136,5 +137,6 @@ def _record(artifact: types.Artifact, properties: Mapping[str, str | int]) -> No
 def _write_record(folder: Path, published: Published) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     files = {file.path: {"size": file.size_bytes, "sha256": file.sha256} for file in published.plan.files}
-    record = {**_properties(published), "main_commit": published.main_commit, "files": files}
+    record: dict[str, Any] = {**_properties(published), "main_commit": published.main_commit}
+    record |= {"deleted_revisions": list(published.deleted_revisions), "files": files}
     (folder / RECORD_NAME).write_text(json.dumps(record, indent=2) + "\n")

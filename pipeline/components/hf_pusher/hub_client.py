@@ -1,14 +1,14 @@
 """The few things a publication asks of a Hub, spoken through an injected `HfApi`.
 
-Reads and requests that may safely be repeated are repeated when the Hub does not answer or answers 429 or
-5xx. A commit is not: when its answer is lost, the branch is read, and only a commit that did not arrive is
-sent again, naming the parent it was planned on, so that it can never be applied twice. Everything that
-remains becomes one `HubError`.
+Reads and requests that may safely be repeated are repeated when the Hub does not answer or answers 429 or 5xx. A
+commit is not: when its answer is lost, the branch is read, and only a commit that did not arrive is sent again, naming
+the parent it was planned on, so that it can never be applied twice. Everything that remains becomes one `HubError`.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -16,18 +16,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import httpx2
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-)
+from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
 from pipeline.components.hf_pusher.errors import HubError
-from pipeline.components.hf_pusher.plan import HUB_OWN_FILES, Plan, RemoteFile
+from pipeline.components.hf_pusher.failures import (
+    COMMIT_FAILURES,
+    CONFLICT,
+    FAILURES,
+    asked_pause_seconds,
+    cause,
+    is_passing,
+    is_unclear,
+    refusal,
+    status_of,
+    unwrapped,
+)
+from pipeline.components.hf_pusher.plan import HUB_OWN_FILES, SPACE_TITLE, Plan, RemoteFile
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -35,11 +41,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_NO_ANSWER = 0
-_PRECONDITION_FAILED = 412
-_CONFLICT = 409
-# A download that gets no answer is reported as a file that is not in the local cache either.
-_FAILURES = (httpx2.HTTPError, OfflineModeIsEnabled, HFValidationError, LocalEntryNotFoundError)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Hub:
 
     api: HfApi
     token_env: str
-    attempts: int = 3
+    attempts: int = 5
     first_pause_seconds: float = 0.5  # doubled after each attempt
     sleep: Callable[[float], None] = time.sleep
 
@@ -57,18 +58,40 @@ class Hub:
     def endpoint(self) -> str:
         return self.api.endpoint
 
-    def ensure_repo(self, repo_id: str, *, repo_type: str, private: bool) -> None:
-        """Creates the repository unless it is there."""
-        self._repeat(
-            f"create the {repo_type} repository {repo_id}",
-            lambda: self.api.create_repo(
-                repo_id,
-                repo_type=repo_type,
-                private=private,
-                exist_ok=True,
-                space_sdk="gradio" if repo_type == "space" else None,
-            ),
-        )
+    def has_repo(self, repo_id: str, *, repo_type: str) -> bool:
+        """Whether there is such a repository, as far as the token may see."""
+
+        def look() -> bool:
+            try:
+                self.api.repo_info(repo_id, repo_type=repo_type)
+            except RepositoryNotFoundError:
+                return False
+            return True
+
+        return self._repeat(f"look for the {repo_type} repository {repo_id}", look)
+
+    def ensure_repo(
+        self, repo_id: str, *, repo_type: str, private: bool, sdk: str | None = None, hardware: str | None = None
+    ) -> None:
+        """Creates the repository unless it is there; `sdk` and `hardware` are a Space's."""
+
+        def create() -> None:
+            try:
+                self.api.create_repo(
+                    repo_id,
+                    repo_type=repo_type,
+                    private=private,
+                    space_sdk=sdk,
+                    space_hardware=hardware,  # type: ignore[arg-type] # the Hub itself knows its hardware best
+                )
+            except FAILURES as error:
+                # Somebody made it meanwhile, or this did and the answer was lost. (The client's own `exist_ok` fails
+                # on Hubs other than the public one.)
+                if status_of(error) != CONFLICT:
+                    raise
+
+        if not self.has_repo(repo_id, repo_type=repo_type):
+            self._repeat(f"create the {repo_type} repository {repo_id}", create)
 
     def branches(self, repo_id: str, *, repo_type: str) -> dict[str, str]:
         """Each branch with the commit that it names."""
@@ -78,24 +101,31 @@ class Hub:
         return {ref.name: ref.target_commit for ref in refs.branches}
 
     def create_branch(self, repo_id: str, *, branch: str, commit: str) -> bool:
-        """Creates `branch` of a model repository at `commit`; False when a branch of that name is there
-        already."""
-        action = f"create the revision {branch} of {repo_id}"
-        try:
-            self.api.create_branch(repo_id, branch=branch, revision=commit)
-        except HfHubHTTPError as error:
-            if error.response.status_code == _CONFLICT:
-                return False
-            raise self._refusal(action, error) from _cause(error, self.api.token)
-        except _FAILURES as error:
-            raise self._refusal(action, error) from _cause(error, self.api.token)
-        return True
+        """Creates `branch` of a model repository at `commit`; False when it is there already, at another commit."""
+        action = f"create the branch {branch} of {repo_id}"
+        for attempt in range(1, self.attempts + 1):
+            try:
+                self.api.create_branch(repo_id, branch=branch, revision=commit)
+                return True
+            except FAILURES as error:
+                there = self.branches(repo_id, repo_type="model").get(branch) if is_unclear(error) else None
+                if there is not None:
+                    return there == commit  # the answer was lost, or somebody else had the same idea
+                self._pause_or_raise(action, error, attempt=attempt)
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def delete_branch(self, repo_id: str, *, branch: str) -> None:
-        self._repeat(
-            f"delete the revision {branch} of {repo_id}",
-            lambda: self.api.delete_branch(repo_id, branch=branch),
-        )
+        """Deletes `branch` of a model repository; one that is not there is deleted already."""
+
+        def delete() -> None:
+            try:
+                self.api.delete_branch(repo_id, branch=branch)
+            except FAILURES as error:
+                # The answer to an earlier attempt may have been lost; the Hub says 404 for an absent branch.
+                if status_of(error) != 404 or branch in self.branches(repo_id, repo_type="model"):
+                    raise
+
+        self._repeat(f"delete the branch {branch} of {repo_id}", delete)
 
     def tree(self, repo_id: str, *, repo_type: str, commit: str) -> tuple[RemoteFile, ...]:
         """Every file at `commit`, with its checksums."""
@@ -106,15 +136,29 @@ class Hub:
 
         return self._repeat(f"list the files of {repo_id} at {commit}", read)
 
-    def read_file(self, repo_id: str, *, path: str, commit: str) -> bytes:
-        """The bytes of a small file of a model repository."""
+    def read_file(self, repo_id: str, *, path: str, commit: str, repo_type: str = "model") -> bytes:
+        """The bytes of a small file."""
 
         def download() -> bytes:
             with tempfile.TemporaryDirectory() as folder:
-                file = self.api.hf_hub_download(repo_id, path, revision=commit, local_dir=folder)
+                file = self.api.hf_hub_download(repo_id, path, revision=commit, local_dir=folder, repo_type=repo_type)
                 return Path(file).read_bytes()
 
         return self._repeat(f"read {path} of {repo_id} at {commit}", download)
+
+    def spaces_of(self, repo_id: str) -> list[str]:
+        """The Spaces whose cards name this model."""
+        info = self._repeat(f"list the Spaces of {repo_id}", lambda: self.api.model_info(repo_id, expand=["spaces"]))
+        return sorted(info.spaces or [])
+
+    def served_revision(self, space_repo_id: str, *, model: str) -> str | None:
+        """The revision of `model` that a Space was published for; None when none of its commits tells."""
+        commits = self._repeat(
+            f"list the commits of {space_repo_id}",
+            lambda: self.api.list_repo_commits(space_repo_id, repo_type="space"),
+        )
+        titles = (re.fullmatch(SPACE_TITLE, commit.title) for commit in commits)
+        return next((title["revision"] for title in titles if title and title["repo_id"] == model), None)
 
     def commit(self, plan: Plan, *, branch: str, parent: str, message: str, description: str = "") -> str:
         """Makes `branch` hold exactly the plan's files, in one commit on `parent`.
@@ -136,14 +180,13 @@ class Hub:
                     parent_commit=parent,
                 )
                 return str(info.oid)
-            except (*_FAILURES, ValueError) as error:
-                landed = self._landed(plan, branch=branch, parent=parent) if _is_unclear(error) else None
+            except COMMIT_FAILURES as raised:
+                error = unwrapped(raised)
+                landed = self._landed(plan, branch=branch, parent=parent) if is_unclear(error) else None
                 if landed is not None:
                     logger.info("The answer to '%s' was lost, but the commit %s had arrived.", action, landed)
                     return landed
-                if not _is_passing(error) or attempt == self.attempts:
-                    raise self._refusal(action, error) from _cause(error, self.api.token)
-                self._pause(action, attempt=attempt, status=_status(error))
+                self._pause_or_raise(action, error, attempt=attempt)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _landed(self, plan: Plan, *, branch: str, parent: str) -> str | None:
@@ -158,38 +201,27 @@ class Hub:
         for attempt in range(1, self.attempts + 1):
             try:
                 return request()
-            except _FAILURES as error:
-                if not _is_passing(error) or attempt == self.attempts:
-                    raise self._refusal(action, error) from _cause(error, self.api.token)
-                self._pause(action, attempt=attempt, status=_status(error))
+            except FAILURES as error:
+                self._pause_or_raise(action, error, attempt=attempt)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _pause(self, action: str, *, attempt: int, status: int) -> None:
-        seconds = self.first_pause_seconds * 2 ** (attempt - 1)
-        answer = f"HTTP {status}" if status else "no answer"
+    def _pause_or_raise(self, action: str, error: Exception, *, attempt: int) -> None:
+        """Waits before the next attempt, where one may help."""
+        if not is_passing(error) or attempt == self.attempts:
+            raise self._refusal(action, error) from cause(error, self.api.token)
+        seconds = max(self.first_pause_seconds * 2 ** (attempt - 1), asked_pause_seconds(error))
+        status = status_of(error)
+        answer = f"HTTP {status}" if status else f"no answer, {type(error).__name__}"
         logger.warning("Could not %s (%s); attempt %d of %d, again in %.1f s.",
                        action, answer, attempt, self.attempts, seconds)  # fmt: skip
         self.sleep(seconds)
 
     def _refusal(self, action: str, error: Exception) -> HubError:
-        status = _status(error)
-        if isinstance(error, OfflineModeIsEnabled):
-            received, way_out = "offline mode", "Unset HF_HUB_OFFLINE."
-        elif isinstance(error, (HFValidationError, ValueError)) and not status:
-            received, way_out = _first_line(error), "Correct the value."
-        elif status == _NO_ANSWER:
-            received = f"no answer ({type(error).__name__})"
-            way_out = "Check publish.endpoint and the network, then run again."
-        else:
-            received = f"HTTP {status}{_server_words(error)}"
-            way_out = _way_out(status, self.token_env)
-        text = f"The Hub must accept the request to {action}. Received: {received} from {self.endpoint}. {way_out}"
-        return HubError(_without_token(text, self.api.token))
+        return refusal(action, error, endpoint=self.endpoint, token_env=self.token_env, token=self.api.token)
 
 
 def _operations(plan: Plan, there: Sequence[RemoteFile]) -> list[CommitOperationAdd | CommitOperationDelete]:
-    """Adds for every planned file that is not there yet, deletes for every other file; made anew for each
-    attempt."""
+    """Adds for every planned file, deletes for every other file; made anew for each attempt."""
     planned = {file.path for file in plan.files}
     stale = sorted(file.path for file in there if file.path not in planned | HUB_OWN_FILES)
     adds = [
@@ -209,53 +241,3 @@ def _remote_file(entry: RepoFile) -> RemoteFile:
         sha256=entry.lfs.sha256 if entry.lfs else None,
         git_oid=entry.blob_id,
     )
-
-
-def _status(error: Exception) -> int:
-    return error.response.status_code if isinstance(error, HfHubHTTPError) else _NO_ANSWER
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether the same request may succeed a moment later."""
-    status = _status(error)
-    return isinstance(error, (httpx2.TransportError, LocalEntryNotFoundError)) or status == 429 or status >= 500
-
-
-def _is_unclear(error: Exception) -> bool:
-    """Whether the Hub may have acted although the answer says otherwise, or does not say."""
-    return _is_passing(error) or _status(error) == _PRECONDITION_FAILED
-
-
-def _way_out(status: int, token_env: str) -> str:
-    if status == 401:
-        return f"Put a valid token with write access into the environment variable {token_env}."
-    if status == 403:
-        return f"Give the token in {token_env} write access to this repository, or set another publish.repo_id."
-    if status == 404:
-        return f"Check publish.endpoint and publish.repo_id, and that the token in {token_env} may see the repository."
-    if status == _PRECONDITION_FAILED:
-        return "Another publication was committed meanwhile; run again."
-    if status == 429:
-        return "The Hub asks for fewer requests; run again in some minutes."
-    if status >= 500:
-        return "The Hub failed; nothing is half published. Run again later."
-    return "Correct what the Hub names, then run again."
-
-
-def _server_words(error: Exception) -> str:
-    words = getattr(error, "server_message", None)
-    return f" ({' '.join(str(words).split())})" if words else ""
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
-def _without_token(text: str, token: object) -> str:
-    return text.replace(token, "***") if isinstance(token, str) and token else text
-
-
-def _cause(error: Exception, token: object) -> Exception | None:
-    """`error`, unless its text holds the token (a Hub may echo it), which a traceback would then write into a
-    log."""
-    return None if isinstance(token, str) and token and token in f"{error!r}{error}" else error

@@ -1,16 +1,16 @@
 """What a publication will put where: frozen, comparable values, made without any network.
 
-A revision of a model repository holds, at its root, the Transformers files (which KerasHub's `hf://` loader
-reads too), `prompt.json`, `training.json`, the card `README.md` and `manifest.json`, and below it `keras/`,
-`saved_model/` and `ctranslate2/`. `manifest.json` names the revision and every other file with size and
-sha256: by it a later run finds what it has already published.
+A revision of a model repository holds, at its root, the Transformers files (which KerasHub's `hf://` loader reads
+too), `prompt.json`, `training.json`, the card `README.md` and `manifest.json`, and below it `keras/`, `saved_model/`
+and `ctranslate2/`, as far as these exports are published. `manifest.json` names the revision and every other file with
+size and sha256: by it a later run finds what it has already published.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,13 +21,18 @@ CARD_PATH = "README.md"
 MANIFEST_PATH = "manifest.json"
 MANIFEST_FORMAT = 1
 
-# Folder of the model artifact -> folder of the revision ("" is its root).
-MODEL_FOLDERS: Mapping[str, str] = {
-    "exports/transformers": "",
-    "exports/keras": "keras",
-    "exports/ctranslate2": "ctranslate2",
-    "Format-Serving": "saved_model",
+# What each export is: folder of the model artifact -> folder of the revision ("" is its root).
+EXPORTS: Mapping[str, tuple[str, str]] = {
+    "transformers": ("exports/transformers", ""),
+    "keras": ("exports/keras", "keras"),
+    "ctranslate2": ("exports/ctranslate2", "ctranslate2"),
+    "saved_model": ("Format-Serving", "saved_model"),
 }
+# The tokenizer belongs to every revision, whichever exports it holds: the Space and CTranslate2 read it too.
+TOKENIZER_PATH = "tokenizer.json"
+_TRANSFORMERS_FOLDER = EXPORTS["transformers"][0]
+# The first line of a Space's commit, by which a later run knows what it serves.
+SPACE_TITLE = r"Serve (?P<repo_id>\S+)@(?P<revision>v\d{8}-\d{6}) at (?P<commit>[0-9a-f]{40})"
 # File of the model artifact -> file of the revision.
 MODEL_FILES: Mapping[str, str] = {
     "exports/prompt.json": "prompt.json",
@@ -106,26 +111,48 @@ class Plan:
         return problems + [f"{path}: not in the plan" for path in sorted(there) if path not in planned]
 
 
-def plan_files(model_folder: Path) -> tuple[PlannedFile, ...]:
+def plan_files(model_folder: Path, exports: Collection[str] = tuple(EXPORTS)) -> tuple[PlannedFile, ...]:
     """The files of a Trainer's model artifact at their places in a revision.
 
+    Args:
+      model_folder: the artifact.
+      exports: which of `EXPORTS` to publish; `prompt.json`, `training.json` and the tokenizer always are.
+
     Raises:
-      PlanError: a part is missing or empty; the message names every one.
+      PlanError: an export is unknown, or a part is missing or empty; the message names every one.
     """
-    missing = [f"{name}/" for name in MODEL_FOLDERS if not _files_below(model_folder / name)]
-    missing += [name for name in MODEL_FILES if not (model_folder / name).is_file()]
+    check_exports(exports)
+    folders = [EXPORTS[name] for name in EXPORTS if name in exports]
+    single = dict(MODEL_FILES)
+    if "transformers" not in exports:
+        single[f"{_TRANSFORMERS_FOLDER}/{TOKENIZER_PATH}"] = TOKENIZER_PATH
+    missing = [f"{name}/" for name, _ in folders if not _files_below(model_folder / name)]
+    missing += [name for name in single if not (model_folder / name).is_file()]
     if missing:
         raise PlanError(
-            "A model must be exported in every format before it is published. "
-            f"Received: {model_folder} without {', '.join(missing)}. Run the Trainer again."
+            "A model must be exported in every format that is published. "
+            f"Received: {model_folder} without {', '.join(missing)}. Run the Trainer again, or name other exports."
         )
     planned = [
         PlannedFile.from_file("/".join(filter(None, (target, file.relative_to(model_folder / name).as_posix()))), file)
-        for name, target in MODEL_FOLDERS.items()
+        for name, target in folders
         for file in _files_below(model_folder / name)
     ]
-    planned += [PlannedFile.from_file(target, model_folder / name) for name, target in MODEL_FILES.items()]
+    planned += [PlannedFile.from_file(target, model_folder / name) for name, target in single.items()]
     return tuple(sorted(planned, key=lambda file: file.path))
+
+
+def check_exports(exports: Collection[str]) -> None:
+    """Refuses an empty or unknown choice of exports.
+
+    Raises:
+      PlanError: with what there is to choose from.
+    """
+    unknown = sorted(set(exports) - set(EXPORTS))
+    if unknown or not exports:
+        raise PlanError(
+            f"The exports to publish are some of {', '.join(EXPORTS)}. Received: {', '.join(unknown) or 'none'}."
+        )
 
 
 def plan_model(
@@ -150,9 +177,14 @@ def plan_space(rendered: Mapping[str, bytes], *, repo_id: str, model: str, commi
         repo_id=repo_id,
         repo_type="space",
         revision="main",
-        title=f"Serve {model} at {commit}",
+        title=space_title(model, commit),
         files=tuple(PlannedFile.from_bytes(path, rendered[path]) for path in sorted(rendered)),
     )
+
+
+def space_title(model: str, commit: str) -> str:
+    """The first line of a Space's commit: `model` is "namespace/name@revision"."""
+    return f"Serve {model} at {commit}"
 
 
 def revision_in_manifest(manifest: bytes) -> str | None:

@@ -1,102 +1,55 @@
 """Publishes a plan: the model first, whole and checked, then `main`, then the Space.
 
-1. The repository is created if absent, and a branch `v20261121-225207` (UTC) at the head of `main`. 2. One
-commit on that branch makes it hold exactly the planned files. 3. The tree is read back and every checksum
-compared. 4. `main` follows. The Hub's public API cannot point `main` at an existing commit, so it gets one
-commit of the same
-   files (the Hub has the large ones already and is not sent them again): same tree, another commit id.
-   `commit` below is the dated branch's, and that is what the Space pins.
-5. The Space gets one commit of its rendered template, naming the model's commit.
+1. The repository is created if absent. 2. On a branch `v20261121-225207-unfinished` one commit makes the repository
+hold exactly the planned files. 3. The tree is read back and every checksum compared; only then does the commit get the
+branch `v20261121-225207` (UTC), so that a dated revision is never seen in part. 4. `main` follows. The Hub's public API
+cannot point `main` at an existing commit, so it gets one commit of the same files (the Hub has the large ones already
+and is not sent them again): same tree, another commit id. `commit` below is the dated branch's, and that is what the
+Space pins. 5. The Space gets one commit of its rendered template, naming the model's commit. 6. Old revisions go, where
+the policy says so.
 
-A model that is on the Hub already is not published twice: the manifest of `main`, or of the newest dated
-branch, names a revision; if the plan for that revision equals the tree there, the publication takes up from
-that point.
+Killed anywhere and run again, it finishes: a dated revision that holds this model is not made twice, and an unfinished
+branch is taken over. Every commit names the parent it was planned on, so two publishers at once cannot overwrite each
+other unseen: the one that is outrun looks again. Of two revisions made at once, `main` and the Space end on the later.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from pipeline.components.hf_pusher.card import CardFacts, write_card
 from pipeline.components.hf_pusher.errors import HubError
 from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.plan import (
-    MANIFEST_PATH,
-    Plan,
-    PlannedFile,
-    plan_model,
-    plan_space,
-    revision_in_manifest,
+from pipeline.components.hf_pusher.plan import MANIFEST_PATH, Plan, RemoteFile, revision_in_manifest
+from pipeline.components.hf_pusher.publication import Publication, Published, PublishedSpace, SpaceTarget
+from pipeline.components.hf_pusher.retention import delete_old_revisions
+from pipeline.components.hf_pusher.revision_names import (
+    dated_revisions,
+    moment_of,
+    revision_at,
+    unfinished_branch,
+    unfinished_revisions,
 )
-from pipeline.components.hf_pusher.revision_names import dated_revisions, revision_at
-from pipeline.components.hf_pusher.space_template import read_template, render
 
 logger = logging.getLogger(__name__)
 
 MAIN = "main"
-_BRANCH_TRIES = 60
+TAKE_OVER = timedelta(hours=1)  # an unfinished branch is continued this long, and removed afterwards
+CLOCKS_APART = timedelta(days=1)  # further ahead than this, a name is not taken for a clock's
+_NAMES_TRIED = 60
+_TIMES_OUTRUN = 10
+_REVISIONS_LOOKED_AT = 10  # an older revision of the same model is not found again
 
 
 @dataclass(frozen=True)
-class SpaceTarget:
-    """Where the Space goes and what it is rendered from."""
+class _Draft:
+    """A branch on which a revision is made."""
 
-    repo_id: str
-    template: Path
-
-
-@dataclass(frozen=True)
-class Publication:
-    """One model to publish: its files, its card's facts, its targets."""
-
-    repo_id: str
-    files: tuple[PlannedFile, ...]
-    facts: CardFacts
-    private: bool = False
-    space: SpaceTarget | None = None
-
-    def plan(self, revision: str) -> Plan:
-        return plan_model(
-            self.files,
-            repo_id=self.repo_id,
-            revision=revision,
-            write_card=lambda name: write_card(self.facts, repo_id=self.repo_id, revision=name),
-        )
-
-    def space_plan(self, target: SpaceTarget, *, revision: str, commit: str, endpoint: str) -> Plan:
-        values = {
-            "MODEL_REPO_ID": self.repo_id,
-            "MODEL_REPO_URL": f"{endpoint}/{self.repo_id}",
-            "MODEL_VERSION": revision,
-            "SHA": commit,
-        }
-        rendered = render(read_template(target.template), values)
-        return plan_space(rendered, repo_id=target.repo_id, model=f"{self.repo_id}@{revision}", commit=commit)
-
-
-@dataclass(frozen=True)
-class PublishedSpace:
-    repo_id: str
-    commit: str
-    url: str
-
-
-@dataclass(frozen=True)
-class Published:
-    """What is on the Hub now."""
-
-    repo_id: str
     revision: str
-    commit: str  # of the dated branch; `main` has the same files in a commit of its own
-    main_commit: str
-    url: str
-    already_published: bool  # this model was there before, under this revision
-    plan: Plan
-    space: PublishedSpace | None
+    branch: str
+    head: str
 
 
 def publish(hub: Hub, publication: Publication, *, clock: Callable[[], datetime]) -> Published:
@@ -114,97 +67,185 @@ def publish(hub: Hub, publication: Publication, *, clock: Callable[[], datetime]
     repo_id = publication.repo_id
     hub.ensure_repo(repo_id, repo_type="model", private=publication.private)
     branches = hub.branches(repo_id, repo_type="model")
-    found = _find_revision(hub, publication, branches)
+    found = find_revision(hub, publication, branches)
+    if found and unfinished_branch(found[0]) in branches:
+        _clear(hub, repo_id, branch=unfinished_branch(found[0]))
     revision, commit = found or _push_revision(hub, publication, branches, clock=clock)
     plan = publication.plan(revision)
-    main_commit = _move_main(hub, plan, commit=commit)
-    space = publication.space
+    main_commit, on_main = _move_main(hub, plan, commit=commit, before=branches[MAIN])
+    space = None
+    if publication.space is not None and on_main:
+        space = _push_space(hub, publication, publication.space, plan, commit=commit)
     return Published(
         repo_id=repo_id,
         revision=revision,
         commit=commit,
         main_commit=main_commit,
+        on_main=on_main,
         url=f"{hub.endpoint}/{repo_id}/tree/{revision}",
         already_published=found is not None,
         plan=plan,
-        space=None if space is None else _push_space(hub, publication, space, revision=revision, commit=commit),
+        space=space,
+        deleted_revisions=delete_old_revisions(hub, publication, revision) if on_main else (),
     )
 
 
-def _find_revision(hub: Hub, publication: Publication, branches: dict[str, str]) -> tuple[str, str] | None:
+def find_revision(hub: Hub, publication: Publication, branches: Mapping[str, str]) -> tuple[str, str] | None:
     """The dated revision that holds this very model already, with its commit."""
-    candidates = [branches[MAIN]] if MAIN in branches else []
-    candidates += [branches[name] for name in dated_revisions(branches)[-1:]]
-    for candidate in candidates:
-        tree = hub.tree(publication.repo_id, repo_type="model", commit=candidate)
-        if MANIFEST_PATH not in {file.path for file in tree}:
-            continue
-        manifest = hub.read_file(publication.repo_id, path=MANIFEST_PATH, commit=candidate)
-        revision = revision_in_manifest(manifest)
-        if revision in branches and not publication.plan(revision).differences(tree):
+    newest = dated_revisions(branches)[: -_REVISIONS_LOOKED_AT - 1 : -1]
+    commits = dict.fromkeys([branches[MAIN], *(branches[name] for name in newest)])
+    for commit in commits:
+        tree = hub.tree(publication.repo_id, repo_type="model", commit=commit)
+        revision = _named_revision(hub, publication.repo_id, commit=commit, tree=tree)
+        if revision is not None and revision in branches and not publication.plan(revision).differences(tree):
             logger.info("%s holds this model already, as %s.", publication.repo_id, revision)
             return revision, branches[revision]
     return None
 
 
+def _named_revision(hub: Hub, repo_id: str, *, commit: str, tree: Iterable[RemoteFile]) -> str | None:
+    """The revision that the manifest at `commit` names."""
+    if MANIFEST_PATH not in {file.path for file in tree}:
+        return None
+    return revision_in_manifest(hub.read_file(repo_id, path=MANIFEST_PATH, commit=commit))
+
+
 def _push_revision(
-    hub: Hub, publication: Publication, branches: dict[str, str], *, clock: Callable[[], datetime]
+    hub: Hub, publication: Publication, branches: Mapping[str, str], *, clock: Callable[[], datetime]
 ) -> tuple[str, str]:
     """A new dated branch with the planned files in one commit, read back and compared."""
-    repo_id, base = publication.repo_id, branches[MAIN]
-    revision = _create_dated_branch(hub, repo_id, base=base, now=clock())
-    plan = publication.plan(revision)
-    try:
-        commit = hub.commit(plan, branch=revision, parent=base, message=plan.title)
-    except HubError:
-        _drop_unused_branch(hub, repo_id, branch=revision, base=base)
-        raise
-    _read_back(hub, plan, commit=commit)
-    logger.info("Published %s as %s, commit %s.", repo_id, revision, commit)
-    return revision, commit
+    repo_id = publication.repo_id
+    for _ in range(_TIMES_OUTRUN):
+        draft = _draft(hub, publication, branches, now=clock())
+        commit = _fill(hub, publication.plan(draft.revision), draft)
+        if commit and hub.create_branch(repo_id, branch=draft.revision, commit=commit):
+            _clear(hub, repo_id, branch=draft.branch)
+            logger.info("Published %s as %s, commit %s.", repo_id, draft.revision, commit)
+            return draft.revision, commit
+        logger.info("Another publisher took the revision %s of %s; trying the next.", draft.revision, repo_id)
+        branches = hub.branches(repo_id, repo_type="model")
+    raise _outrun(repo_id)
 
 
-def _create_dated_branch(hub: Hub, repo_id: str, *, base: str, now: datetime) -> str:
-    for seconds in range(_BRANCH_TRIES):
-        revision = revision_at(now + timedelta(seconds=seconds))
-        if hub.create_branch(repo_id, branch=revision, commit=base):
-            return revision
+def _draft(hub: Hub, publication: Publication, branches: Mapping[str, str], *, now: datetime) -> _Draft:
+    """A branch to work on: one that an earlier run left behind, or a new one."""
+    repo_id = publication.repo_id
+    for revision in reversed(unfinished_revisions(branches)):
+        branch, head = unfinished_branch(revision), branches[unfinished_branch(revision)]
+        started = moment_of(revision)
+        if revision in branches or started is None or now - started > TAKE_OVER:
+            _clear(hub, repo_id, branch=branch)
+        elif head == branches[MAIN] or not publication.plan(revision).differences(
+            hub.tree(repo_id, repo_type="model", commit=head)
+        ):
+            logger.info("Going on with %s of %s, which an earlier run left unfinished.", revision, repo_id)
+            return _Draft(revision, branch, head)
+    return _new_draft(hub, repo_id, branches, now=now)
+
+
+def _new_draft(hub: Hub, repo_id: str, branches: Mapping[str, str], *, now: datetime) -> _Draft:
+    start = _after_the_newest(branches, now)
+    for seconds in range(_NAMES_TRIED):
+        revision = revision_at(start + timedelta(seconds=seconds))
+        branch = unfinished_branch(revision)
+        taken = revision in branches or branch in branches
+        if not taken and hub.create_branch(repo_id, branch=branch, commit=branches[MAIN]):
+            return _Draft(revision, branch, branches[MAIN])
     raise HubError(
-        f"A revision needs a name of its own. Received: {_BRANCH_TRIES} names from {revision_at(now)} on, all taken in "
-        f"{repo_id}. Check this machine's clock."
+        f"A revision needs a name of its own. Received: {_NAMES_TRIED} names from {revision_at(start)} on, all taken "
+        f"in {repo_id}. Check this machine's clock."
     )
 
 
-def _drop_unused_branch(hub: Hub, repo_id: str, *, branch: str, base: str) -> None:
-    """Removes a dated branch that got no commit, if the Hub still answers, so that its name does not claim
-    another model."""
+def _after_the_newest(branches: Mapping[str, str], now: datetime) -> datetime:
+    """The present, or a moment after the newest revision where the clock of its publisher was a little ahead."""
+    newest = max((moment for name in dated_revisions(branches) if (moment := moment_of(name))), default=None)
+    ahead = newest is not None and now <= newest < now + CLOCKS_APART
+    return newest + timedelta(seconds=1) if newest is not None and ahead else now
+
+
+def _fill(hub: Hub, plan: Plan, draft: _Draft) -> str | None:
+    """The planned files in one commit on the draft's branch, read back; None when somebody else took the branch."""
     try:
-        if hub.branches(repo_id, repo_type="model").get(branch) == base:
-            hub.delete_branch(repo_id, branch=branch)
+        commit = hub.commit(plan, branch=draft.branch, parent=draft.head, message=plan.title)
     except HubError as error:
-        logger.warning("The unused revision %s of %s stays behind: %s", branch, repo_id, error)
+        if _was_taken(hub, plan.repo_id, draft):
+            return None
+        _clear(hub, plan.repo_id, branch=draft.branch)
+        raise error
+    _read_back(hub, plan, commit=commit)
+    return commit
 
 
-def _move_main(hub: Hub, plan: Plan, *, commit: str) -> str:
-    head = hub.branches(plan.repo_id, repo_type="model")[MAIN]
-    if not plan.differences(hub.tree(plan.repo_id, repo_type="model", commit=head)):
-        return head
-    moved = hub.commit(plan, branch=MAIN, parent=head, message=plan.title, description=f"Same files as {commit}.")
-    _read_back(hub, plan, commit=moved)
-    return moved
+def _was_taken(hub: Hub, repo_id: str, draft: _Draft) -> bool:
+    """Whether the draft's branch moved or went away; a Hub that cannot tell did not let anybody else take it."""
+    try:
+        return hub.branches(repo_id, repo_type="model").get(draft.branch) != draft.head
+    except HubError:
+        return False
+
+
+def _clear(hub: Hub, repo_id: str, *, branch: str) -> None:
+    """Removes an unfinished branch, if the Hub lets us; otherwise the next publication does."""
+    try:
+        hub.delete_branch(repo_id, branch=branch)
+    except HubError as error:
+        logger.warning("The branch %s of %s stays for now: %s", branch, repo_id, error)
+
+
+def _move_main(hub: Hub, plan: Plan, *, commit: str, before: str) -> tuple[str, bool]:
+    """`main` with the planned files; left alone when a later revision took it since it was at `before`.
+
+    Returns:
+      The head of `main`, and whether it is the plan's.
+    """
+    for _ in range(_TIMES_OUTRUN):
+        head = hub.branches(plan.repo_id, repo_type="model")[MAIN]
+        tree = hub.tree(plan.repo_id, repo_type="model", commit=head)
+        if not plan.differences(tree):
+            return head, True
+        there = None if head == before else _named_revision(hub, plan.repo_id, commit=head, tree=tree)
+        if there is not None and there > plan.revision:
+            logger.info("main of %s stays on %s, which is later than %s.", plan.repo_id, there, plan.revision)
+            return head, False
+        moved = _commit_unless_outrun(hub, plan, parent=head, description=f"Same files as {commit}.")
+        if moved:
+            _read_back(hub, plan, commit=moved)
+            return moved, True
+    raise _outrun(plan.repo_id)
 
 
 def _push_space(
-    hub: Hub, publication: Publication, target: SpaceTarget, *, revision: str, commit: str
-) -> PublishedSpace:
-    plan = publication.space_plan(target, revision=revision, commit=commit, endpoint=hub.endpoint)
-    hub.ensure_repo(target.repo_id, repo_type="space", private=publication.private)
-    head = hub.branches(target.repo_id, repo_type="space")[MAIN]
-    if plan.differences(hub.tree(target.repo_id, repo_type="space", commit=head)):
-        head = hub.commit(plan, branch=MAIN, parent=head, message=plan.title)
-        _read_back(hub, plan, commit=head)
-        logger.info("Space %s now serves %s, commit %s.", target.repo_id, plan.title, head)
-    return PublishedSpace(repo_id=target.repo_id, commit=head, url=f"{hub.endpoint}/spaces/{target.repo_id}")
+    hub: Hub, publication: Publication, target: SpaceTarget, model: Plan, *, commit: str
+) -> PublishedSpace | None:
+    """The Space's commit for the plan `model`; None when a later publication took `main`, and so the Space."""
+    plan = publication.space_plan(target, revision=model.revision, commit=commit, endpoint=hub.endpoint)
+    private = publication.private if target.private is None else target.private
+    hub.ensure_repo(target.repo_id, repo_type="space", private=private, sdk=target.sdk, hardware=target.hardware)
+    for _ in range(_TIMES_OUTRUN):
+        # In this order: a publication that takes `main` after the second line commits to the Space after the first.
+        head = hub.branches(target.repo_id, repo_type="space")[MAIN]
+        if model.differences(hub.tree(model.repo_id, repo_type="model", commit=MAIN)):
+            logger.info("The Space %s follows the later revision on main.", target.repo_id)
+            return None
+        pushed: str | None = head
+        if plan.differences(hub.tree(target.repo_id, repo_type="space", commit=head)):
+            pushed = _commit_unless_outrun(hub, plan, parent=head)
+        if pushed:
+            _read_back(hub, plan, commit=pushed)
+            logger.info("Space %s: %s, commit %s.", target.repo_id, plan.title, pushed)
+            return PublishedSpace(target.repo_id, pushed, f"{hub.endpoint}/spaces/{target.repo_id}")
+    raise _outrun(target.repo_id)
+
+
+def _commit_unless_outrun(hub: Hub, plan: Plan, *, parent: str, description: str = "") -> str | None:
+    """The plan's commit on `main`; None when `main` moved meanwhile."""
+    try:
+        return hub.commit(plan, branch=MAIN, parent=parent, message=plan.title, description=description)
+    except HubError:
+        if hub.branches(plan.repo_id, repo_type=plan.repo_type)[MAIN] == parent:
+            raise
+        return None
 
 
 def _read_back(hub: Hub, plan: Plan, *, commit: str) -> None:
@@ -214,3 +255,10 @@ def _read_back(hub: Hub, plan: Plan, *, commit: str) -> None:
             f"What the Hub lists must equal what was sent. Received: {plan.repo_id} at {commit} with "
             f"{len(problems)} differences ({'; '.join(problems[:5])}). Run again."
         )
+
+
+def _outrun(repo_id: str) -> HubError:
+    return HubError(
+        f"A publication needs a moment in which nobody else publishes. Received: {_TIMES_OUTRUN} commits by others to "
+        f"{repo_id} meanwhile. Run again."
+    )

@@ -67,6 +67,13 @@ def render(template: Mapping[str, bytes], values: Mapping[str, str]) -> dict[str
     return {path: _render_file(content, values) for path, content in template.items()}
 
 
+def space_sdk(folder: Path) -> str:
+    """The SDK that the template's README names, as the Hub knows it: "gradio" or "docker"."""
+    readme = folder / "README.md"
+    settings = front_matter(_render_blank(readme.read_bytes())) if readme.is_file() else {}
+    return str(settings.get("sdk", "gradio"))
+
+
 def front_matter(readme: str) -> dict[str, object]:
     """The YAML front matter of a card; empty when it has none or it is no mapping."""
     import yaml
@@ -108,6 +115,8 @@ def _front_matter_problems(folder: Path) -> list[str]:
     if "sdk" not in settings:
         return ["README.md: the front matter must be YAML between two lines '---' and name the sdk"]
     app_file = settings.get("app_file", "app.py")
+    if settings["sdk"] == "docker" and not (folder / "Dockerfile").is_file():
+        return ["README.md: sdk docker needs a Dockerfile in the template"]
     if settings["sdk"] == "gradio" and not (folder / str(app_file)).is_file():
         return [f"README.md: app_file {app_file} is not in the template"]
     return []

@@ -1,0 +1,26 @@
+"""Checks everything that would make a run fail later: ``python -m pipeline.airflow.preflight [flags]``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from pipeline.config_sources import ConfigError, load_config
+from pipeline.errors import PreflightError
+from pipeline.preflight import check
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """The command; returns its exit status."""
+    try:
+        check(load_config(arguments, environment), environment)
+    except (ConfigError, PreflightError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write("Nothing stands in the way of a run.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,57 @@
+"""The ServingProof component: its input, parameter and output."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from pipeline.components.serving_proof.executor import Executor
+
+TIMEOUT_SECONDS = 3600
+
+
+class ServingProofSpec(ComponentSpec):
+    """What ServingProof reads, is told, and writes."""
+
+    PARAMETERS = {  # noqa: RUF012 - TFX reads class attributes
+        "timeout_seconds": ExecutionParameter(type=int),
+        "fingerprint": ExecutionParameter(type=str),
+    }
+    INPUTS = {"model": ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
+    OUTPUTS = {"blessing": ChannelParameter(type=standard_artifacts.InfraBlessing)}  # noqa: RUF012
+
+
+class ServingProof(base_component.BaseComponent):
+    """Loads every exported form in a fresh process and compares their answers; what InfraValidator does with docker."""
+
+    SPEC_CLASS = ServingProofSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, *, model: types.BaseChannel, timeout_seconds: int = TIMEOUT_SECONDS) -> None:
+        """Describes one proof.
+
+        Args:
+            model: from the Trainer.
+            timeout_seconds: for the whole proof.
+        """
+        super().__init__(
+            ServingProofSpec(
+                model=model,
+                timeout_seconds=timeout_seconds,
+                fingerprint=proof_fingerprint(),
+                blessing=types.Channel(type=standard_artifacts.InfraBlessing),
+            )
+        )
+
+
+def proof_fingerprint() -> str:
+    """A hash of the code that proves, which TFX's cache key cannot see."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    return digest.hexdigest()

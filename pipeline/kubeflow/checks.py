@@ -1,0 +1,77 @@
+"""What can be known to be wrong before anything is compiled or submitted. Imports neither TFX nor TensorFlow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipeline.config import PipelineConfig
+from pipeline.errors import PipelineError, numbered
+from pipeline.kubeflow.parameters import allowed_fields
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+UNITS = {"m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+
+
+class CompileError(PipelineError):
+    """A configuration that cannot be compiled for Kubeflow; the message lists every reason."""
+
+
+def check(config: PipelineConfig) -> None:
+    """Looks for everything that would make the compiled pipeline useless.
+
+    Raises:
+        CompileError: With all problems at once.
+    """
+    problems = [*_name(config), *_parameters(config), *_requests(config)]
+    if problems:
+        raise CompileError(numbered("The pipeline was not compiled", problems))
+
+
+def deployment_problems(config: PipelineConfig) -> list[str]:
+    """What is fine in a file but not on a cluster; `submit` and `schedule` refuse it, `compile` mentions it."""
+    problems = []
+    if config.publish.enabled and config.publish.endpoint == "local":
+        problems.append(
+            "The embedded Hub's disk is gone with the pod that published to it. "
+            "Received: publish.endpoint = local. "
+            "Set --publish.endpoint https://huggingface.co with repositories of yours, or --publish.enabled false."
+        )
+    return problems
+
+
+def quantity(text: str) -> float:
+    """A Kubernetes quantity as a number: 0.5 for `500m`, 1073741824.0 for `1Gi`."""
+    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", text).groups()  # type: ignore[union-attr] # as the config
+    return float(number) * UNITS.get(unit, 1)
+
+
+def _name(config: PipelineConfig) -> Iterator[str]:
+    if not NAME.fullmatch(config.pipeline_name):
+        yield (
+            "pipeline_name may hold lower-case letters, digits and `-` on Kubeflow, and starts with a letter or digit. "
+            f"Received: {config.pipeline_name!r}. Set --pipeline-name."
+        )
+
+
+def _parameters(config: PipelineConfig) -> Iterator[str]:
+    allowed = allowed_fields()
+    for field in config.kubeflow.parameters:
+        if field not in allowed:
+            yield (
+                "kubeflow.parameters names fields that a run can still set. "
+                f"Received: {field!r}. Take some of {', '.join(allowed)}."
+            )
+
+
+def _requests(config: PipelineConfig) -> Iterator[str]:
+    settings = config.kubeflow
+    for prefix in ("", "trainer_"):
+        for resource in ("cpu", "memory"):
+            request = getattr(settings, f"{prefix}{resource}_request")
+            limit = getattr(settings, f"{prefix}{resource}_limit")
+            if quantity(request) > quantity(limit):
+                yield (
+                    f"kubeflow.{prefix}{resource}_request cannot exceed kubeflow.{prefix}{resource}_limit. "
+                    f"Received: {request} and {limit}. Lower the one or raise the other."
+                )

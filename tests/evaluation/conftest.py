@@ -1,0 +1,40 @@
+"""A tiny GPT-2 with its own tokenizer, saved as the Trainer saves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from keras_hub.models import GPT2Backbone
+from tokenizers import Tokenizer
+
+from modules.generation import TextGenerator
+from modules.signatures import ServingModule
+from modules.tokenizer import train_tokenizer
+from modules.trainer import export_model
+from tests.modules.conftest import TEXTS, make_backbone
+
+GENERATION = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    return train_tokenizer(TEXTS * 3, vocabulary_size=300)
+
+
+@pytest.fixture(scope="session")
+def backbone(tokenizer: Tokenizer) -> GPT2Backbone:
+    return make_backbone(tokenizer)
+
+
+@pytest.fixture(scope="session")
+def serving(backbone: GPT2Backbone, tokenizer: Tokenizer) -> ServingModule:
+    return ServingModule(TextGenerator(backbone, tokenizer), GENERATION)
+
+
+@pytest.fixture(scope="session")
+def model_folder(backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model artifact's folder, without training.json."""
+    folder = tmp_path_factory.mktemp("model")
+    export_model(backbone, tokenizer, folder / "Format-Serving", GENERATION)
+    return folder

@@ -1,0 +1,173 @@
+"""The Evaluator on a real model: its figures against an independent computation, and its verdicts."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from keras_hub.models import GPT2Backbone
+from tokenizers import Tokenizer
+
+from data.tfrecords import Row
+from modules.tokenizer import train_tokenizer
+from modules.trainer import export_model
+from tests.evaluation.conftest import GENERATION
+from tests.evaluation.evaluating import Evaluated, evaluate
+from tests.evaluation.test_scoring import plainly
+from tests.modules.conftest import make_backbone
+
+pytestmark = pytest.mark.e2e
+
+ROWS = [
+    Row("Sort the words.", "pear, apple", "apple, pear"),
+    Row("Say hello.", "", "héllo 🙂"),
+    Row("Say it " * 15, "", "it"),
+    Row("Name one.", "  ", "one"),
+    Row("Write.", "", "é" * 100),  # does not fit into the context of 64 tokens
+] * 5
+
+
+def expected_metrics(backbone: GPT2Backbone, tokenizer: Tokenizer, rows: list[Row]) -> dict[str, float]:
+    scores = np.array([plainly(backbone, tokenizer, (row.instruction, row.input, row.output)) for row in rows])
+    likelihood, tokens, correct, size = scores.sum(axis=0).tolist()
+    return {
+        "loss": likelihood / tokens,
+        "perplexity": math.exp(likelihood / tokens),
+        "token_accuracy": correct / tokens,
+        "bits_per_byte": likelihood / math.log(2) / size,
+        "tokens": tokens,
+        "scored_rows": float((scores[:, 1] > 0).sum()),
+        "rows": float(len(rows)),
+    }
+
+
+@pytest.fixture(scope="module")
+def first(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    """A model without a baseline: each of the last four conditions is missed."""
+    return evaluate(
+        tmp_path_factory.mktemp("first"),
+        ROWS,
+        model_folder,
+        thresholds=[
+            "rows>=1",
+            "loss<=1000",
+            "loss>=1000@with_input=yes",
+            "perplexity<=1",
+            "token_accuracy>=0.999@with_input=yes",
+            "rows>=1@prompt_length=long",
+        ],
+    )
+
+
+def test_every_figure_of_every_slice_equals_an_independent_computation(
+    first: Evaluated, backbone: GPT2Backbone, tokenizer: Tokenizer
+) -> None:
+    slices = {tuple(row["slice"].items()): row["candidate"] for row in first.report["slices"]}
+    in_slice = {
+        (): ROWS,
+        (("with_input", "yes"),): [row for row in ROWS if row.input.strip()],
+        (("with_input", "no"),): [row for row in ROWS if not row.input.strip()],
+        (("prompt_length", "short"),): [row for row in ROWS if len(row.instruction + row.input) <= 100],
+        (("prompt_length", "medium"),): [row for row in ROWS if len(row.instruction + row.input) > 100],
+    }
+    assert slices.keys() == in_slice.keys()
+    for key, rows in in_slice.items():
+        assert slices[key] == pytest.approx(expected_metrics(backbone, tokenizer, rows), rel=2e-5)
+
+
+def test_every_threshold_that_is_missed_is_a_reason(first: Evaluated) -> None:
+    by_slice = {tuple(row["slice"].values()): row["candidate"] for row in first.report["slices"]}
+
+    assert not first.blessed
+    assert sorted(first.report["reasons"]) == sorted(
+        [
+            f"loss where with_input=yes is {by_slice[('yes',)]['loss']:.4g}, and must be at least 1000",
+            f"perplexity is {by_slice[()]['perplexity']:,.0f}, and must be at most 1",
+            f"token_accuracy where with_input=yes is {by_slice[('yes',)]['token_accuracy']:.4g}, "
+            "and must be at least 0.999",
+            "no row is in the slice prompt_length=long",
+        ]
+    )
+    assert first.blessing.get_string_custom_property("reason") == "; ".join(first.report["reasons"])
+
+
+def test_without_a_baseline_the_report_says_so(first: Evaluated) -> None:
+    assert first.report["baseline"] is None
+    assert first.report["notes"] == ["no model was blessed before, so there was nothing to compare with"]
+
+
+@pytest.fixture(scope="module")
+def worse_folder(backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model, spoiled."""
+    folder = tmp_path_factory.mktemp("worse")
+    spoiled = make_backbone(tokenizer)
+    spoiled.set_weights([weight * 2 for weight in backbone.get_weights()])
+    export_model(spoiled, tokenizer, folder / "Format-Serving", GENERATION)
+    return folder
+
+
+def test_a_worse_model_than_the_last_blessed_one_is_not_blessed(
+    model_folder: Path, worse_folder: Path, tmp_path: Path
+) -> None:
+    found = evaluate(tmp_path, ROWS, worse_folder, baseline_folder=model_folder, thresholds=["loss<=1000"])
+    overall = found.report["slices"][0]
+    now, before = overall["candidate"]["bits_per_byte"], overall["baseline"]["bits_per_byte"]
+
+    assert not found.blessed
+    assert found.report["baseline"] == {"id": 1, "uri": str(model_folder)}
+    assert found.report["reasons"] == [
+        f"bits_per_byte is {now:.4g}, {now - before:.4g} more than the last blessed model's {before:.4g}, "
+        "and at most 0.02 is allowed"
+    ]
+
+
+def test_a_better_model_is_blessed(model_folder: Path, worse_folder: Path, tmp_path: Path) -> None:
+    assert evaluate(tmp_path, ROWS, model_folder, baseline_folder=worse_folder).blessed
+
+
+def test_a_baseline_with_another_tokenizer_is_compared_by_bytes_only(model_folder: Path, tmp_path: Path) -> None:
+    other = train_tokenizer(["Bread and butter. " * 3, "Say hello."] * 3, vocabulary_size=280)
+    export_model(make_backbone(other), other, tmp_path / "other" / "Format-Serving", GENERATION)
+    found = evaluate(
+        tmp_path,
+        ROWS,
+        model_folder,
+        baseline_folder=tmp_path / "other",
+        against_baseline=["loss<=-100", "token_accuracy>=+1", "bits_per_byte<=+100"],
+    )
+
+    assert found.blessed
+    assert found.report["notes"] == [
+        "the last blessed model has another tokenizer, so not compared: loss, token_accuracy"
+    ]
+
+
+def test_a_baseline_whose_files_are_gone_is_no_baseline(model_folder: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    found = evaluate(tmp_path, ROWS, model_folder, baseline_folder=gone)
+
+    assert found.blessed
+    assert found.report["notes"] == [f"the last blessed model is gone ({gone}), so there was nothing to compare with"]
+
+
+def test_an_evaluation_split_without_a_scored_token_blesses_nothing(model_folder: Path, tmp_path: Path) -> None:
+    found = evaluate(tmp_path, ROWS[4:5], model_folder)
+
+    assert not found.blessed
+    assert found.report["reasons"] == [
+        "no response of the evaluation split's 1 rows fits into the model's context, so there is nothing to judge it by"
+    ]
+
+
+def test_a_model_that_computes_no_numbers_is_not_blessed(
+    backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    broken = make_backbone(tokenizer)
+    broken.set_weights([weight * np.nan for weight in backbone.get_weights()])
+    export_model(broken, tokenizer, tmp_path / "model" / "Format-Serving", GENERATION)
+    found = evaluate(tmp_path, ROWS, tmp_path / "model", baseline_folder=None)
+
+    assert not found.blessed
+    assert found.report["reasons"] == ["loss is nan, which is no figure to judge by"]
