@@ -37,6 +37,11 @@ QUIET = (
         "and tf.train.Example, its guess, is right",
     ),
     Quiet(r"tensorflow", r"From .* tf_record_iterator .* is deprecated", "TFMA about its own reading"),
+    Quiet(
+        r"absl|tensorflow|tf_keras.*|keras.*",
+        r"SavedModel saved prior to TF 2\.5 detected when loading Keras model",
+        "TFMA tries Keras' loader first; ours is a plain SavedModel",
+    ),
     Quiet(r"absl", r"Execution \d+ failed", "the error itself is shown, once and readably"),
 )
 
