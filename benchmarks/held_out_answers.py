@@ -18,7 +18,7 @@ from pathlib import Path
 from data.tfrecords import Row, read_examples
 from hub.server import running
 from pipeline.config import PipelineConfig
-from pipeline.config_sources import load_config
+from pipeline.config.sources import load_config
 from pipeline.layout import hub_folder, log_path
 from pipeline.local.noise import filtered_stderr
 

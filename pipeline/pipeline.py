@@ -26,14 +26,15 @@ from tfx.types import BaseChannel, Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from modules.fingerprint import fingerprint
-from pipeline.cluster_config import BeamConfig
 from pipeline.components.data_gate.component import DataGate
 from pipeline.components.evaluator.baseline import BLESSING, CANDIDATE, MODEL, PreviousBlessedModelStrategy
 from pipeline.components.evaluator.component import Evaluator
 from pipeline.components.evaluator.eval_config import make_eval_config
 from pipeline.components.hf_pusher.component import HFPusher
 from pipeline.components.serving_proof.component import ServingProof
-from pipeline.config import DataConfig, PipelineConfig
+from pipeline.config import PipelineConfig
+from pipeline.config.cluster import BeamConfig
+from pipeline.config.data import DataConfig
 from pipeline.evaluation import parse_all
 from pipeline.layout import absolute, hub_folder, metadata_path, pipeline_root
 

@@ -16,7 +16,8 @@ from data.tfrecords import verify
 from hub.server import served_folder
 from pipeline.components.hf_pusher.errors import SpaceTemplateError
 from pipeline.components.hf_pusher.space_template import check_template
-from pipeline.config import ModelConfig, PipelineConfig
+from pipeline.config import PipelineConfig
+from pipeline.config.model import ModelConfig
 from pipeline.errors import PreflightError
 from pipeline.evaluation import SLICE_VALUES, parse_all
 from pipeline.layout import absolute, hub_folder

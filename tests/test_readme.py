@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data.alpaca.__main__ import parse
-from pipeline.config_sources import load_config
+from pipeline.config.sources import load_config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.airflow.dag_file import TEMPLATE_MARK, DagParameter, DagSettings, dag_id, dag_text
 from pipeline.config import PipelineConfig
-from pipeline.config_sources import (
+from pipeline.config.sources import (
     ENVIRONMENT_PREFIX,
     fields,
     load_config,

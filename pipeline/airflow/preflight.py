@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from pipeline.config_sources import ConfigError, load_config
+from pipeline.config.sources import ConfigError, load_config
 from pipeline.errors import PreflightError
 from pipeline.preflight import check
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.config import PipelineConfig
-from pipeline.config_sources import ConfigError, load_config
+from pipeline.config.sources import ConfigError, load_config
 from pipeline.errors import PipelineError
 from pipeline.layout import log_path
 from pipeline.local.command import FAILED, prepared, quiet_environment

@@ -9,7 +9,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
-from pipeline.cluster_config import KubeflowConfig
+from pipeline.config.cluster import KubeflowConfig
 from pipeline.kubeflow.platform import TRAINER
 
 ENTRYPOINT = ["python", "-m", "pipeline.kubeflow.entrypoint"]

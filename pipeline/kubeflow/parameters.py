@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from pipeline.config import PipelineConfig
-from pipeline.config_sources import fields
+from pipeline.config.sources import fields
 
 SEPARATOR = "__"
 CUSTOM_CONFIG = "custom_config"

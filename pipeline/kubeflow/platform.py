@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.cluster_config import KubeflowConfig
 from pipeline.config import PipelineConfig
+from pipeline.config.cluster import KubeflowConfig
 
 TRAINER = "Trainer_executor"
 EXAMPLE_GEN = "ImportExampleGen_executor"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config import PipelineConfig
-from pipeline.config_sources import ConfigError, load_config
+from pipeline.config.sources import ConfigError, load_config
 from pipeline.errors import PipelineError, numbered
 from pipeline.kubeflow import checks
 

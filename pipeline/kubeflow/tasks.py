@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from pipeline.cluster_config import KubeflowConfig
+from pipeline.config.cluster import KubeflowConfig
 
 logger = logging.getLogger(__name__)
 

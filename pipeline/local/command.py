@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline import preflight
 from pipeline.config import PipelineConfig
-from pipeline.config_sources import ConfigError, load_config
+from pipeline.config.sources import ConfigError, load_config
 from pipeline.layout import lock_path, log_path, metadata_path, pipeline_root
 from pipeline.local.console import Console
 from pipeline.local.failure import message_of

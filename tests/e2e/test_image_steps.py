@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config_sources import load_config
+from pipeline.config.sources import load_config
 from tests.e2e.conftest import REPOSITORY
 from tests.kubeflow.dockerfile import Instruction, read_dockerfile
 from tests.kubeflow.driver import Cluster

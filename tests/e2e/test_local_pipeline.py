@@ -15,7 +15,7 @@ from data.records import Example, write_record
 from data.tfrecords import Row, encode, write_examples
 from hub.access import Identity
 from hub.server import running
-from pipeline.config_sources import load_config
+from pipeline.config.sources import load_config
 from tests.e2e.conftest import PIPELINE, PROJECT, REPOSITORY, Finished, Place, free_port
 
 pytestmark = pytest.mark.e2e

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.config_sources import load_config
+from pipeline.config.sources import load_config
 from pipeline.kubeflow.checks import CompileError, check, deployment_problems, quantity
 
 

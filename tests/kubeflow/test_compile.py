@@ -11,7 +11,7 @@ import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline.config_sources import load_config
+from pipeline.config.sources import load_config
 from pipeline.kubeflow.compile import Package, compile_pipeline, heading, write_package
 
 GOLDEN = Path(__file__).parent / "golden" / "pipeline.yaml"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data.tfrecords import Row, write_examples
-from pipeline.config_sources import load_config
+from pipeline.config.sources import load_config
 from pipeline.kubeflow import entrypoint
 from pipeline.kubeflow.compile import compile_pipeline, write_package
 from tests.kubeflow.driver import REPOSITORY, Cluster, Form, TaskFailedError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cluster_config import KubeflowConfig
+from pipeline.config.cluster import KubeflowConfig
 from tests.kubeflow.dockerfile import read_dockerfile
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import PipelineConfig
-from pipeline.config_sources import load_config
+from pipeline.config.sources import load_config
 from pipeline.kubeflow.parameters import add_parameters, allowed_fields, apply_parameters, parameter_name
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config_sources import load_config
+from pipeline.config.sources import load_config
 from pipeline.kubeflow.runner import command_parser, connection, run_command
 
 GUIDE = Path(__file__).parents[2] / "docs" / "kubeflow.md"

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import PipelineConfig
-from pipeline.config_sources import ConfigError, field_names, fields, load_config, profile_names
+from pipeline.config.sources import ConfigError, field_names, fields, load_config, profile_names
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -29,7 +29,7 @@ LIGHT = (
     "kubeflow_runner",
     "local_runner",
     "pipeline.config",
-    "pipeline.config_sources",
+    "pipeline.config.sources",
     "pipeline.preflight",
     "pipeline.local.command",
 )

@@ -11,7 +11,7 @@ import pytest
 from data.tfrecords import Row, write_examples
 from hub.server import running
 from pipeline import preflight
-from pipeline.config_sources import load_config
+from pipeline.config.sources import load_config
 from pipeline.errors import PreflightError
 from pipeline.layout import hub_folder
 

@@ -21,11 +21,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
-from pipeline.config import RULES, PipelineConfig
+from pipeline.config import PipelineConfig
+from pipeline.config.rules import RULES
 from pipeline.errors import numbered
 
 ENVIRONMENT_PREFIX = "GPT2_ALPACA_"
-PROFILES = Path(__file__).parent / "profiles"
+PROFILES = Path(__file__).parent.parent / "profiles"
 USAGE = "%(prog)s [--profile NAME] [--GROUP.FIELD VALUE ...]"
 EPILOG = """\
 Every field can also be set in the environment (--training.learning-rate is

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel
 
-from pipeline.config_types import FROZEN, Words
+from pipeline.config.types import FROZEN, Words
 from pipeline.evaluation import PROMPT_LENGTH, WITH_INPUT, check_column, parse_all
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from pipeline.config_types import (
+from pipeline.config.types import (
     FROZEN,
     Arguments,
     EnvironmentName,

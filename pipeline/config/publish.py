@@ -1,0 +1,47 @@
+"""The configuration's group about where the model and its demo go."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from pipeline.config.types import FROZEN, Endpoint, EnvironmentName, Exports, RepoId, Text
+
+
+class PublishConfig(BaseModel):
+    """Where the model and its demo go."""
+
+    model_config = FROZEN
+
+    enabled: bool = True
+    """Publish a revision at the end of the run: true or false."""
+
+    endpoint: Endpoint = "local"
+    """`local` for the embedded Hub, or the address of a Hub such as https://huggingface.co, without
+    credentials."""
+
+    local_port: int = Field(default=8642, ge=1, le=65535)
+    """Port of the embedded Hub on 127.0.0.1, 1 to 65535."""
+
+    repo_id: RepoId = "local/gpt2-alpaca"
+    """Model repository, namespace/name; the embedded Hub's namespace is `local`."""
+
+    space_repo_id: RepoId = "local/gpt2-alpaca-demo"
+    """Space repository, namespace/name."""
+
+    space_template: Text = "space"
+    """Folder with the template of the Space."""
+
+    private: bool = False
+    """Whether repositories are created private: true or false."""
+
+    exports: Exports = ("transformers", "keras", "ctranslate2", "saved_model")
+    """What to publish of transformers, keras, ctranslate2 and saved_model; the Space needs ctranslate2."""
+
+    keep_revisions: int = Field(default=0, ge=0)
+    """Newest dated revisions that stay, 0 for all; the one that a Space runs always stays."""
+
+    token_env: EnvironmentName = "HF_TOKEN"
+    """Name of the environment variable that holds the access token; never the token itself."""
+
+    license: Text = "apache-2.0"
+    """Licence of the published model, as the Hub's identifier; it follows from the training data."""
