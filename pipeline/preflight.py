@@ -21,6 +21,7 @@ from pipeline.config.model import ModelConfig
 from pipeline.errors import PreflightError
 from pipeline.evaluation import SLICE_VALUES, parse_all
 from pipeline.layout import absolute, hub_folder
+from pipeline.spans import PatternError, newest_files
 
 PRESET_PARAMETERS = {
     "gpt2_base_en": 124_000_000,
@@ -56,13 +57,24 @@ def _rows(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[st
         )
         return
     patterns = {"train": config.data.train_pattern, "eval": config.data.eval_pattern}
-    files = {split: sorted(folder.glob(pattern)) for split, pattern in patterns.items()}
-    for split in [split for split, paths in files.items() if not paths]:
+    try:
+        found = {split: newest_files(folder, pattern) for split, pattern in patterns.items()}
+    except PatternError as error:
+        yield f"data.train_pattern, data.eval_pattern: {error}"
+        return
+    for split in [split for split, files in found.items() if not files.paths]:
         yield (
             f"data.{split}_pattern must match a file. Received: {patterns[split]!r} in {folder}, which holds "
             f"{_listing(folder)}. Rename the files or set --data.{split}-pattern."
         )
-    yield from verify({split: paths for split, paths in files.items() if paths})
+    train, evaluation = found["train"], found["eval"]
+    if train.paths and evaluation.paths and train.span != evaluation.span:
+        yield (
+            "The newest data must have both splits. "
+            f"Received: {train.span or 'no span'} for train, {evaluation.span or 'no span'} for eval, in {folder}. "
+            "Write what is missing, or name both patterns alike."
+        )
+    yield from verify({split: files.paths for split, files in found.items() if files.paths})
 
 
 def _slices(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
@@ -73,7 +85,10 @@ def _slices(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[
         *parse_all(evaluation.against_baseline, is_change=True),
     ]
     wanted = {*evaluation.slices, *(condition.rows.column for condition in conditions if condition.rows)}
-    files = sorted(Path(absolute(config.data.path)).glob(config.data.eval_pattern))
+    try:
+        files = newest_files(Path(absolute(config.data.path)), config.data.eval_pattern).paths
+    except PatternError:
+        return  # which another check reports
     if not evaluation.enabled or not files or not wanted - SLICE_VALUES.keys():
         return
     present = first_row_columns(files[0])
@@ -183,7 +198,7 @@ def needed_bytes(config: PipelineConfig) -> int:
     exported = parameter_count(config.model) * EXPORTED_BYTES_PER_PARAMETER
     copies = 2 if config.publish.enabled and config.publish.endpoint == "local" else 1
     folder = Path(absolute(config.data.path))
-    rows = sum(path.stat().st_size for path in folder.glob("*") if path.is_file()) if folder.is_dir() else 0
+    rows = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
     return MINIMUM_FREE_BYTES + exported * copies + rows * DATA_COPIES
 
 

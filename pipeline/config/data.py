@@ -16,10 +16,11 @@ class DataConfig(BaseModel):
     """Folder with the TFRecord files."""
 
     train_pattern: Text = "*-train*.tfrecord*"
-    """Glob inside data.path for the training split."""
+    """Glob inside data.path for the training split; `{SPAN}`, or `{YYYY}`, `{MM}` and `{DD}`, stand for the newest
+    one there, `{VERSION}` for its newest version."""
 
     eval_pattern: Text = "*-eval*.tfrecord*"
-    """Glob inside data.path for the evaluation split."""
+    """Glob inside data.path for the evaluation split, with the same `{...}` as the training split's."""
 
     # The bare name would shadow a method of pydantic's; everywhere outside this class it is `schema`.
     schema_: Text = Field(default="pipeline/schema/alpaca.pbtxt", alias="schema")

@@ -153,3 +153,23 @@ def test_the_output_folder_must_be_writable(folder: Path) -> None:
     (problem,) = problems_of(folder, "--output-dir", str(folder / "file" / "output"))
 
     assert problem.startswith("output_dir must be a folder")
+
+
+def test_the_newest_day_must_have_both_splits(folder: Path) -> None:
+    for day, splits in (("2026-11-01", ("train", "eval")), ("2026-11-02", ("train",))):
+        (folder / day).mkdir()
+        for split in splits:
+            shutil.copy(next(folder.glob(f"*-{split}*")), folder / day)
+    train, evaluation = (f"{{YYYY}}-{{MM}}-{{DD}}/*-{split}*" for split in ("train", "eval"))
+
+    assert problems_of(folder, "--data.train-pattern", train, "--data.eval-pattern", evaluation) == [
+        "The newest data must have both splits. "
+        f"Received: 2026-11-02 for train, 2026-11-01 for eval, in {folder}. "
+        "Write what is missing, or name both patterns alike."
+    ]
+
+
+def test_a_pattern_for_half_a_date_is_refused(folder: Path) -> None:
+    (problem,) = problems_of(folder, "--data.train-pattern", "{YYYY}/*-train*")
+
+    assert problem.startswith("data.train_pattern, data.eval_pattern: A pattern names the newest data by {SPAN}")
