@@ -17,8 +17,7 @@ from tfx.components import (
 )
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, trainer_pb2
@@ -31,6 +30,7 @@ from pipeline.components.evaluator.baseline import BLESSING, CANDIDATE, MODEL, P
 from pipeline.components.evaluator.component import Evaluator
 from pipeline.components.evaluator.eval_config import make_eval_config
 from pipeline.components.hf_pusher.component import HFPusher
+from pipeline.components.published_model.component import PublishedModel
 from pipeline.components.serving_proof.component import ServingProof
 from pipeline.config import PipelineConfig
 from pipeline.config.cluster import BeamConfig
@@ -63,9 +63,7 @@ BEAM_RUNNERS = {
 }
 
 
-def create_pipeline(
-    config: PipelineConfig, *, home: str = "", root: str = "", stock_resolvers: bool = False
-) -> Pipeline:
+def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", remembers: bool = True) -> Pipeline:
     """The pipeline that `config` describes; builds a graph, runs nothing.
 
     Args:
@@ -73,8 +71,8 @@ def create_pipeline(
         home: folder of this project where the components will run, if that is another machine; relative paths
             start there.
         root: where artifacts go there, if not below `config.output_dir`.
-        stock_resolvers: whether to look up earlier artifacts only in TFX's own ways: its Kubeflow compiler knows
-            no others.
+        remembers: whether a component can look up what earlier runs made. Kubeflow's cannot: there the published
+            model stands for the last blessed one.
     """
     example_gen = ImportExampleGen(input_base=absolute(config.data.path, home), input_config=_splits(config.data))
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
@@ -113,7 +111,7 @@ def create_pipeline(
     ]  # fmt: skip
     blessings: dict[str, BaseChannel] = {}
     if config.evaluation.enabled:
-        judges = _judges(config, example_gen, schema_gen, trainer, stock_resolvers=stock_resolvers)
+        judges = _judges(config, example_gen, schema_gen, trainer, home=home, remembers=remembers)
         components += judges
         blessings["model_blessing"] = judges[-1].outputs["blessing"]
     if config.evaluation.prove_serving:
@@ -191,34 +189,40 @@ def _schema_gen(schema: str, statistics: BaseChannel, home: str) -> BaseNode:
 
 
 def _judges(
-    config: PipelineConfig, example_gen: BaseNode, schema_gen: BaseNode, trainer: BaseNode, *, stock_resolvers: bool
+    config: PipelineConfig,
+    example_gen: BaseNode,
+    schema_gen: BaseNode,
+    trainer: BaseNode,
+    *,
+    home: str,
+    remembers: bool,
 ) -> list[BaseNode]:
     """The Evaluator, and before it what finds the model to compare with."""
     settings = config.evaluation
-    resolver = None
-    if settings.baseline == "last_blessed":
-        resolver = _baseline_resolver(trainer.outputs["model"], stock=stock_resolvers)
+    baseline = _baseline(config, trainer.outputs["model"], home=home, remembers=remembers)
     evaluator = Evaluator(
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
         model=trainer.outputs["model"],
-        baseline_model=resolver.outputs[MODEL] if resolver else None,
+        baseline_model=baseline.outputs[MODEL] if baseline else None,
         eval_config=make_eval_config(
             parse_all(settings.thresholds, is_change=False),
             parse_all(settings.against_baseline, is_change=True),
             settings.slices,
         ),
     )
-    return [resolver, evaluator] if resolver else [evaluator]
+    return [baseline, evaluator] if baseline else [evaluator]
 
 
-def _baseline_resolver(candidate: BaseChannel, *, stock: bool) -> Resolver:
-    strategy: type[ResolverStrategy] = LatestBlessedModelStrategy
-    channels = {MODEL: Channel(type=Model), BLESSING: Channel(type=ModelBlessing)}
-    if not stock:
-        strategy = PreviousBlessedModelStrategy
-        channels[CANDIDATE] = candidate
-    return Resolver(strategy_class=strategy, **channels).with_id("BaselineResolver")
+def _baseline(config: PipelineConfig, candidate: BaseChannel, *, home: str, remembers: bool) -> BaseNode | None:
+    """What brings the model to compare with; None where there can be none."""
+    publish, baseline = config.publish, config.evaluation.baseline
+    if baseline == "last_blessed" and remembers:
+        channels = {MODEL: Channel(type=Model), BLESSING: Channel(type=ModelBlessing), CANDIDATE: candidate}
+        return Resolver(strategy_class=PreviousBlessedModelStrategy, **channels).with_id("BaselineResolver")
+    if baseline == "none" or not publish.enabled or "saved_model" not in publish.exports:
+        return None
+    return PublishedModel(repo_id=publish.repo_id, **_hub_access(config, home))
 
 
 def _pusher(config: PipelineConfig, model: BaseChannel, blessings: Mapping[str, BaseChannel], home: str) -> HFPusher:
@@ -232,10 +236,18 @@ def _pusher(config: PipelineConfig, model: BaseChannel, blessings: Mapping[str, 
         space_template=absolute(publish.space_template, home),
         exports=publish.exports,
         keep_revisions=publish.keep_revisions,
-        endpoint=publish.endpoint,
-        storage_dir=str(hub_folder(absolute(config.output_dir, home))),
-        local_port=publish.local_port,
         private=publish.private,
-        token_env=publish.token_env,
         license=publish.license,
+        **_hub_access(config, home),
     )
+
+
+def _hub_access(config: PipelineConfig, home: str) -> dict[str, Any]:
+    """How a component reaches the Hub: parameters of HFPusher and of PublishedModel."""
+    publish = config.publish
+    return {
+        "endpoint": publish.endpoint,
+        "storage_dir": str(hub_folder(absolute(config.output_dir, home))),
+        "local_port": publish.local_port,
+        "token_env": publish.token_env,
+    }

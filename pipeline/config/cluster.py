@@ -143,9 +143,9 @@ class KubeflowConfig(BaseModel):
     trainer_timeout_seconds: int = Field(default=86_400, ge=60, le=2_592_000)
     """Time after which Trainer is stopped, in seconds, 60 to 2592000 (thirty days)."""
 
-    uncached: Words = ("ImportExampleGen", "HFPusher")
+    uncached: Words = ("ImportExampleGen", "PublishedModel", "HFPusher")
     """Components that run even if nothing changed. ImportExampleGen belongs here unless data.path gets a new name
-    with new rows: Kubeflow's cache sees the path alone."""
+    with new rows: Kubeflow's cache sees the path alone. PublishedModel and HFPusher must look at the Hub as it is."""
 
     parameters: Words = (
         "data.path", "training.epochs", "training.learning_rate", "training.max_steps", "training.seed",

@@ -52,8 +52,9 @@ class EvaluationConfig(BaseModel):
     """How much worse than the last blessed model it may be: loss<=+0.1, perplexity<=+5%, token_accuracy>=-0.01;
     `none` for any."""
 
-    baseline: Literal["last_blessed", "none"] = "last_blessed"
-    """What to compare with: the `last_blessed` model of this pipeline, or `none`."""
+    baseline: Literal["last_blessed", "published", "none"] = "last_blessed"
+    """What to compare with: the `last_blessed` model of this pipeline (on Kubeflow, which cannot look it up, the
+    published one), the `published` one, that is main of publish.repo_id, or `none`."""
 
     prove_serving: bool = True
     """Load every exported form in a fresh process and publish only if all give the same answers: true or false."""

@@ -88,6 +88,19 @@ def _remote_namespace(config: PipelineConfig) -> str | None:
     )
 
 
+def _published_baseline(config: PipelineConfig) -> str | None:
+    publish, evaluation = config.publish, config.evaluation
+    if not evaluation.enabled or evaluation.baseline != "published":
+        return None
+    if publish.enabled and "saved_model" in publish.exports:
+        return None
+    return (
+        "evaluation.baseline = published compares with the SavedModel of publish.repo_id. "
+        f"Received: publish.enabled={str(publish.enabled).lower()}, publish.exports={', '.join(publish.exports)}. "
+        "Publish saved_model too, or set evaluation.baseline to last_blessed or none."
+    )
+
+
 def _divisors(number: int, near: int) -> str:
     divisors = [n for n in range(1, number + 1) if number % n == 0]
     nearest = sorted(sorted(divisors, key=lambda n: abs(n - near))[:4])
@@ -103,4 +116,5 @@ RULES: tuple[Rule, ...] = (
     Rule(("model.preset", "model.tokenizer_path"), _preset_brings_tokenizer),
     Rule(_REPOSITORIES, _local_namespace),
     Rule(_REPOSITORIES, _remote_namespace),
+    Rule(("evaluation.enabled", "evaluation.baseline", "publish.enabled", "publish.exports"), _published_baseline),
 )

@@ -38,10 +38,9 @@ def compile_pipeline(config: PipelineConfig) -> Package:
     """
     checks.check(config)
     settings = config.kubeflow
-    pipeline = create_pipeline(config, home=settings.project_folder, root=settings.pipeline_root, stock_resolvers=True)
+    pipeline = create_pipeline(config, home=settings.project_folder, root=settings.pipeline_root, remembers=False)
     spec = _translated(pipeline, settings.image)
     spec["defaultPipelineRoot"] = settings.pipeline_root
-    tasks.drop_resolvers(spec)
     tasks.set_caching(spec, settings)
     tasks.set_retries(spec, settings)
     containers.use_entrypoint(spec, pipeline)

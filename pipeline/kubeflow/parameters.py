@@ -19,12 +19,12 @@ SEPARATOR = "__"
 CUSTOM_CONFIG = "custom_config"
 # Groups of the configuration that custom_config holds.
 TRAINER_GROUPS = ("model", "training", "generation")
-# Field -> component and its input.
+# Field -> components and their inputs.
 COMPONENT_INPUTS = {
-    "data.path": ("ImportExampleGen", "input_base"),
-    "publish.repo_id": ("HFPusher", "repo_id"),
-    "publish.space_repo_id": ("HFPusher", "space_repo_id"),
-    "publish.license": ("HFPusher", "license"),
+    "data.path": [("ImportExampleGen", "input_base")],
+    "publish.repo_id": [("HFPusher", "repo_id"), ("PublishedModel", "repo_id")],
+    "publish.space_repo_id": [("HFPusher", "space_repo_id")],
+    "publish.license": [("HFPusher", "license")],
 }
 # In Python's order: True is an int.
 TYPES = ((bool, "BOOLEAN"), (int, "NUMBER_INTEGER"), (float, "NUMBER_DOUBLE"))
@@ -46,9 +46,9 @@ def add_parameters(spec: dict[str, Any], config: PipelineConfig) -> None:
     Those of a component that this pipeline lacks are left out.
     """
     for field in config.kubeflow.parameters:
-        component, key = COMPONENT_INPUTS.get(field, ("Trainer", parameter_name(field)))
-        if component in spec["components"]:
-            _add_parameter(spec, field, component, key, config)
+        for component, key in COMPONENT_INPUTS.get(field, [("Trainer", parameter_name(field))]):
+            if component in spec["components"]:
+                _add_parameter(spec, field, component, key, config)
 
 
 def _add_parameter(spec: dict[str, Any], field: str, component: str, key: str, config: PipelineConfig) -> None:

@@ -14,7 +14,7 @@ from pipeline.config.cluster import KubeflowConfig
 
 TRAINER = "Trainer_executor"
 EXAMPLE_GEN = "ImportExampleGen_executor"
-PUSHER = "HFPusher_executor"
+HUB_USERS = ("HFPusher_executor", "PublishedModel_executor")
 
 
 def platform_spec(spec: dict[str, Any], config: PipelineConfig) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def pod(label: str, config: PipelineConfig) -> dict[str, Any]:
                 "mountPath": settings.data_mount,
             }
         ]
-    if label == PUSHER and config.publish.endpoint != "local":
+    if label in HUB_USERS and config.publish.endpoint != "local":
         chosen["secretAsEnv"] = [_token(settings, config.publish.token_env)]
     return chosen
 

@@ -23,6 +23,7 @@ ACTIVITIES = {
     "Transform": "writing the prompts",
     "Trainer": "training the model",
     "BaselineResolver": "looking for the last blessed model",
+    "PublishedModel": "fetching the published model",
     "Evaluator": "scoring the model",
     "ServingProof": "asking every exported form",
     "HFPusher": "publishing",

@@ -22,8 +22,8 @@ from pipeline.errors import NodeNotRunError
 
 logger = logging.getLogger(__name__)
 
-# The pusher asks the Hub itself whether the model is there; from cache it would miss that a Hub was emptied.
-NEVER_CACHED = ("HFPusher",)
+# They look at the Hub as it is; from cache they would miss that it was emptied, or that another run published.
+NEVER_CACHED = ("PublishedModel", "HFPusher")
 
 
 @dataclass(frozen=True)

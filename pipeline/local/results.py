@@ -113,7 +113,14 @@ def _anomalies(node: NodeRun) -> str:
 
 def _gate(node: NodeRun) -> str:
     report = json.loads((Path(_only(node, "blessing").uri) / "report.json").read_text(encoding="utf-8"))
-    return f"{sum(report['rows'].values()):,} rows are fit for training"
+    allowed = sorted({anomaly["name"] for anomaly in report.get("allowed", [])})
+    remark = f" · let through: {', '.join(allowed)}" if allowed else ""
+    return f"{sum(report['rows'].values()):,} rows are fit for training{remark}"
+
+
+def _earlier_data(node: NodeRun) -> str:
+    blessings = node.outputs["earlier"]
+    return f"rows of run {Path(blessings[0].uri).name}" if blessings else "no earlier run to compare the rows with"
 
 
 def _trainer(node: NodeRun) -> str:
@@ -123,6 +130,11 @@ def _trainer(node: NodeRun) -> str:
 def _baseline(node: NodeRun) -> str:
     models = node.outputs.get("model", ())
     return f"model {Path(models[0].uri).name} was blessed last" if models else "none was blessed before"
+
+
+def _published(node: NodeRun) -> str:
+    record = json.loads((Path(_only(node, "model").uri) / "published.json").read_text(encoding="utf-8"))
+    return record["reason"] or f"main of {record['repo_id']}, commit {record['commit'][:7]}"
 
 
 def _evaluator(node: NodeRun) -> str:
@@ -151,10 +163,12 @@ _DESCRIPTIONS: Mapping[str, Callable[[NodeRun], str]] = {
     "SchemaGen": _schema,
     "ImportSchemaGen": _schema,
     "ExampleValidator": _anomalies,
+    "EarlierDataResolver": _earlier_data,
     "DataGate": _gate,
     "Transform": lambda node: "prompt, response",
     "Trainer": _trainer,
     "BaselineResolver": _baseline,
+    "PublishedModel": _published,
     "Evaluator": _evaluator,
     "ServingProof": _proof,
     "HFPusher": _pusher,

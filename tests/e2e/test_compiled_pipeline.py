@@ -82,7 +82,8 @@ def test_every_containers_own_command_runs_to_a_published_revision(
     cluster, tasks, _ = executed
     record = published(cluster, tasks)
 
-    assert sorted(tasks) == sorted(name for name in ALL if name != "BaselineResolver")  # Kubeflow has no such lookups
+    # Kubeflow looks nothing up: what is published stands for what was blessed.
+    assert sorted(tasks) == sorted({*ALL, "PublishedModel"} - {"BaselineResolver"})
     refs = HfApi(endpoint=hub[0], token="any").list_repo_refs("me/tiny")
     assert {branch.name: branch.target_commit for branch in refs.branches}[record["revision"]] == record["commit"]
     assert tasks["HFPusher"].outputs["pushed_model"].metadata["revision"] == record["revision"]
@@ -100,7 +101,7 @@ def test_the_token_comes_from_the_secret_and_is_nowhere_else(executed: Executed,
 
     assert set(hub[1]) == {TOKEN, "any"}
     assert tasks["HFPusher"].environment == {"HF_TOKEN": TOKEN}
-    assert [task.name for task in tasks.values() if task.environment] == ["HFPusher"]
+    assert sorted(task.name for task in tasks.values() if task.environment) == ["HFPusher", "PublishedModel"]
     assert TOKEN not in package.read_text(encoding="utf-8")
     assert [name for name, task in tasks.items() if TOKEN in task.log] == []
     everything = [path for path in cluster.folder.rglob("*") if path.is_file()]
@@ -116,3 +117,16 @@ def test_the_revision_is_the_local_runners(first_run: Finished, place: Place, ex
     assert there.keys() == here.keys()
     assert {name for name in here if here[name] != there[name]} <= OF_THE_RUN
     assert {"model.safetensors", "ctranslate2/model.bin", "keras/model.weights.h5", "prompt.json"} <= here.keys()
+
+
+def test_the_next_run_is_compared_with_what_this_one_published(executed: Executed) -> None:
+    cluster, tasks, package = executed
+    first = json.loads((cluster.stored(tasks["Evaluator"].outputs["evaluation"]) / "report.json").read_text("utf-8"))
+    assert first["notes"] == ["nothing was published to me/tiny before, so there was nothing to compare with"]
+
+    again = cluster.run(package, only={"PublishedModel", "Evaluator"})
+
+    report = json.loads((cluster.stored(again["Evaluator"].outputs["evaluation"]) / "report.json").read_text("utf-8"))
+    overall = next(row for row in report["slices"] if not row["slice"])
+    assert report["notes"] == []
+    assert overall["baseline"] == overall["candidate"]  # the same model, once more

@@ -82,9 +82,12 @@ class Cluster:
     environment: Mapping[str, str] = field(default_factory=dict)  # what the image sets
     launch: Launch = in_process_of_its_own
     recorded: dict[tuple[str, str], Artifact] = field(default_factory=dict)
+    runs: int = 0
 
     def run(self, package: Path, *, only: Set[str] | None = None, **parameters: Any) -> dict[str, Task]:
         """Runs the compiled pipeline in `package`, or `only` some of its tasks, one after the other.
+
+        Tasks that are left out count as served from cache, if an earlier run had them.
 
         Raises:
             TaskFailedError: As soon as a task fails.
@@ -92,6 +95,7 @@ class Cluster:
         pipeline, platform = yaml.safe_load_all(package.read_text(encoding="utf-8"))
         pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
         tasks: dict[str, Task] = {}
+        self.runs += 1
         for name in order(pipeline):
             if only is None or name in only:
                 tasks[name] = self._run_task(name, pipeline, pods, parameters)
@@ -109,7 +113,7 @@ class Cluster:
         label = component["executorLabel"]
         values = dict(resolve(task, component, pipeline["root"], parameters))
         outputs = component.get("outputDefinitions", {}).get("artifacts", {})
-        prefix = f"{pipeline['defaultPipelineRoot']}/{pipeline['pipelineInfo']['name']}/run-1/{name}"
+        prefix = f"{pipeline['defaultPipelineRoot']}/{pipeline['pipelineInfo']['name']}/run-{self.runs}/{name}"
         addresses = {key: f"{prefix}/{key}" for key in outputs}
         inputs = {
             key: self.recorded[producer(source)] for key, source in task.get("inputs", {}).get("artifacts", {}).items()
@@ -161,7 +165,7 @@ class Cluster:
             if local.exists():
                 shutil.copytree(local, self.folder / "store" / address.removeprefix(SCHEME))
             made[key] = self.recorded[name, key] = Artifact(
-                len(self.recorded) + 1, address, outputs[key]["artifactType"], metadata
+                self.runs * 100 + len(self.recorded), address, outputs[key]["artifactType"], metadata
             )
         shutil.rmtree(pod)
         return made

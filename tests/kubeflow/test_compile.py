@@ -134,12 +134,15 @@ def test_the_kfp_package_would_write_the_same_pod(pods: dict[str, Any]) -> None:
 # -------------------------------------------------------------------------------------- What production needs
 
 
-def test_the_token_comes_from_a_secret_in_the_pushers_pod_alone(pods: dict[str, Any]) -> None:
+def test_the_token_comes_from_a_secret_in_the_pods_that_talk_to_the_hub_alone(pods: dict[str, Any]) -> None:
     (secret,) = pods["HFPusher_executor"]["secretAsEnv"]
 
     assert secret["secretName"] == "hugging-face"
     assert secret["keyToEnv"] == [{"secretKey": "token", "envVar": "HF_TOKEN"}]
-    assert [label for label, pod in pods.items() if "secretAsEnv" in pod] == ["HFPusher_executor"]
+    assert [label for label, pod in pods.items() if "secretAsEnv" in pod] == [
+        "HFPusher_executor",
+        "PublishedModel_executor",
+    ]
 
 
 def test_no_parameter_is_a_token(package: Package) -> None:
@@ -191,7 +194,7 @@ def test_every_pod_has_a_time_limit(pods: dict[str, Any]) -> None:
 def test_caching_is_chosen_per_component(tasks: dict[str, Any]) -> None:
     uncached = [name for name, task in tasks.items() if not task["cachingOptions"].get("enableCache")]
 
-    assert sorted(uncached) == ["HFPusher", "ImportExampleGen"]
+    assert sorted(uncached) == ["HFPusher", "ImportExampleGen", "PublishedModel"]
 
 
 def test_the_cache_can_be_switched_off_altogether() -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import tensorflow_model_analysis as tfma
@@ -17,6 +18,7 @@ from tfx.utils import io_utils, proto_utils
 from pipeline.components.evaluator import verdict
 from pipeline.components.evaluator.baseline import model_exists, same_tokenizer
 from pipeline.components.evaluator.eval_config import without_per_token_changes
+from pipeline.components.published_model.download import PublishedFiles
 
 logger = logging.getLogger(__name__)
 
@@ -68,11 +70,16 @@ class Executor(BaseBeamExecutor):
         io_utils.write_string_file(os.path.join(output_path, REPORT_FILE), json.dumps(report, indent=2))  # noqa: PTH118
 
 
+def _absence(model: Artifact) -> str:
+    published = PublishedFiles.read(Path(model.uri))
+    return published.reason if published and published.reason else f"the last blessed model is gone ({model.uri})"
+
+
 def _usable_baseline(input_dict: Artifacts) -> tuple[Artifact | None, list[str]]:
     """The model to compare with, if there is one, and what is to be said about it."""
     given = input_dict.get("baseline_model") or []
     if not given:
         return None, ["no model was blessed before, so there was nothing to compare with"]
     if not model_exists(given[0]):
-        return None, [f"the last blessed model is gone ({given[0].uri}), so there was nothing to compare with"]
+        return None, [f"{_absence(given[0])}, so there was nothing to compare with"]
     return given[0], []

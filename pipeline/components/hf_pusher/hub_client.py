@@ -146,6 +146,15 @@ class Hub:
 
         return self._repeat(f"read {path} of {repo_id} at {commit}", download)
 
+    def download_files(self, repo_id: str, *, paths: Sequence[str], commit: str, folder: Path) -> None:
+        """Writes files of a model repository, of any size, below `folder`."""
+        for path in paths:
+
+            def download(path: str = path) -> None:
+                self.api.hf_hub_download(repo_id, path, revision=commit, local_dir=folder)
+
+            self._repeat(f"read {path} of {repo_id} at {commit}", download)
+
     def spaces_of(self, repo_id: str) -> list[str]:
         """The Spaces whose cards name this model."""
         info = self._repeat(f"list the Spaces of {repo_id}", lambda: self.api.model_info(repo_id, expand=["spaces"]))
