@@ -1,8 +1,13 @@
-"""The compiled pipeline, executed for real: every container's own command, up to a published revision."""
+"""The compiled pipeline, executed for real: every container's own command, up to a published revision.
+
+It gets its artifacts in the poorest of the forms that Kubeflow's releases hand over, or with KFP_FORM=system or
+KFP_FORM=typed in one of the others (`typed` is compiled with TFX's own types as well).
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +22,7 @@ from tests.kubeflow.driver import Cluster, Task
 
 pytestmark = pytest.mark.e2e
 
+FORM = os.environ.get("KFP_FORM", "bare")
 TOKEN = "hf_not-a-real-token"
 REPOSITORIES = {"publish.repo-id": "me/tiny", "publish.space-repo-id": "me/tiny-demo"}
 # They tell of the run: its repository, times and durations, and TensorFlow's random names.
@@ -52,16 +58,17 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[st
 
 @pytest.fixture(scope="module")
 def executed(hub: tuple[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Executed:
-    """The whole pipeline, compiled by the command, and run on the poorest of Kubeflow's releases."""
+    """The whole pipeline, compiled by the command, and run."""
     from pipeline.kubeflow.runner import run_command
 
     endpoint, _ = hub
     folder = tmp_path_factory.mktemp("cluster")
     package = folder / "pipeline.yaml"
-    assert run_command(["compile", "--output", str(package), *flags(endpoint, training__max_steps="5")], {}) == 0
+    changes = {"training__max_steps": "5", "kubeflow__artifact_types": "tfx" if FORM == "typed" else "system"}
+    assert run_command(["compile", "--output", str(package), *flags(endpoint, **changes)], {}) == 0
     cluster = Cluster(
         folder,
-        form="bare",
+        form=FORM,  # type: ignore[arg-type] # one of Kubeflow's
         secrets={"hugging-face": {"token": TOKEN}},
         environment={"HF_HUB_DISABLE_XET": "1"},  # the Hub of the test has none
     )
