@@ -9,7 +9,7 @@ ARGS ?=
 TARGET ?= cpu
 IMAGE ?= gpt2-alpaca-pipeline:$(TARGET)
 
-.PHONY: image help setup run demo hub answers test test-unit test-e2e test-browser test-airflow test-parity fault-matrix lint types tensorboard sample requirements clean
+.PHONY: image help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-jax test-load fault-matrix lint types tensorboard sample requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -28,6 +28,21 @@ hub: setup ## Serve the local Hub and print its address
 
 answers: setup ## Ask the published model the held-out questions and print the table
 	@$(PYTHON) -m benchmarks.held_out_answers $(ARGS)
+
+report: setup ## Make a run's page anew from the metadata store (ARGS="--run RUN_ID", by default the newest)
+	@$(PYTHON) -m pipeline.report show $(ARGS)
+
+runs: setup ## List the runs
+	@$(PYTHON) -m pipeline.report list $(ARGS)
+
+compare: setup ## Tell what changed from one run to another (ARGS="RUN_ID RUN_ID")
+	@$(PYTHON) -m pipeline.report compare $(ARGS)
+
+lm-eval: setup ## Score the newest model with your lm-evaluation-harness (ARGS="--tasks arc_easy")
+	@$(PYTHON) -m benchmarks.lm_eval $(ARGS)
+
+sabotage: setup ## A good run, then three sabotaged ones that must not be published (10 minutes)
+	@$(PYTHON) -m benchmarks.evaluation_sabotage $(ARGS)
 
 test: setup ## Run all tests that this machine can run
 	@$(PYTHON) -m pytest $(ARGS)
@@ -50,6 +65,13 @@ test-parity: setup ## Load what was published with Transformers on PyTorch and w
 	  $(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-$$name; \
 	  $(UV) pip install --quiet --python .venv-$$name/bin/python -r tests/parity/$$name.txt; done
 	@$(PYTHON) -m pytest -m parity $(ARGS)
+
+test-jax: setup ## Train on JAX, on one and on several devices, and compare with TensorFlow (makes .venv-jax from the lock)
+	@test .venv-jax/.ready -nt uv.lock || { UV_PROJECT_ENVIRONMENT=.venv-jax $(UV) sync --frozen --quiet --extra jax --python 3.11 && touch .venv-jax/.ready; }
+	@.venv-jax/bin/python -m pytest tests/jax $(ARGS)
+
+test-load: setup ## Send sixteen visitors at once to the published Space
+	@$(PYTHON) -m pytest -m load $(ARGS)
 
 fault-matrix: setup ## Publish with every fault at every request, and tell whether all end whole (20 minutes)
 	@$(PYTHON) -m tests.publish.fault_matrix $(ARGS)

@@ -28,7 +28,9 @@ def run_pipeline(config: PipelineConfig, console: Console, run_id: str) -> None:
         from pipeline.pipeline import create_pipeline
 
     runner = ObservedDagRunner(observer=console, run_id=run_id, never_cached=NEVER_CACHED)
-    runner.run(create_pipeline(config))
+    pipeline = create_pipeline(config)
+    console.planned({node.id: sorted(before.id for before in node.upstream_nodes) for node in pipeline.components})
+    runner.run(pipeline)
 
 
 def main(arguments: list[str]) -> int:

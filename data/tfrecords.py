@@ -1,6 +1,7 @@
-"""Instruction rows as TFRecord files: write, read, verify.
+"""Rows as TFRecord files: write, read, verify.
 
-Each record is a `tf.train.Example` of three bytes features, `instruction`, `input` and `output`, all present.
+Each record is a `tf.train.Example` of three bytes features, `instruction`, `input` and `output`, all present. In a
+document of raw text, `output` holds it, and the other two are empty.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from data.records import Damage, Example, read_records, write_record
 
+Kind = Literal["instructions", "text"]
 FIELDS = ("instruction", "input", "output")
 MUST_NOT_BE_BLANK = ("instruction", "output")
+# What a document of raw text leaves empty.
+MUST_BE_EMPTY = ("instruction", "input")
+NOT_BLANK = "must not be blank"
 
 
 class Row(NamedTuple):
@@ -86,17 +91,34 @@ def decode(record: bytes | Damage) -> Row | list[Problem]:
     return problems or Row(*(text for text in texts if isinstance(text, str)))
 
 
-def verify(paths_by_split: Mapping[str, Sequence[Path]], *, shown_per_rule: int = 5) -> list[str]:
+def content_problems(row: Row, kind: Kind = "instructions") -> list[Problem]:
+    """What keeps an intact row from being an instruction, or a document, to learn from."""
+    if kind == "text":
+        filled = [name for name in MUST_BE_EMPTY if getattr(row, name)]
+        problems = [Problem(f"field {name!r} of a document must be empty", repr(getattr(row, name))) for name in filled]
+        return problems if row.output.strip() else [*problems, Problem(f"a document {NOT_BLANK}")]
+    blank = [name for name in MUST_NOT_BE_BLANK if not getattr(row, name).strip()]
+    return [Problem(f"field {name!r} {NOT_BLANK}") for name in blank]
+
+
+def verify(
+    paths_by_split: Mapping[str, Sequence[Path]],
+    *,
+    kind: Kind = "instructions",
+    blank_allowed: bool = False,
+    shown_per_rule: int = 5,
+) -> list[str]:
     """Every problem in the splits' files, one sentence each; empty when all rows are fit for training.
 
-    Of each rule broken, the first `shown_per_rule` places are named and the rest are counted.
+    Of each rule broken, the first `shown_per_rule` places are named and the rest are counted. With `blank_allowed`,
+    blank texts are no problem.
     """
     findings = _Findings(shown_per_rule)
     for split, paths in paths_by_split.items():
         if not paths:
             findings.add(f"split {split!r}", Problem("a split must have files", "none"))
             continue
-        rows = sum(_verify_file(path, findings) for path in paths)
+        rows = sum(_verify_file(path, kind, findings, blank_allowed=blank_allowed) for path in paths)
         if not rows:
             found = f"none in {len(paths)} file(s)"
             findings.add(f"split {split!r}", Problem("a split must have rows", found))
@@ -121,24 +143,21 @@ class _Findings:
         return self._sentences + [f"and {more} more: {rule}" for rule, more in hidden.items() if more > 0]
 
 
-def _verify_file(path: Path, findings: _Findings) -> int:
+def _verify_file(path: Path, kind: Kind, findings: _Findings, *, blank_allowed: bool) -> int:
     """How many good rows `path` has; its problems go to `findings`."""
     good = 0
     try:
         for index, record in enumerate(read_records(path)):
             row = decode(record)
             good += isinstance(row, Row)
-            for problem in _blanks(row) if isinstance(row, Row) else row:
+            problems = content_problems(row, kind) if isinstance(row, Row) else row
+            for problem in problems:
+                if blank_allowed and problem.rule.endswith(NOT_BLANK):
+                    continue
                 findings.add(f"{path}, row {index}", problem)
     except OSError as error:
         findings.add(str(path), Problem("a file must be readable", error.strerror or str(error)))
     return good
-
-
-def _blanks(row: Row) -> list[Problem]:
-    return [
-        Problem(f"field {field!r} must not be blank") for field in MUST_NOT_BE_BLANK if not getattr(row, field).strip()
-    ]
 
 
 def _text(features: Any, field: str) -> str | Problem:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hub.durable import sync_folder
+from hub.durable import locked, sync_folder
 from hub.errors import DigestMismatchError, OutOfRoomError
 
 STALE_UPLOAD_SECONDS = 24 * 3600
 
 
 class BlobStore:
-    """`<root>/blobs/ab/abcd…`, each written under `<root>/uploads/` first and then renamed."""
+    """`<root>/blobs/ab/abcd…`, each written under `<root>/uploads/` first and then renamed.
+
+    A blob's time is when it was last asked for by a change that may come to refer to it: what is younger than a day is
+    never removed. `<root>/blobs.lock` keeps that time and a removal apart.
+    """
 
     def __init__(self, root: Path) -> None:
         self._blobs = root / "blobs"
         self._uploads = root / "uploads"
+        self._lock = root / "blobs.lock"
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._uploads.mkdir(exist_ok=True)
 
@@ -35,6 +42,33 @@ class BlobStore:
             return self.path(sha256).stat().st_size
         except FileNotFoundError:
             return None
+
+    def claim(self, sha256: str) -> int | None:
+        """Bytes of the blob, which now stays for a day, so that a commit can refer to it; None where there is none."""
+        with locked(self._lock, shared=True):
+            try:
+                os.utime(self.path(sha256))
+            except FileNotFoundError:
+                return None
+            return self.size(sha256)
+
+    def all(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Every blob's sha256 and status, one that goes away meanwhile left out."""
+        for path in self._blobs.glob("??/*"):
+            with contextlib.suppress(FileNotFoundError):
+                yield path.name, path.stat()
+
+    def remove(self, sha256: str, *, unless_since: float) -> bool:
+        """Delete a blob unless it was claimed since that time; whether it was deleted."""
+        path = self.path(sha256)
+        with locked(self._lock):
+            try:
+                if path.stat().st_mtime >= unless_since:
+                    return False
+                path.unlink()
+            except FileNotFoundError:
+                return False
+        return True
 
     def check_room(self, size: int) -> None:
         """Refuse `size` bytes that the disk has no room for, before any of them is sent."""
@@ -59,12 +93,17 @@ class BlobStore:
             DigestMismatchError: the bytes are not those that were announced.
         """
         _check_digest(sha256, expected_sha256)
-        target = self.path(sha256)
-        if target.exists():
+        if self.claim(sha256) is not None:
             return
         with file.open("rb") as content:
             os.fsync(content.fileno())
+        self.place(file, sha256)
+
+    def place(self, file: Path, sha256: str) -> None:
+        """Make `file`, which is on disk, visible as a blob."""
+        target = self.path(sha256)
         target.parent.mkdir(exist_ok=True)
+        os.utime(file)  # a long upload may be older than a day
         file.replace(target)
         sync_folder(target.parent)
         sync_folder(target.parent.parent)
@@ -115,15 +154,11 @@ class BlobWriter:
         """
         sha256 = self._digest.hexdigest()
         _check_digest(sha256, expected_sha256)
-        target = self._store.path(sha256)
-        if target.exists():
+        if self._store.claim(sha256) is not None:
             return sha256
         self._file.flush()
         os.fsync(self._file.fileno())
-        target.parent.mkdir(exist_ok=True)
-        self._temporary.replace(target)
-        sync_folder(target.parent)
-        sync_folder(target.parent.parent)
+        self._store.place(self._temporary, sha256)
         return sha256
 
 

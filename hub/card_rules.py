@@ -99,6 +99,11 @@ def _short_text(value: Any) -> str | None:
     return None if fits else f"must be a string of at most 60 characters. Received: {value!r}"
 
 
+def _port(value: Any) -> str | None:
+    fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535
+    return None if fits else f"must be a port from 1 to 65535. Received: {value!r}"
+
+
 def _python_version(value: Any) -> str | None:
     fits = _VERSION.fullmatch(str(value)) and not isinstance(value, bool)
     return None if fits else f"must be a version such as 3.11. Received: {value!r}"
@@ -157,6 +162,7 @@ _SPACE: Final[dict[str, Check]] = {
     "sdk": _one_of(SDKS),
     "sdk_version": _matching(_VERSION, 'a quoted version such as "6.31.0"'),
     "python_version": _python_version,
+    "app_port": _port,
     "app_file": _matching(_RELATIVE_PATH, "a path inside the repository"),
     "short_description": _short_text,
     "pinned": _flag,

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 HOST = "127.0.0.1"
+_PYTHON_COMMAND = re.compile(r'^CMD \["python3?", "([^"]+)"\]$', re.MULTILINE)
 LOCAL_TOKEN = "local"  # the local Hub takes any word; this one is no secret
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
+# The client reads these when it is imported: no Xet, which the local Hub lacks, no bars, and nobody else is asked.
+QUIET_CLIENT = {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 WAY_OUT = "Run `make run` first."
 
 logger = logging.getLogger(__name__)
@@ -58,7 +62,7 @@ class Options:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.update(past_proxies(os.environ))
+    os.environ.update(past_proxies(os.environ) | QUIET_CLIENT)
     try:
         with serving(options) as (address, app):
             sys.stdout.write(f"Demo: {address}\n")
@@ -113,8 +117,7 @@ def demo_environment(environment: Mapping[str, str], *, endpoint: str, options: 
             "HF_ENDPOINT": endpoint,
             "HF_TOKEN": LOCAL_TOKEN,
             "HF_HOME": str(options.work_dir.resolve() / "cache"),
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
+            **QUIET_CLIENT,
             "GRADIO_SERVER_NAME": HOST,
             "GRADIO_SERVER_PORT": str(options.demo_port),
             "GRADIO_ANALYTICS_ENABLED": "False",
@@ -124,19 +127,29 @@ def demo_environment(environment: Mapping[str, str], *, endpoint: str, options: 
 
 
 def app_file_of(space: Path) -> Path:
-    """The file that the Space's README names as its app.
+    """The file that a Gradio Space's README, or a Docker Space's Dockerfile, names as its app.
+
+    The Dockerfile's image is not built: the app runs with this project's packages.
 
     Raises:
-      DemoError: it is not a Gradio Space, or the file is not in it.
+      DemoError: it is another kind of Space, or the file is not in it.
     """
-    readme = space / "README.md"
+    readme, dockerfile = space / "README.md", space / "Dockerfile"
     settings = metadata(readme.read_text(encoding="utf-8")) if readme.is_file() else {}
     sdk, name = settings.get("sdk"), str(settings.get("app_file", "app.py"))
-    if sdk != "gradio":
-        raise DemoError(f"The demo runs Spaces whose README names `sdk: gradio`. Received: sdk {sdk!r} in {readme}.")
+    if sdk == "docker" and dockerfile.is_file():
+        command = _PYTHON_COMMAND.search(dockerfile.read_text(encoding="utf-8"))
+        if command is None:
+            raise DemoError(f'The demo runs images whose command is CMD ["python", FILE]. Received: {dockerfile}.')
+        name = command[1]
+    elif sdk != "gradio":
+        raise DemoError(
+            f"The demo runs Spaces whose README names `sdk: gradio`, or `docker` with a Dockerfile. "
+            f"Received: sdk {sdk!r} in {readme}."
+        )
     app_file = (space / name).resolve()
     if not app_file.is_relative_to(space.resolve()) or not app_file.is_file():
-        raise DemoError(f"The README's app_file must be in the Space. Received: {name}, not in {space}.")
+        raise DemoError(f"The Space's app must be in it. Received: {name}, not in {space}.")
     return app_file
 
 

@@ -34,8 +34,9 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path`, against other threads and other processes alike."""
+def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock file at `path`, against other threads and other processes alike; `shared`: only against those
+    who hold it alone."""
     with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield

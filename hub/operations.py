@@ -125,7 +125,7 @@ def _regular_file(value: dict[str, Any], blobs: BlobStore) -> PutFile:
 
 def _lfs_file(value: dict[str, Any], blobs: BlobStore, was_sent: Callable[[str], bool]) -> PutFile:
     path, sha256 = file_path(value.get("path")), sha256_digest(value.get("oid"))
-    size = blobs.size(sha256)
+    size = blobs.claim(sha256)
     if size is None or not was_sent(sha256):
         raise InvalidRequestError(f"The large file {path} ({sha256}) must be uploaded first.")
     if value.get("size", size) != size:

@@ -10,6 +10,7 @@ lock                  held while a ref moves
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -111,11 +112,12 @@ class Repository:
         return self._read_commit(oid)
 
     def history(self, newest: Commit) -> Iterator[Commit]:
-        """`newest` and its ancestors."""
+        """`newest` and its ancestors, as far as they were kept."""
         commit: Commit | None = newest
         while commit is not None:
             yield commit
-            commit = self._read_commit(commit.parent) if commit.parent else None
+            is_there = commit.parent is not None and self._commit_path(commit.parent).is_file()
+            commit = self._read_commit(commit.parent) if commit.parent and is_there else None
 
     def add_commit(self, branch: str, changes: Changes, message: CommitMessage, *, parent_commit: str | None) -> Commit:
         """Apply `changes` to the head of `branch` as one commit: all of it becomes visible, or nothing.
@@ -152,6 +154,37 @@ class Repository:
                 raise RevisionNotFoundError(f"{self.id} has no ref refs/{space}/{name}")
             self._ref_path(space, name).unlink()
             sync_folder(self._folder / "refs" / space)
+
+    def commits(self) -> Iterator[Commit]:
+        """Every commit that is stored, whether or not a ref leads to it."""
+        for path in (self._folder / "commits").glob("*.json"):
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                yield Commit.decode(path.read_bytes())
+
+    def prune_commits(self, *, before: float, with_history: bool, dry_run: bool) -> set[str]:
+        """Delete the commits made before that time to which no branch or tag leads; gives their ids.
+
+        Args:
+            before: seconds since the epoch.
+            with_history: whether also those go that are only ancestors of what a branch or tag names.
+            dry_run: whether to delete nothing.
+        """
+        with self._locked():
+            heads = {oid: self._read_commit(oid) for space in (BRANCHES, TAGS) for oid in self.refs(space).values()}
+            kept = set(heads)
+            if not with_history:
+                kept |= {commit.oid for head in heads.values() for commit in self.history(head)}
+            paths = list((self._folder / "commits").glob("*.json"))
+            old = [path for path in paths if path.stem not in kept and path.stat().st_mtime < before]
+            for path in old if not dry_run else ():
+                path.unlink()
+        return {path.stem for path in old}
+
+    def forget_objects(self, is_stored: Callable[[str], bool]) -> None:
+        """Forget which large files were sent here of those that are stored no longer."""
+        for path in (self._folder / "objects").glob("*"):
+            if not is_stored(path.name):
+                path.unlink(missing_ok=True)
 
     def note_object(self, sha256: str) -> None:
         """Remember that this large file was sent here: what was sent elsewhere only is not this repository's."""
@@ -191,12 +224,15 @@ class Repository:
 
     def _read_commit(self, oid: str) -> Commit:
         try:
-            return Commit.decode((self._folder / "commits" / f"{oid}.json").read_bytes())
+            return Commit.decode(self._commit_path(oid).read_bytes())
         except FileNotFoundError as error:
             raise self._gone() from error
 
     def _write_commit(self, commit: Commit) -> None:
-        write_atomically(self._folder / "commits" / f"{commit.oid}.json", commit.encode())
+        write_atomically(self._commit_path(commit.oid), commit.encode())
+
+    def _commit_path(self, oid: str) -> Path:
+        return self._folder / "commits" / f"{oid}.json"
 
     def _gone(self) -> RepoNotFoundError:
         return RepoNotFoundError(f"Repository {self.id} was deleted meanwhile.")

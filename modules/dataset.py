@@ -6,6 +6,7 @@ token after its input. Only targets inside the response, its end token included,
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -14,15 +15,14 @@ import keras
 import numpy as np
 from tokenizers import Tokenizer
 
-from modules.losses import CHUNK_TOKENS
+from modules.packing import Packing, cut_batches, place, ranges, round_up
+from modules.slots import ALONE, SLOT_MULTIPLE, Sharing, part_slots
 from modules.tokenizer import end_token_id
 
-Overlong = Literal["drop", "truncate_prompt"]
-Packing = Literal["best_fit", "none"]
+Overlong = Literal["drop", "truncate_prompt", "split"]
+Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
 
 TOKENIZE_CHUNK_ROWS = 4096
-# Supervised slots per batch are whole chunks of the loss, or a multiple of this inside a single one.
-SLOT_MULTIPLE = 8
 
 
 class DatasetError(ValueError):
@@ -39,17 +39,21 @@ class TokenizedExamples:
         token_ids: int32 [tokens].
         offsets: int64 [rows + 1]; example i is ``token_ids[offsets[i]:offsets[i + 1]]``.
         prompt_lengths: int32 [rows], in tokens.
+        source_rows: int64 [rows], the index of each example among the rows given.
         rows_read: rows given, kept or not.
         rows_dropped: rows left out because they do not fit.
         rows_truncated: rows whose prompt lost tokens at its start.
+        rows_split: rows cut into several examples.
     """
 
     token_ids: np.ndarray
     offsets: np.ndarray
     prompt_lengths: np.ndarray
+    source_rows: np.ndarray
     rows_read: int
     rows_dropped: int
     rows_truncated: int
+    rows_split: int = 0
 
     @property
     def rows(self) -> int:
@@ -74,11 +78,12 @@ def tokenize_examples(
     sequence_length: int,
     overlong: Overlong = "drop",
 ) -> TokenizedExamples:
-    """Tokenises every row as prompt, response, end token.
+    """Tokenises every row as prompt, response, end token. An empty prompt is the end token: what precedes a document.
 
     A row of more than `sequence_length` + 1 tokens is dropped, or its prompt loses tokens at the start
     (`overlong`); a response that does not fit with one prompt token before it is dropped either way. The
-    response and its end token are never cut.
+    response and its end token are never cut, but by "split", which is for documents: consecutive examples, each of
+    which begins with the token that the one before ended with, so that every token is learnt once.
 
     Raises:
         DatasetError: If no row is left.
@@ -86,17 +91,23 @@ def tokenize_examples(
     end_id = end_token_id(tokenizer)
     pieces: list[np.ndarray] = []
     prompt_lengths: list[int] = []
-    dropped = truncated = 0
-    for prompt_ids, response_ids in _encode(prompts, responses, tokenizer):
+    source_rows: list[int] = []
+    dropped = truncated = split = 0
+    for number, (prompt_ids, response_ids) in enumerate(_encode(prompts, responses, tokenizer)):
+        prompt_ids = prompt_ids or [end_id]
         excess = len(prompt_ids) + len(response_ids) - sequence_length  # the end token takes the one to spare
-        if excess > 0:
+        if excess > 0 and overlong != "split":
             if overlong == "drop" or excess >= len(prompt_ids):
                 dropped += 1
                 continue
             prompt_ids = prompt_ids[excess:]
             truncated += 1
-        prompt_lengths.append(len(prompt_ids))
-        pieces.append(np.array([*prompt_ids, *response_ids, end_id], dtype=np.int32))
+        tokens = np.array([*prompt_ids, *response_ids, end_id], dtype=np.int32)
+        for piece, prompt_length in _cut(tokens, len(prompt_ids), sequence_length):
+            pieces.append(piece)
+            prompt_lengths.append(prompt_length)
+            source_rows.append(number)
+        split += excess > 0 and overlong == "split"
     if not pieces:
         raise DatasetError(
             f"Training needs at least one row of at most {sequence_length} tokens. "
@@ -107,50 +118,19 @@ def tokenize_examples(
         token_ids=np.concatenate(pieces),
         offsets=np.cumsum([0, *(len(piece) for piece in pieces)], dtype=np.int64),
         prompt_lengths=np.array(prompt_lengths, dtype=np.int32),
+        source_rows=np.array(source_rows, dtype=np.int64),
         rows_read=len(prompts),
         rows_dropped=dropped,
         rows_truncated=truncated,
+        rows_split=split,
     )
 
 
-def pack(lengths: np.ndarray, *, capacity: int, method: Packing, rng: np.random.Generator) -> list[list[int]]:
-    """Groups examples into rows of at most `capacity` inputs.
-
-    Best fit, longest first: each example goes to the row whose room it fills best. Examples of equal length
-    are taken in random order, so that neighbours in the file do not share a row.
-
-    Args:
-        lengths: int [examples], each at most `capacity`.
-        capacity: inputs per row.
-        method: ``"none"`` gives every example a row of its own.
-        rng: the source of all randomness.
-
-    Returns:
-        The rows, each a list of example indices.
-    """
-    order = rng.permutation(len(lengths))
-    if method == "none":
-        return [[int(example)] for example in order]
-    order = order[np.argsort(-lengths[order], kind="stable")]
-    rows: list[list[int]] = []
-    by_room: list[list[int]] = [[] for _ in range(capacity + 1)]
-    rooms = 0  # bit r is set while some row has exactly r inputs of room
-    for example in order.tolist():
-        length = int(lengths[example])
-        fitting = rooms >> length
-        if fitting:
-            room = length + (fitting & -fitting).bit_length() - 1
-            row = by_room[room].pop()
-            if not by_room[room]:
-                rooms &= ~(1 << room)
-            rows[row].append(example)
-        else:
-            room, row = capacity, len(rows)
-            rows.append([example])
-        if room > length:
-            by_room[room - length].append(row)
-            rooms |= 1 << (room - length)
-    return rows
+def _cut(tokens: np.ndarray, prompt_length: int, sequence_length: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Consecutive pieces of `sequence_length` inputs, each with the length of its prompt."""
+    for start in range(0, len(tokens) - 1, sequence_length):
+        if prompt_length - start <= sequence_length:  # else nothing in it is supervised
+            yield tokens[start : start + sequence_length + 1], max(prompt_length - start, 1)
 
 
 @dataclass(frozen=True)
@@ -160,6 +140,7 @@ class DatasetReport:
     rows_read: int
     rows_dropped: int
     rows_truncated: int
+    rows_split: int
     rows: int
     packed_rows: int
     tokens: int
@@ -173,19 +154,21 @@ class DatasetReport:
 class PackedBatches(keras.utils.PyDataset):
     """Batches of packed rows: packed once, their order drawn for each epoch from the seed and the epoch's number alone.
 
-    Item i is ``(inputs, targets, weights)``, the last two, which Keras' metrics take, being among the inputs, which the
-    loss takes; B = batch_size, T = sequence_length, N = supervised slots per batch:
+    An item is ``(inputs, targets, weights)``, the last two, which Keras' metrics take, being among the inputs, which
+    the loss takes; B rows of T tokens (batch_size and sequence_length, other shapes of about as many tokens with
+    buckets), N = supervised slots per batch:
 
     - ``token_ids`` int32 [B, T], padded with 0 (a real token: only the weights tell padding);
     - ``positions`` int32 [B, T], from 0 in each example;
     - ``segment_ids`` int32 [B, T], from 1 in each row, 0 for padding;
     - ``supervised`` int32 [N], indices into the B x T tokens, whose targets count;
     - ``targets`` int32 [N];
-    - ``weights`` float32 [N], what each target's loss counts; 0 for slots that are not used.
+    - ``weights`` float32 [N], what each target's loss counts; 0 for slots that are not used, which come last.
 
     The weights of an optimizer step add up to its `accumulation_steps`, which the optimizer divides by: the loss of a
-    step is the mean over its tokens, however they fall on its batches. Batches without rows fill the last step up, so
-    every batch has one shape.
+    step is the mean over its tokens, however they fall on its batches. Batches without rows fill the last step up, and
+    rows without tokens the last batch of a length. Where devices work apart, each has its part of the slots, whose
+    indices count its own rows' tokens.
     """
 
     def __init__(
@@ -199,44 +182,54 @@ class PackedBatches(keras.utils.PyDataset):
         epochs: int = 1,
         seed: int = 0,
         shuffle: bool = True,
+        sharing: Sharing = ALONE,
     ) -> None:
         super().__init__()
         self.examples = examples
+        self.sharing = sharing
         self.sequence_length = sequence_length
         self.batch_size = batch_size
         self.accumulation_steps = accumulation_steps
         self.seed = seed
         self.shuffle = shuffle
         self.epoch = 0
-        self.rows = pack(examples.lengths, capacity=sequence_length, method=packing, rng=np.random.default_rng(seed))
-        self.steps = -(-len(self.rows) // (batch_size * accumulation_steps))
-        self._supervised_per_row = np.array([int(examples.supervised_lengths[row].sum()) for row in self.rows])
-        most = max(int(self._supervised_per_batch(self._order_of(epoch)).max()) for epoch in range(epochs))
-        self.supervised_slots = _round_up(most, CHUNK_TOKENS if most > CHUNK_TOKENS else SLOT_MULTIPLE)
-        self._begin_epoch()
+        self.rows = place(examples.lengths, capacity=sequence_length, method=packing, rng=np.random.default_rng(seed))
+        self._supervised_per_row = self.rows.sums(examples.supervised_lengths)
+        self._drawn = (0, self._draw(0))
+        self.steps = -(-len(self._drawn[1]) // accumulation_steps)
+        # TensorFlow takes batches of any shape; others would compile anew for each.
+        self.supervised_slots = SLOT_MULTIPLE
+        if keras.backend.backend() != "tensorflow":
+            self.supervised_slots = max(self._slots(self._draw(epoch)) for epoch in range(epochs))
 
     def __len__(self) -> int:
         return self.steps * self.accumulation_steps
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
-        self._begin_epoch()
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        shape, slots = (self.batch_size, self.sequence_length), self.supervised_slots
-        inputs: dict[str, np.ndarray] = {
-            name: np.zeros(shape, np.int32) for name in ("token_ids", "positions", "segment_ids")
-        }
-        inputs |= {name: np.zeros(slots, np.int32) for name in ("supervised", "targets")}
-        inputs["weights"] = np.zeros(slots, np.float32)
-        filled = 0
-        for row, packed in enumerate(rows):
-            filled = self._fill_row(row, self.rows[packed], inputs, filled)
+    def __getitem__(self, index: int) -> Batch:
+        return self.batch(self.epoch, index)
+
+    def batch(self, epoch: int, index: int) -> Batch:
+        """The batch at `index` of an epoch, both from 0."""
+        batches = self._order_of(epoch)
+        chosen = batches[index] if index < len(batches) else np.array([], np.int64)
+        rows, length = self._shape(chosen)
+        inputs, filled = self._fill(chosen, rows, length)
         step = index // self.accumulation_steps
-        tokens = self._per_batch[step * self.accumulation_steps : (step + 1) * self.accumulation_steps].sum()
+        together = batches[step * self.accumulation_steps : (step + 1) * self.accumulation_steps]
+        tokens = sum(int(self._supervised_per_row[batch].sum()) for batch in together)
         inputs["weights"][:filled] = self.accumulation_steps / tokens
+        if self.sharing.parts > 1:
+            inputs = part_slots(inputs, parts=self.sharing.parts)
         return inputs, inputs["targets"], inputs["weights"]
+
+    def examples_of(self, epoch: int, index: int) -> list[int]:
+        """Indices, among the examples, of what the batch at `index` of an epoch holds."""
+        batches = self._order_of(epoch)
+        rows = batches[index].tolist() if index < len(batches) else []
+        return [example for row in rows for example in self.rows.members_of(row)]
 
     def report(self) -> DatasetReport:
         """What one epoch holds."""
@@ -245,41 +238,95 @@ class PackedBatches(keras.utils.PyDataset):
             rows_read=self.examples.rows_read,
             rows_dropped=self.examples.rows_dropped,
             rows_truncated=self.examples.rows_truncated,
+            rows_split=self.examples.rows_split,
             rows=self.examples.rows,
             packed_rows=len(self.rows),
             tokens=tokens,
             supervised_tokens=int(self.examples.supervised_lengths.sum()),
-            pad_fraction=1 - tokens / (len(self.rows) * self.sequence_length),
+            pad_fraction=1 - tokens / int(self.rows.lengths.sum()),
         )
 
-    def _begin_epoch(self) -> None:
-        self._order = self._order_of(self.epoch)
-        self._per_batch = self._supervised_per_batch(self._order)
+    def fingerprint(self) -> str:
+        """sha256 of the rows and of how they fall on batches."""
+        digest = hashlib.sha256()
+        arrays = [self.examples.token_ids, self.examples.offsets, self.examples.prompt_lengths, self.rows.members]
+        for array in (*arrays, self.rows.starts, self.rows.lengths):
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        facts = (self.batch_size, self.sequence_length, self.accumulation_steps, self.seed, self.shuffle)
+        digest.update(repr(facts).encode())
+        return digest.hexdigest()
 
-    def _order_of(self, epoch: int) -> np.ndarray:
-        if not self.shuffle:
-            return np.arange(len(self.rows))
-        return np.random.default_rng((self.seed, epoch)).permutation(len(self.rows))
+    def _order_of(self, epoch: int) -> list[np.ndarray]:
+        drawn, batches = self._drawn
+        if drawn != epoch:
+            batches = self._draw(epoch)
+            self._drawn = (epoch, batches)
+        return batches
 
-    def _supervised_per_batch(self, order: np.ndarray) -> np.ndarray:
-        filled = np.zeros(len(self) * self.batch_size, np.int64)
-        filled[: len(order)] = self._supervised_per_row[order]
-        return filled.reshape(len(self), self.batch_size).sum(axis=1)
+    def _draw(self, epoch: int) -> list[np.ndarray]:
+        """Row indices of each batch of an epoch."""
+        rng = np.random.default_rng((self.seed, epoch)) if self.shuffle else None
+        return cut_batches(self.rows, tokens=self.batch_size * self.sequence_length, rng=rng)
 
-    def _fill_row(self, row: int, members: Sequence[int], inputs: dict[str, np.ndarray], filled: int) -> int:
-        """Writes a row's examples; the slots from `filled` on take their targets. Returns the next free slot."""
-        at = 0
-        for segment, member in enumerate(members, start=1):
-            tokens = self.examples.token_ids[self.examples.offsets[member] : self.examples.offsets[member + 1]]
-            length, first = len(tokens) - 1, int(self.examples.prompt_lengths[member]) - 1
-            inputs["token_ids"][row, at : at + length] = tokens[:-1]
-            inputs["positions"][row, at : at + length] = np.arange(length)
-            inputs["segment_ids"][row, at : at + length] = segment
-            used = slice(filled, filled + length - first)
-            inputs["supervised"][used] = np.arange(at + first, at + length) + row * self.sequence_length
-            inputs["targets"][used] = tokens[first + 1 :]
-            at, filled = at + length, used.stop
-        return filled
+    def _shape(self, chosen: np.ndarray) -> tuple[int, int]:
+        length = int(self.rows.lengths[chosen[0]]) if len(chosen) else self.sequence_length
+        return max(self.batch_size * self.sequence_length // length, 1), length
+
+    def _slots(self, batches: list[np.ndarray]) -> int:
+        """Supervised slots for the fullest of some batches."""
+        most = max(int(self._supervised_per_row[batch].sum()) for batch in batches)
+        return round_up(most, self.sharing.slot_multiple)
+
+    def _fill(self, chosen: np.ndarray, rows: int, length: int) -> tuple[dict[str, np.ndarray], int]:
+        """The inputs but for the weights, and how many of the supervised slots are used."""
+        examples = self.examples
+        tokens = ("token_ids", "positions", "segment_ids")
+        inputs: dict[str, np.ndarray] = {name: np.zeros((rows, length), np.int32) for name in tokens}
+        counts = np.diff(self.rows.starts)[chosen]
+        places, order = ranges(self.rows.starts[chosen], counts)  # of each example: among the members, in its row
+        members = self.rows.members[places]
+        lengths, row = examples.lengths[members], np.repeat(np.arange(len(chosen)), counts)
+        before = np.cumsum(lengths) - lengths
+        in_row = before - np.repeat(before[np.cumsum(counts) - counts], counts) if len(members) else before
+        source, position = ranges(examples.offsets[members], lengths)
+        at, _ = ranges(row * length + in_row, lengths)
+        for name, values in (
+            ("token_ids", examples.token_ids[source]),
+            ("positions", position),
+            ("segment_ids", np.repeat(order + 1, lengths)),
+        ):
+            inputs[name].reshape(-1)[at] = values
+        counted = position >= np.repeat(examples.prompt_lengths[members] - 1, lengths)
+        filled = int(counted.sum())
+        slots = max(round_up(filled, SLOT_MULTIPLE), self.supervised_slots)
+        inputs |= {name: np.zeros(slots, np.int32) for name in ("supervised", "targets")}
+        inputs["weights"] = np.zeros(slots, np.float32)
+        inputs["supervised"][:filled] = at[counted]
+        inputs["targets"][:filled] = examples.token_ids[source[counted] + 1]
+        return inputs, filled
+
+
+class BatchStream(keras.utils.PyDataset):
+    """The batches of a training run from one position to another, epoch after epoch, as one pass.
+
+    Args:
+        batches: what each epoch holds.
+        start: batches already trained on.
+        stop: batches of the whole run.
+    """
+
+    def __init__(self, batches: PackedBatches, *, start: int, stop: int) -> None:
+        super().__init__()
+        self.batches = batches
+        self.start = start
+        self.stop = stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.batches.batch(*divmod(self.start + index, len(self.batches)))
 
 
 def _encode(
@@ -292,7 +339,3 @@ def _encode(
         ]
         for prompt, response in zip(*encodings, strict=True):
             yield prompt.ids, response.ids
-
-
-def _round_up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple

@@ -1,46 +1,73 @@
 """The forms in which a trained model leaves the trainer, all written from the same weights, none needing
 PyTorch.
 
-Layout under one folder: ``keras/`` (KerasHub preset), ``transformers/`` (safetensors), ``ctranslate2/``
-(int8), ``prompt.json``. The SavedModel is :mod:`modules.signatures`'.
+Layout under one folder: ``keras/`` (KerasHub preset, from which the others are made), ``transformers/`` (safetensors),
+``ctranslate2/`` (int8), ``ctranslate2_float32/``, ``prompt.json``. The SavedModel is :mod:`modules.signatures`'.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ctranslate2
-import keras_hub
 import numpy as np
 
-from modules.prompts import END_TOKEN, prompt_spec
+from modules.prompts import END_TOKEN, INSTRUCTIONS, PromptFormat, prompt_spec
 from modules.tokenizer import end_token_id, save_tokenizer, to_keras, vocabulary_and_merges
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
     from tokenizers import Tokenizer
 
-QUANTIZATION = "int8"
+# How CTranslate2 stores the weights -> folder.
+CTRANSLATE2_FOLDERS = {"int8": "ctranslate2", "float32": "ctranslate2_float32"}
 
 
-def export_all(backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path, *, generation: Mapping[str, Any]) -> None:
-    """Writes every form into `folder`, which is made.
+def export_all(
+    backbone: GPT2Backbone,
+    tokenizer: Tokenizer,
+    folder: Path,
+    *,
+    generation: Mapping[str, Any],
+    ctranslate2: Sequence[str] = ("int8",),
+    form: PromptFormat = INSTRUCTIONS,
+) -> None:
+    """Writes the preset and every form that is made from it into `folder`, which is made.
+
+    Arguments are those of :func:`export_forms`.
+    """
+    export_keras(backbone, tokenizer, folder / "keras")
+    export_forms(backbone, tokenizer, folder, generation=generation, ctranslate2=ctranslate2, form=form)
+
+
+def export_forms(
+    backbone: GPT2Backbone,
+    tokenizer: Tokenizer,
+    folder: Path,
+    *,
+    generation: Mapping[str, Any],
+    ctranslate2: Sequence[str],
+    form: PromptFormat = INSTRUCTIONS,
+) -> None:
+    """Writes every form but the preset and the SavedModel into `folder`, which is made.
 
     Args:
         backbone: the trained model.
         tokenizer: the tokenizer that it was trained with.
         folder: where to write.
         generation: decoding defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``.
+        ctranslate2: how its weights are stored, of CTRANSLATE2_FOLDERS; one folder each.
+        form: how the model's prompts are made.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    export_keras(backbone, tokenizer, folder / "keras")
     export_transformers(backbone, tokenizer, folder / "transformers", generation=generation)
-    export_ctranslate2(backbone, tokenizer, folder / "ctranslate2")
+    for precision in ctranslate2:
+        quantization = None if precision == "float32" else precision
+        export_ctranslate2(backbone, tokenizer, folder / CTRANSLATE2_FOLDERS[precision], quantization=quantization)
     spec = {
-        **prompt_spec(),
+        **prompt_spec(form),
         "end_token_id": end_token_id(tokenizer),
         "context_length": backbone.max_sequence_length,
         "generation": dict(generation),
@@ -48,8 +75,20 @@ def export_all(backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path, *, ge
     _write_json(folder / "prompt.json", spec)
 
 
+def form_sizes(serving_model_dir: Path) -> dict[str, int]:
+    """Bytes on disk of each exported form; the SavedModel lies in `serving_model_dir`, the others in ``exports/``."""
+    forms = {"saved_model": serving_model_dir}
+    forms |= {path.name: path for path in sorted((serving_model_dir.parent / "exports").iterdir()) if path.is_dir()}
+    return {
+        name: sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) for name, folder in forms.items()
+    }
+
+
 def export_keras(backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path) -> None:
     """A KerasHub preset; ``keras_hub.models.GPT2CausalLM.from_preset(folder)`` loads it."""
+    import keras_hub
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
     preprocessor = keras_hub.models.GPT2CausalLMPreprocessor(
         to_keras(tokenizer), sequence_length=backbone.max_sequence_length, add_start_token=False
     )
@@ -91,6 +130,9 @@ def export_transformers(
             "add_prefix_space": False,
             "model_max_length": backbone.max_sequence_length,
             "clean_up_tokenization_spaces": False,
+            # As all forms do: of a prompt that is too long, the end counts; a batch is padded before its prompts.
+            "truncation_side": "left",
+            "padding_side": "left",
         },
     )
     _write_json(
@@ -100,7 +142,7 @@ def export_transformers(
 
 
 def export_ctranslate2(
-    backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path, *, quantization: str | None = QUANTIZATION
+    backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path, *, quantization: str | None = "int8"
 ) -> None:
     """A CTranslate2 generator; ``ctranslate2.Generator(folder)`` loads it.
 
@@ -110,6 +152,8 @@ def export_ctranslate2(
         folder: where to write.
         quantization: how weights are stored, such as ``int8``; None keeps float32.
     """
+    import ctranslate2
+
     spec = ctranslate2.specs.TransformerDecoderModelSpec.from_config(
         backbone.num_layers,
         backbone.num_heads,

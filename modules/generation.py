@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import tensorflow as tf
 
 from modules.graph_tokenizer import GraphTokenizer
+from modules.model import cached_hidden_states
 from modules.tokenizer import end_token_id
 
 if TYPE_CHECKING:
@@ -149,23 +150,9 @@ class TextGenerator(tf.Module):
         Returns:
             float32 [B, V], the logits after the last token, and the caches.
         """
-        backbone = self.backbone
-        embedded = backbone.token_embedding(tokens)
-        x = backbone.embeddings_add((embedded, backbone.position_embedding(embedded, positions=positions)))
-        updated = []
-        for layer, cache in zip(backbone.transformer_layers, caches, strict=True):
-            x, cache = layer(
-                x,
-                decoder_attention_mask=attention_mask,
-                self_attention_cache=cache,
-                self_attention_cache_update_index=index,
-                use_causal_mask=False,
-                training=False,
-            )
-            updated.append(cache)
-        last = backbone.layer_norm(x[:, -1, :])
-        logits = backbone.token_embedding(last, reverse=True)  # [B, V]
-        return tf.cast(logits, tf.float32), tuple(updated)
+        hidden, written = cached_hidden_states(self.backbone, tokens, positions, attention_mask, caches, index)
+        logits = self.backbone.token_embedding(hidden[:, -1, :], reverse=True)  # [B, V]
+        return tf.cast(logits, tf.float32), tuple(written)
 
     def _choose(self, logits: tf.Tensor, decoding: Decoding, *, step: tf.Tensor) -> tf.Tensor:
         """The next token of each row: float32 [B, V] → int32 [B]."""

@@ -1,4 +1,4 @@
-"""Cross-entropy over the supervised tokens alone, a thousand at a time.
+"""Cross-entropy over the supervised tokens alone, a chunk of them at a time.
 
 The logits of a batch, [batch, length, 50,257], would be the largest array of the whole step by far. Here they exist for
 one chunk of supervised tokens at a time: the gradient of a chunk is taken while its logits are at hand, so nothing of
@@ -13,51 +13,82 @@ from typing import Any
 import keras
 from keras import ops
 
-CHUNK_TOKENS = 1024
+# Logits that exist at once. On a processor a small chunk costs no time, on an accelerator it would.
+PROCESSOR_LOGITS = 2**24
+ACCELERATOR_LOGITS = 2**27
+CHUNK_MULTIPLE = 64
+CHUNK_TOKENS = 1024  # what modules.scoring gives at once
 
 
-def summed_loss(hidden: Any, embedding: Any, targets: Any, weights: Any) -> tuple[Any, Any]:
+def chunk_tokens(vocabulary: int) -> int:
+    """How many tokens' logits to hold at once, on the devices at hand."""
+    on_accelerator = any(not device.startswith("cpu") for device in keras.distribution.list_devices())
+    logits = ACCELERATOR_LOGITS if on_accelerator else PROCESSOR_LOGITS
+    return max(logits // vocabulary // CHUNK_MULTIPLE, 1) * CHUNK_MULTIPLE
+
+
+def summed_loss(
+    hidden: Any, embedding: Any, targets: Any, weights: Any, *, embedding_learns: bool = True
+) -> tuple[Any, Any]:
     """The weighted sum of the tokens' losses, with gradients for `hidden` and `embedding`.
 
     Args:
-        hidden: float [N, D], the last hidden state of each supervised token; N is a multiple of the chunk or below it.
+        hidden: float [N, D], the last hidden state of each supervised token.
         embedding: float [V, D]; logits are ``hidden @ embedding.T``.
         targets: int32 [N].
-        weights: float32 [N]; what each token's loss counts, 0 for a slot that is not used.
+        weights: float32 [N]; what each token's loss counts, 0 for a slot that is not used; those come last, and are
+            left out chunk by chunk.
+        embedding_learns: whether `embedding` gets its gradient; without, it gets zeros, which costs a third less.
 
     Returns:
         float32 [], the sum of weight times negative log-likelihood (nats); and float32 [N, 2], the scores of
         :func:`token_scores`, which carry no gradient.
     """
-
-    size, count = _chunks(targets)
+    # Gradients are taken for weights up to 1 and scaled at the end: in float16 they would vanish.
+    unit = ops.maximum(ops.max(weights), 1e-30)
+    shares = weights / unit  # [N]
 
     @ops.custom_gradient
     def with_gradient(hidden: Any, embedding: Any) -> Any:
-        def step(index: Any, state: Any) -> Any:
-            scores, d_hidden, d_embedding = state
-            # Adds 0, but only once the chunk before is done: TensorFlow would start ten at a time, logits and all.
-            at = index * size + ops.cast(d_embedding[0, 0] > float("inf"), "int32")
-            h, t, w = _take(hidden, at, size), _take(targets, at, size), _take(weights, at, size)
+        size = _chunk_size(targets, embedding)
+
+        def chunk(start: Any, scores: Any, d_hidden: Any) -> Any:
+            at = ops.minimum(start, ops.shape(targets)[0] - size)  # the last chunk may begin inside the one before
+            h, t, share = _take(hidden, at, size), _take(targets, at, size), _take(shares, at, size)
             chunk_scores, exponentials, total = _score(h, embedding, t)
-            # d loss / d logits is softmax less one-hot, times the token's weight.
-            d_logits = exponentials * (w / total)[:, None]  # [C, V]
-            at_target = ops.stack([ops.arange(size, dtype="int32"), t], axis=-1)
+            # d loss / d logits is softmax less one-hot.
+            d_logits = exponentials / total[:, None]  # [C, V]
+            places = ops.arange(size, dtype="int32")
             likelihood = ops.exp(-chunk_scores[:, 0])
-            d_logits = ops.cast(ops.scatter_update(d_logits, at_target, (likelihood - 1.0) * w), h.dtype)
+            d_logits = ops.scatter_update(d_logits, ops.stack([places, t], axis=-1), likelihood - 1.0)
+            d_logits = ops.cast(d_logits, h.dtype)
+            d_embedding = ops.zeros((1, 1), "float32")
+            if embedding_learns:
+                counted = ops.cast(ops.where(at + places >= start, share, 0.0), h.dtype)
+                d_embedding = ops.cast(ops.einsum("nv,nd->vd", d_logits, h * counted[:, None]), "float32")
             return (
                 ops.slice_update(scores, (at, 0), chunk_scores),
                 ops.slice_update(d_hidden, (at, 0), ops.matmul(d_logits, embedding)),
-                d_embedding + ops.cast(ops.matmul(ops.transpose(d_logits), h), "float32"),
+                d_embedding,
             )
 
-        start = (_empty_scores(targets), ops.zeros_like(hidden), ops.zeros(ops.shape(embedding), "float32"))
-        scores, d_hidden, d_embedding = ops.fori_loop(0, count, step, start)
+        def step(index: Any, state: Any) -> Any:
+            scores, d_hidden, d_embedding = state
+            # Not before the chunk before is done: TensorFlow would start ten at a time, logits and all.
+            start = index * size + _zero_after(d_embedding if embedding_learns else d_hidden)
+            scores, d_hidden, addition = chunk(start, scores, d_hidden)
+            return scores, d_hidden, d_embedding + addition
+
+        # The first by itself: where there is no other, nothing is added up.
+        state = chunk(0, _empty_scores(targets), ops.zeros_like(hidden))
+        scores, d_hidden, d_embedding = _repeat(step, state, _used(weights), size, ops.shape(targets)[0])
 
         def gradient(*arguments: Any, upstream: Any = None) -> Any:
             # TensorFlow gives one argument per output, JAX one that holds them all.
             scale = keras.tree.flatten(arguments if upstream is None else upstream)[0]
-            return d_hidden * ops.cast(scale, d_hidden.dtype), ops.cast(d_embedding * scale, embedding.dtype)
+            by_token = ops.cast(d_hidden, "float32") * (weights * scale)[:, None]
+            by_row = d_embedding * (unit * scale) if embedding_learns else ops.zeros_like(embedding)
+            return ops.cast(by_token, d_hidden.dtype), ops.cast(by_row, embedding.dtype)
 
         return (ops.sum(scores[:, 0] * weights), scores), gradient
 
@@ -72,14 +103,18 @@ def token_scores(hidden: Any, embedding: Any, targets: Any) -> Any:
     Returns:
         float32 [N, 2]: the negative log-likelihood in nats, and 1 where the target was the likeliest token.
     """
-    size, count = _chunks(targets)
+    size, tokens = _chunk_size(targets, embedding), ops.shape(targets)[0]
 
-    def step(index: Any, scores: Any) -> Any:
-        at = index * size
+    def chunk(start: Any, scores: Any) -> Any:
+        at = ops.minimum(start, tokens - size)
         chunk_scores = _score(_take(hidden, at, size), embedding, _take(targets, at, size))[0]
         return ops.slice_update(scores, (at, 0), chunk_scores)
 
-    return ops.fori_loop(0, count, step, _empty_scores(targets))
+    def step(index: Any, state: Any) -> Any:
+        (scores,) = state
+        return (chunk(index * size + _zero_after(scores), scores),)
+
+    return _repeat(step, (chunk(0, _empty_scores(targets)),), tokens, size, tokens)[0]
 
 
 def _score(hidden: Any, embedding: Any, targets: Any) -> tuple[Any, Any, Any]:
@@ -87,20 +122,37 @@ def _score(hidden: Any, embedding: Any, targets: Any) -> tuple[Any, Any, Any]:
 
     A hit is told by the largest logit, which is needed anyway: argmax over a vocabulary is slow on CPU.
     """
-    logits = ops.cast(ops.matmul(hidden, ops.transpose(embedding)), "float32")
-    largest = ops.max(logits, axis=-1)
+    logits = ops.cast(ops.einsum("nd,vd->nv", hidden, embedding), "float32")  # transposes nothing in memory
     chosen = ops.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
+    # At least as large as the chosen one anyway: after both, the logits' memory is free for what follows.
+    largest = ops.maximum(ops.max(logits, axis=-1), chosen)
     exponentials = ops.exp(logits - largest[:, None])
     total = ops.sum(exponentials, axis=-1)
     loss = largest + ops.log(total) - chosen
     return ops.stack([loss, ops.cast(chosen >= largest, "float32")], axis=-1), exponentials, total
 
 
-def _chunks(targets: Any) -> tuple[Any, Any]:
-    """Tokens per chunk, and how many chunks there are."""
-    count = ops.shape(targets)[0]
-    size = min(count, CHUNK_TOKENS) if isinstance(count, int) else ops.minimum(count, CHUNK_TOKENS)
-    return size, count // size
+def _chunk_size(targets: Any, embedding: Any) -> Any:
+    """Tokens per chunk: a number, or a tensor where the number of tokens is one."""
+    tokens, most = ops.shape(targets)[0], chunk_tokens(embedding.shape[0])
+    return min(tokens, most) if isinstance(tokens, int) else ops.minimum(tokens, most)
+
+
+def _repeat(step: Any, state: Any, used: Any, size: Any, tokens: Any) -> Any:
+    """Takes the steps of the chunks after the first that have a token in use."""
+    if isinstance(size, int) and size == tokens:
+        return state
+    return ops.fori_loop(1, (used + size - 1) // size, step, state)
+
+
+def _zero_after(array: Any) -> Any:
+    """int32 [], always 0, but only once `array` is there."""
+    return ops.cast(array[0, 0] == float("-inf"), "int32")
+
+
+def _used(weights: Any) -> Any:
+    """int32 []: how many slots are used."""
+    return ops.sum(ops.cast(weights > 0, "int32"))
 
 
 def _take(array: Any, at: Any, size: Any) -> Any:
@@ -131,15 +183,11 @@ class SupervisedLoss(keras.layers.Layer):
         embedding = ops.cast(ops.convert_to_tensor(self.token_embedding.embeddings), chosen.dtype)
         if not training:
             return token_scores(chosen, embedding, targets)
-        loss, scores = summed_loss(chosen, embedding, targets, weights)
+        learns = bool(self.token_embedding.trainable_variables)
+        loss, scores = summed_loss(chosen, embedding, targets, weights, embedding_learns=learns)
         self.add_loss(loss)
         return scores
 
     def compute_output_spec(self, hidden: Any, supervised: Any, *_: Any, **__: Any) -> Any:
         # Said here, because JAX cannot trace `call` for a number of slots that is not known yet.
         return keras.KerasTensor((*supervised.shape, 2), "float32")
-
-
-def token_accuracy() -> keras.metrics.Metric:
-    """The weighted share of supervised tokens that were the likeliest, from the model's scores."""
-    return keras.metrics.MeanMetricWrapper(lambda _, scores: scores[:, 1], name="token_accuracy")

@@ -1,4 +1,7 @@
-"""Transform's ``preprocessing_fn``: rows of instruction, input, output become prompt and response."""
+"""Transform's ``preprocessing_fn``: rows of instruction, input, output become prompt and response.
+
+A document of raw text, which is all output, gets an empty prompt.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,17 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
 
     Args:
         inputs: ``instruction``, ``input``, ``output``: string, dense [batch, 1] (schema with a shape) or
-            sparse (inferred). custom_config: holds only the code fingerprint, so that an edited prompt misses
-            TFX's cache.
+            sparse (inferred).
+        custom_config: ``kind`` says what the rows are, ``instructions`` or ``text``; ``fingerprint`` is there so that
+            an edited prompt misses TFX's cache.
 
     Returns:
         ``prompt`` and ``response``: string [batch, 1].
     """
-    del custom_config
+    form = prompts.FORMATS[custom_config["kind"]]
     instruction, input_text, output = (_dense(inputs[name]) for name in FEATURES)
     return {
-        "prompt": prompts.format_prompt_tensors(instruction, input_text),
+        "prompt": prompts.format_prompt_tensors(instruction, input_text, form),
         "response": prompts.neutralise_tensor(output),
     }
 

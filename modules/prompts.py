@@ -1,4 +1,6 @@
-"""The prompt: the one place where an instruction becomes text for the model.
+"""The prompt: the one place where a row becomes text for the model.
+
+Instructions are formatted as Alpaca's; of raw text, which a base model continues, the prompt is the text itself.
 
 Transform, the serving signatures, the front ends and the evaluation all format through this module. The
 golden files in ``tests/modules/golden`` pin its bytes. Front ends that cannot import it (the published Space)
@@ -7,6 +9,8 @@ receive the same templates through :func:`prompt_spec`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +20,27 @@ if TYPE_CHECKING:
 END_TOKEN = "<|endoftext|>"
 WITH_INPUT = "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n"
 WITHOUT_INPUT = "### Instruction:\n{instruction}\n\n### Response:\n"
+
+
+@dataclass(frozen=True)
+class PromptFormat:
+    """How a kind of rows becomes a prompt.
+
+    Attributes:
+        kind: what the rows are: ``instructions`` or ``text``.
+        with_input: template with ``{instruction}`` and ``{input}``.
+        without_input: template with ``{instruction}``, for rows whose input is blank.
+    """
+
+    kind: str
+    with_input: str
+    without_input: str
+
+
+INSTRUCTIONS = PromptFormat("instructions", WITH_INPUT, WITHOUT_INPUT)
+# A document has neither instruction nor input: its prompt is empty, and all of it is to be learnt.
+TEXT = PromptFormat("text", "{instruction}\n\n{input}", "{instruction}")
+FORMATS: Mapping[str, PromptFormat] = {form.kind: form for form in (INSTRUCTIONS, TEXT)}
 
 # ASCII white space only: RE2, which formats inside the TensorFlow graph, knows no other in a byte string.
 BLANK_CHARACTERS = " \t\n\r\f\v"
@@ -35,19 +60,22 @@ def neutralise(text: str) -> str:
     return text.replace(END_TOKEN, NEUTRAL_END_TOKEN)
 
 
-def format_prompt(instruction: str, input_text: str = "") -> str:
-    """The prompt for one row; ends right after ``### Response:\\n``."""
+def format_prompt(instruction: str, input_text: str = "", form: PromptFormat = INSTRUCTIONS) -> str:
+    """The prompt for one row; of an instruction, it ends right after ``### Response:\\n``."""
     if is_blank(input_text):
-        return WITHOUT_INPUT.format(instruction=neutralise(instruction))
-    return WITH_INPUT.format(instruction=neutralise(instruction), input=neutralise(input_text))
+        return form.without_input.format(instruction=neutralise(instruction))
+    return form.with_input.format(instruction=neutralise(instruction), input=neutralise(input_text))
 
 
-def format_prompt_tensors(instruction: tf.Tensor, input_text: tf.Tensor) -> tf.Tensor:
+def format_prompt_tensors(
+    instruction: tf.Tensor, input_text: tf.Tensor, form: PromptFormat = INSTRUCTIONS
+) -> tf.Tensor:
     """:func:`format_prompt` inside a TensorFlow graph.
 
     Args:
         instruction: string, any shape.
         input_text: string, same shape; blank for rows without an input.
+        form: what the rows are.
 
     Returns:
         string, same shape.
@@ -56,7 +84,7 @@ def format_prompt_tensors(instruction: tf.Tensor, input_text: tf.Tensor) -> tf.T
 
     fields = {"instruction": neutralise_tensor(instruction), "input": neutralise_tensor(input_text)}
     blank = tf.strings.regex_full_match(input_text, r"[ \t\n\r\f\x0b]*")
-    return tf.where(blank, _join(WITHOUT_INPUT, fields), _join(WITH_INPUT, fields))
+    return tf.where(blank, _join(form.without_input, fields), _join(form.with_input, fields))
 
 
 def neutralise_tensor(text: tf.Tensor) -> tf.Tensor:
@@ -66,11 +94,12 @@ def neutralise_tensor(text: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_replace(text, r"<\|endoftext\|>", NEUTRAL_END_TOKEN)
 
 
-def prompt_spec() -> dict[str, Any]:
+def prompt_spec(form: PromptFormat = INSTRUCTIONS) -> dict[str, Any]:
     """The templates as data, published beside every model as part of ``prompt.json``."""
     return {
-        "with_input": WITH_INPUT,
-        "without_input": WITHOUT_INPUT,
+        "kind": form.kind,
+        "with_input": form.with_input,
+        "without_input": form.without_input,
         "end_token": END_TOKEN,
         "neutral_end_token": NEUTRAL_END_TOKEN,
         "blank_characters": BLANK_CHARACTERS,

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
-from modules.prompts import format_prompt_tensors, neutralise_tensor
+from modules import losses
+from modules.model import hidden_states
+from modules.prompts import INSTRUCTIONS, PromptFormat, format_prompt_tensors, neutralise_tensor
 
 if TYPE_CHECKING:
     from modules.generation import TextGenerator
 
 # Rows that go through the model together, taken in the order of their lengths: little of a chunk is padding.
 CHUNK_ROWS = 16
-# Targets whose logits exist at one time: 512 of them take 100 MB with GPT-2's vocabulary.
-CHUNK_TARGETS = 512
 
 
 class Scores(NamedTuple):
@@ -42,10 +42,12 @@ class ResponseScorer(tf.Module):
 
     Args:
         generator: its backbone, tokenizer and end token are shared, not copied.
+        form: how prompts are made, as in training.
     """
 
-    def __init__(self, generator: TextGenerator) -> None:
+    def __init__(self, generator: TextGenerator, form: PromptFormat = INSTRUCTIONS) -> None:
         super().__init__(name="response_scorer")
+        self.form = form
         self.backbone = generator.backbone
         self.tokenizer = generator.tokenizer
         self.end_token_id = generator.end_token_id
@@ -54,7 +56,8 @@ class ResponseScorer(tf.Module):
         """Scores the raw features of rows, formatted as for training.
 
         A prompt that leaves no room for its response in the context keeps its last tokens; a response that
-        leaves no room for one token of its prompt is not scored.
+        leaves no room for one token of its prompt is not scored. A document, whose prompt is empty, follows the end
+        token and is scored whole, one context after the other, as it is cut for training.
 
         Args:
             instruction: string, any shape of B elements.
@@ -63,8 +66,10 @@ class ResponseScorer(tf.Module):
         """
         instruction, input_text, output = (tf.reshape(text, [-1]) for text in (instruction, input_text, output))
         response = neutralise_tensor(output)
-        tokens, prompt_lengths = self._tokens(format_prompt_tensors(instruction, input_text), response)
-        scored = self._sums(tokens, prompt_lengths)  # [B, 3]
+        tokens, prompt_lengths = self._tokens(format_prompt_tensors(instruction, input_text, self.form), response)
+        pieces, prompt_lengths, row = self._cut(tokens, prompt_lengths)
+        scored = self._sums(pieces, prompt_lengths)  # [P, 3]
+        scored = tf.math.unsorted_segment_sum(scored, row, num_segments=tf.shape(output)[0])  # [B, 3]
         size = tf.where(scored[:, 1] > 0, tf.strings.length(response), 0)
         return Scores(scored[:, 0], scored[:, 1], scored[:, 2], tf.cast(size, tf.float32))
 
@@ -81,6 +86,9 @@ class ResponseScorer(tf.Module):
         response = tf.concat([response, end], axis=1)
         # The last token is only a target, so a row may have one more than the context.
         room = context + 1 - tf.cast(response.row_lengths(), tf.int32)  # [B]
+        document = tf.equal(prompt.row_lengths(), 0)  # [B]
+        prompt = tf.concat([tf.ragged.boolean_mask(end, document[:, None]), prompt], axis=1)
+        room = tf.where(document, 1, room)
         kept = tf.clip_by_value(tf.cast(prompt.row_lengths(), tf.int32), 0, tf.maximum(room, 0))
         fits = kept > 0
         # Of a reversed prompt, the first tokens.
@@ -89,6 +97,22 @@ class ResponseScorer(tf.Module):
         both = tf.concat([backwards[:, ::-1], response], axis=1)
         both = tf.ragged.boolean_mask(both, _per_token(tf.cast(fits, tf.int32), both) > 0)
         return both, tf.where(fits, kept, 0)
+
+    def _cut(self, tokens: tf.RaggedTensor, prompt_lengths: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]:
+        """Rows as pieces that fit into the context; each begins with the token that the one before ended with.
+
+        Returns:
+            The pieces int32 [P, (tokens)], their prompts' lengths int32 [P], and the row of each int32 [P].
+        """
+        context = self.backbone.max_sequence_length
+        inputs = tf.maximum(tokens.row_lengths() - 1, 0)  # int64 [B]
+        count = -(-inputs // context)
+        row = tf.repeat(tf.range(tf.shape(count)[0]), count)  # [P]
+        before = tf.ragged.range(count).flat_values * context  # [P], tokens of the row in earlier pieces
+        starts = tf.gather(tokens.row_starts(), row) + before
+        limits = tf.minimum(starts + context + 1, tf.gather(tokens.row_limits(), row))
+        pieces = tf.gather(tokens.flat_values, tf.ragged.range(starts, limits))
+        return pieces, tf.maximum(tf.gather(prompt_lengths, row) - tf.cast(before, tf.int32), 1), row
 
     def _sums(self, tokens: tf.RaggedTensor, prompt_lengths: tf.Tensor) -> tf.Tensor:
         """float32 [B, 3]: negative log-likelihood, targets and hits of each row."""
@@ -115,44 +139,21 @@ class ResponseScorer(tf.Module):
         lengths = tf.cast(tokens.row_lengths(), tf.int32)[:, None]
         # The target at position i is token i + 1: the first one of the response is at the prompt's last position.
         supervised = (position >= prompt_lengths[:, None] - 1) & (position < lengths - 1)
-        hidden = self._hidden(inputs)  # [R, T, D]
+        # Padding is on the right, where causal attention never looks from before.
+        hidden = hidden_states(self.backbone, inputs, training=False)  # [R, T, D]
         row = tf.where(supervised)[:, 0]  # [S]
         scores = self._token_scores(tf.boolean_mask(hidden, supervised), tf.boolean_mask(targets, supervised))
         scores = tf.stack([scores[:, 0], tf.ones_like(scores[:, 0]), scores[:, 1]], axis=1)
         return tf.math.unsorted_segment_sum(scores, row, num_segments=tf.shape(inputs)[0])
 
-    def _hidden(self, token_ids: tf.Tensor) -> tf.Tensor:
-        """int32 [R, T] → [R, T, D]; padding is on the right, where causal attention never looks from before."""
-        backbone = self.backbone
-        embedded = backbone.token_embedding(token_ids)
-        x = backbone.embeddings_add((embedded, backbone.position_embedding(embedded)))
-        for layer in backbone.transformer_layers:
-            x = layer(x, training=False)
-        return backbone.layer_norm(x)
-
     def _token_scores(self, hidden: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """[S, D] and int32 [S] → float32 [S, 2]: negative log-likelihood, and 1 where the target is likeliest."""
         count = tf.shape(targets)[0]
-        chunks = -(-count // CHUNK_TARGETS)
-        hidden = tf.pad(hidden, [[0, chunks * CHUNK_TARGETS - count], [0, 0]])
-        targets = tf.pad(targets, [[0, chunks * CHUNK_TARGETS - count]])
-        scores = tf.map_fn(
-            self._score_targets,
-            (
-                tf.reshape(hidden, [chunks, CHUNK_TARGETS, self.backbone.hidden_dim]),
-                tf.reshape(targets, [chunks, CHUNK_TARGETS]),
-            ),
-            fn_output_signature=tf.TensorSpec([CHUNK_TARGETS, 2], tf.float32),
-            parallel_iterations=1,
-        )
-        return tf.reshape(scores, [-1, 2])[:count]
-
-    def _score_targets(self, chunk: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        hidden, targets = chunk  # [C, D], [C]
-        logits = tf.cast(self.backbone.token_embedding(hidden, reverse=True), tf.float32)  # [C, V]
-        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        hit = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), targets)
-        return tf.stack([loss, tf.cast(hit, tf.float32)], axis=1)
+        chunk = tf.clip_by_value(count, 1, losses.CHUNK_TOKENS)
+        missing = -count % chunk + tf.cast(tf.equal(count, 0), tf.int32)
+        hidden, targets = tf.pad(hidden, [[0, missing], [0, 0]]), tf.pad(targets, [[0, missing]])
+        embedding = tf.convert_to_tensor(self.backbone.token_embedding.embeddings)
+        return losses.token_scores(hidden, embedding, targets)[:count]
 
 
 def _positions(ragged: tf.RaggedTensor) -> tf.RaggedTensor:

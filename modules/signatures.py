@@ -1,28 +1,33 @@
 """The SavedModel that serves: prompts or instructions in, responses out.
 
-Signatures; the first two string [batch] → ``response`` string [batch]:
+Signatures; texts are string [batch], and so is ``response``:
 
-- ``serving_default(prompt, ...)``: the prompt is taken as it is;
-- ``instruct(instruction, input, ...)``: formatted by :mod:`modules.prompts`, as in training;
+- ``serving_default(prompt)``: the prompt is taken as it is;
+- ``instruct(instruction, input)``: formatted by :mod:`modules.prompts`, as in training;
+- ``with_options(prompt, …)`` and ``instruct_with_options(instruction, input, …)``: the same with the scalars
+  ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``seed``, which have defaults in the SavedModel;
 - ``score(instruction, input, output)``: how likely the model finds `output`, as :class:`modules.scoring.Scores`.
 
-The first two also take the scalars ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``seed``. All
-have defaults, which are part of the SavedModel.
+The first two exist because TensorFlow Serving's REST API wants every input of a signature in every request, defaults
+or not, and in its row form (``instances``) cannot express a scalar at all. Its gRPC API fills in defaults.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from modules.generation import Decoding, TextGenerator
-from modules.prompts import format_prompt_tensors
+from modules.prompts import INSTRUCTIONS, PromptFormat, format_prompt, format_prompt_tensors
 from modules.scoring import ResponseScorer
 
 DEFAULT_SEED = 0
+# Where TensorFlow Serving looks for requests to try before it lets others in.
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+WARMUP_TOKENS = 2  # a response's length there: enough to run every operation of the graph
 
 
 class ServingModule(tf.Module):
@@ -31,14 +36,20 @@ class ServingModule(tf.Module):
     Args:
         generator: what answers.
         defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` for callers that leave them out.
+        form: how prompts are made: a model of raw text takes its instructions as they are.
     """
 
-    def __init__(self, generator: TextGenerator, defaults: Mapping[str, Any]) -> None:
+    def __init__(
+        self, generator: TextGenerator, defaults: Mapping[str, Any], form: PromptFormat = INSTRUCTIONS
+    ) -> None:
         super().__init__(name="serving")
         self.generator = generator
-        self.scorer = ResponseScorer(generator)
-        self.serve, self.instruct = _signatures(generator, defaults)
+        self.form = form
+        self.scorer = ResponseScorer(generator, form)
+        functions = _signatures(generator, defaults, form)
+        self.serve, self.instruct = functions.with_options, functions.instruct_with_options
         self.score = _score_signature(self.scorer)
+        self.plain = {"serving_default": functions.serve, "instruct": functions.instruct}
 
     def respond(self, prompts: Sequence[str]) -> list[str]:
         """Answers with the defaults; an incomplete UTF-8 sequence at the cut shows as U+FFFD."""
@@ -47,13 +58,52 @@ class ServingModule(tf.Module):
 
 
 def save_serving_model(module: ServingModule, folder: Path) -> None:
-    """Writes the SavedModel; it needs only tensorflow and tensorflow_text to run. No optimizer is part of
-    it."""
-    signatures = {"serving_default": module.serve, "instruct": module.instruct, "score": module.score}
+    """Writes the SavedModel with its warm-up requests; it needs only tensorflow and tensorflow_text to run.
+
+    No optimizer is part of it.
+    """
+    signatures = module.plain | {
+        "with_options": module.serve,
+        "instruct_with_options": module.instruct,
+        "score": module.score,
+    }
     tf.saved_model.save(module, str(folder), signatures=signatures)
+    write_warmup_requests(folder / WARMUP_FILE, module.form)
 
 
-def _signatures(generator: TextGenerator, defaults: Mapping[str, Any]) -> tuple[Any, Any]:
+def write_warmup_requests(path: Path, form: PromptFormat = INSTRUCTIONS) -> None:
+    """Requests for TensorFlow Serving to try while it loads the model: without them the first caller would wait.
+
+    They ask for few tokens, because the model serves nobody until they are answered.
+    """
+    from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+    options = {"max_new_tokens": WARMUP_TOKENS, "temperature": 0.0, "top_k": 0, "top_p": 1.0, "seed": DEFAULT_SEED}
+    row = {"instruction": ["Say hello."], "input": [""]}
+    requests: list[tuple[str, Mapping[str, Any]]] = [
+        ("with_options", {"prompt": [format_prompt("Say hello.", form=form)], **options}),
+        ("instruct_with_options", {**row, **options}),
+        ("score", {**row, "output": ["Hello."]}),
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in requests:
+            request = predict_pb2.PredictRequest(
+                model_spec=model_pb2.ModelSpec(signature_name=signature),
+                inputs={name: tf.make_tensor_proto(value) for name, value in inputs.items()},
+            )
+            logged = prediction_log_pb2.PredictLog(request=request)
+            writer.write(prediction_log_pb2.PredictionLog(predict_log=logged).SerializeToString())
+
+
+class _Functions(NamedTuple):
+    serve: Any
+    instruct: Any
+    with_options: Any
+    instruct_with_options: Any
+
+
+def _signatures(generator: TextGenerator, defaults: Mapping[str, Any], form: PromptFormat) -> _Functions:
     text = tf.TensorSpec([None], tf.string)
     scalars = [tf.TensorSpec([], dtype) for dtype in (tf.int32, tf.float32, tf.int32, tf.float32, tf.int32)]
     length = tf.constant(defaults["max_new_tokens"], tf.int32)
@@ -62,14 +112,22 @@ def _signatures(generator: TextGenerator, defaults: Mapping[str, Any]) -> tuple[
     p = tf.constant(defaults["top_p"], tf.float32)
     fixed = tf.constant(DEFAULT_SEED, tf.int32)
 
-    # One inner function, traced once and called by both. AutoGraph would only slow the tracing down: control
-    # flow below is written with TensorFlow's own operations.
+    # One inner function, traced once and called by all. AutoGraph would only slow the tracing down: control flow
+    # below is written with TensorFlow's own operations.
     @tf.function(input_signature=[text, *scalars], autograph=False)
     def generate(prompt: Any, *decoding: Any) -> tf.Tensor:
         return generator.generate(prompt, Decoding(*decoding))
 
+    @tf.function(input_signature=[text], autograph=False)
+    def serve(prompt: Any) -> dict[str, tf.Tensor]:
+        return {"response": generate(prompt, length, warmth, k, p, fixed)}
+
+    @tf.function(input_signature=[text, text], autograph=False)
+    def instruct(instruction: Any, input: Any) -> dict[str, tf.Tensor]:
+        return serve(format_prompt_tensors(instruction, input, form))
+
     @tf.function(input_signature=[text, *scalars], autograph=False)
-    def serve(
+    def with_options(
         prompt: Any,
         max_new_tokens: Any = length,
         temperature: Any = warmth,
@@ -80,7 +138,7 @@ def _signatures(generator: TextGenerator, defaults: Mapping[str, Any]) -> tuple[
         return {"response": generate(prompt, max_new_tokens, temperature, top_k, top_p, seed)}
 
     @tf.function(input_signature=[text, text, *scalars], autograph=False)
-    def instruct(
+    def instruct_with_options(
         instruction: Any,
         input: Any,
         max_new_tokens: Any = length,
@@ -89,10 +147,10 @@ def _signatures(generator: TextGenerator, defaults: Mapping[str, Any]) -> tuple[
         top_p: Any = p,
         seed: Any = fixed,
     ) -> dict[str, tf.Tensor]:
-        prompt = format_prompt_tensors(instruction, input)
+        prompt = format_prompt_tensors(instruction, input, form)
         return {"response": generate(prompt, max_new_tokens, temperature, top_k, top_p, seed)}
 
-    return serve, instruct
+    return _Functions(serve, instruct, with_options, instruct_with_options)
 
 
 def _score_signature(scorer: ResponseScorer) -> Any:

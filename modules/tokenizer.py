@@ -8,9 +8,9 @@ them to the same ids.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 VOCABULARY_FILE = "vocab.json"
 MERGES_FILE = "merges.txt"
+TOKENIZER_FILE = "tokenizer.json"
 BYTES = 256
+PADDED_TO = 128  # rows of an embedding may be filled up to a multiple of it
 
 
 class TokenizerError(ValueError):
@@ -59,21 +61,80 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a folder with ``vocab.json`` and ``merges.txt``.
+    """The tokenizer of a folder with ``vocab.json`` and ``merges.txt``, or else ``tokenizer.json``.
 
     Raises:
         TokenizerError: If a file is absent, malformed, or the vocabulary lacks the end token.
     """
+    return from_vocabulary(*read_vocabulary(folder))
+
+
+def read_vocabulary(folder: Path) -> tuple[dict[str, int], list[str]]:
+    """Vocabulary (token → id) and merges of a tokenizer's folder.
+
+    Raises:
+        TokenizerError: If a file is absent or malformed.
+    """
     paths = [folder / VOCABULARY_FILE, folder / MERGES_FILE]
     missing = [path.name for path in paths if not path.is_file()]
+    if missing and (folder / TOKENIZER_FILE).is_file():
+        return _from_tokenizer_file(folder / TOKENIZER_FILE)
     if missing:
         raise TokenizerError(
-            f"A tokenizer folder holds {VOCABULARY_FILE} and {MERGES_FILE}. "
+            f"A tokenizer folder holds {VOCABULARY_FILE} and {MERGES_FILE}, or {TOKENIZER_FILE}. "
             f"Received: {folder} without {', '.join(missing)}"
         )
-    vocabulary = json.loads(paths[0].read_text(encoding="utf-8"))
+    vocabulary = _json_object(paths[0])
     lines = paths[1].read_text(encoding="utf-8").split("\n")
-    return from_vocabulary(vocabulary, [line for line in lines if line and not line.startswith("#version")])
+    return vocabulary, [line for line in lines if line and not line.startswith("#version")]
+
+
+def _from_tokenizer_file(path: Path) -> tuple[dict[str, int], list[str]]:
+    content = _json_object(path)
+    model = content.get("model") or {}
+    if "merges" not in model or "vocab" not in model:
+        raise TokenizerError(
+            f"A GPT-2 tokenizer is byte-level BPE. Received: {path} of type {model.get('type')}. Name one of a GPT-2."
+        )
+    added = {token["content"]: token["id"] for token in content.get("added_tokens") or ()}
+    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+    return model["vocab"] | added, merges
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TokenizerError(f"A tokenizer's {path.name} must be JSON. Received: {path}: {error}.") from error
+    if not isinstance(content, dict):
+        raise TokenizerError(f"A tokenizer's {path.name} must be a JSON object. Received: {path}.")
+    return content
+
+
+def check_fit(vocabulary: Mapping[str, int], embedding_rows: int) -> None:
+    """Whether a tokenizer's ids are those of a model's embedding.
+
+    An embedding may have a few rows more, up to a multiple of 128, which no token uses.
+
+    Args:
+        vocabulary: token → id.
+        embedding_rows: of the model.
+
+    Raises:
+        TokenizerError: With both sizes, or the ids that have no row.
+    """
+    sizes = f"Received: a tokenizer of {len(vocabulary)} tokens, an embedding of {embedding_rows} rows"
+    if END_TOKEN not in vocabulary:
+        raise TokenizerError(f"A GPT-2 tokenizer holds the end token {END_TOKEN}. {sizes}, and no such token.")
+    beyond = sorted((index, token) for token, index in vocabulary.items() if index >= embedding_rows)
+    if beyond:
+        shown = ", ".join(f"{token!r} = {index}" for index, token in beyond[:3])
+        more = f" and {len(beyond) - 3} more" if len(beyond) > 3 else ""
+        raise TokenizerError(f"Every token needs a row of the model's embedding. {sizes}; without: {shown}{more}.")
+    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
+        raise TokenizerError(f"A tokenizer's ids must be 0, 1, 2 and so on, each once. {sizes}.")
+    if embedding_rows - len(vocabulary) >= PADDED_TO:
+        raise TokenizerError(f"A model starts with the tokenizer that it was trained with. {sizes}. Name its own.")
 
 
 def from_vocabulary(vocabulary: dict[str, int], merges: Iterable[str]) -> Tokenizer:
@@ -123,7 +184,7 @@ def from_keras(tokenizer: GPT2Tokenizer) -> Tokenizer:
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     """Writes ``tokenizer.json``, ``vocab.json`` and ``merges.txt`` into `folder`."""
     vocabulary, merges = vocabulary_and_merges(tokenizer)
-    tokenizer.save(str(folder / "tokenizer.json"))
+    tokenizer.save(str(folder / TOKENIZER_FILE))
     (folder / VOCABULARY_FILE).write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
     (folder / MERGES_FILE).write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
 

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 
-from modules import dataset, export, training
-from modules.metrics import exact_answers
-from modules.model import as_float32, build_backbone, load_preset, training_model
-from modules.progress import TrainingProgress
-from modules.rows import read_rows
-from modules.signatures import ServingModule, save_serving_model
+from modules import dataset
+from modules.adapter_files import ADAPTER, base_name, save_adapter
+from modules.attention import attention_of, chosen_attention
+from modules.backend import run_task
+from modules.checkpoints import CheckpointFolder
+from modules.configured_training import TrainingData, checkpoint_folder, run_training
+from modules.devices import shared_training
+from modules.dropped import check_dropped
+from modules.export_process import ExportTask, Questions, export_apart, export_preset
+from modules.lora import adapt, has_adapters, parameter_counts
+from modules.model import build_backbone
+from modules.provenance import provenance
+from modules.settings import Settings, run_settings, tuned_values
+from modules.slots import ALONE, Sharing
+from modules.starting_point import load_model
 from modules.tokenizer import load_tokenizer, train_tokenizer
+from modules.training_task import Trained, TrainingTask
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -26,53 +37,123 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SAMPLES = 12
+SIZES = ("num_layers", "num_heads", "hidden_dim", "intermediate_dim", "max_sequence_length")
+BEGINNING_WORDS = 6
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains and exports in five steps: rows, model, batches, fit, export.
+    """Trains and exports: rows, training on the backend that is asked for, export.
 
     Args:
-        fn_args: TFX's; ``custom_config`` holds the groups ``model``, ``training`` and ``generation`` of the
-            pipeline's
-            configuration.
+        fn_args: TFX's; ``custom_config`` holds the groups ``model``, ``training``, ``generation`` and ``export`` of
+            the pipeline's configuration.
     """
-    sizes, options, generation = (fn_args.custom_config[group] for group in ("model", "training", "generation"))
-    keras.utils.set_random_seed(options["seed"])
+    from modules.rows import read_rows  # the one part that needs TensorFlow
+
+    settings = run_settings(fn_args.custom_config, fn_args.hyperparameters, base_model=fn_args.base_model)
     rows, eval_rows = read_rows(fn_args.train_files), read_rows(fn_args.eval_files)
-    backbone, tokenizer = make_model(sizes, precision=options["precision"], texts=[*rows[0], *rows[1]])
-    batches, eval_batches = make_batches(rows, eval_rows, tokenizer, options)
-    result = run_training(backbone, batches, eval_batches, options, log_dir=fn_args.model_run_dir)
-    module = export_model(backbone, tokenizer, Path(fn_args.serving_model_dir), generation)
+    task = TrainingTask(
+        settings,
+        rows,
+        eval_rows,
+        log_dir=fn_args.model_run_dir,
+        serving_model_dir=fn_args.serving_model_dir,
+        checkpoints=checkpoint_root(fn_args.custom_config.get("checkpoints"), fn_args.model_run_dir),
+        code=fn_args.custom_config["fingerprint"],
+    )
+    trained = run_task(task, train)
+    report = trained.report | {
+        "kind": settings["data"]["kind"],
+        "tuned": tuned_values(fn_args.hyperparameters),
+        "provenance": provenance(os.environ, run_folder=fn_args.model_run_dir, rows={"train": rows, "eval": eval_rows}),
+    }
+    export = export_task(settings, eval_rows, fn_args.serving_model_dir)
+    write_report(report | export_apart(export), export.exports / "training.json")
+    if task.checkpoints and trained.checkpoint_fingerprint:
+        CheckpointFolder(Path(task.checkpoints), fingerprint=trained.checkpoint_fingerprint, keep=1).clear()
+
+
+def checkpoint_root(place: str | None, model_run_dir: str) -> str | None:
+    """Folder of all trainings' checkpoints; a relative `place` starts at this run's own folder."""
+    return place and os.path.normpath(os.path.join(model_run_dir, place))  # noqa: PTH118 - `..` before links
+
+
+def train(task: TrainingTask) -> Trained:
+    """Model, batches, fit, and the preset; needs no TensorFlow on another backend. Lets go of the model, or two
+    processes would hold it when it is exported."""
+    options = task.settings["training"]
+    with shared_training(
+        options["distribution"], devices=options["devices"], batch_size=options["batch_size"]
+    ) as sharing:
+        return _train(task, sharing)
+
+
+def _train(task: TrainingTask, sharing: Sharing) -> Trained:
+    sizes, options = task.settings["model"], task.settings["training"]
+    keras.utils.set_random_seed(options["seed"])
+    texts = [*task.rows[0], *task.rows[1]]
+    backbone, tokenizer = make_model(sizes, options, texts=texts)
+    batches, eval_batches = make_batches(task.rows, task.eval_rows, tokenizer, options, sharing)
+    check_dropped(
+        dropped=batches.report().rows_dropped,
+        read=batches.report().rows_read,
+        allowed=task.settings["data"].get("max_dropped", 1.0),
+        sequence_length=options["sequence_length"],
+    )
+    counts, attention = parameter_counts(backbone), attention_of(backbone, options["attention"])
+    logger.info("Of %(parameters)d parameters %(trainable_parameters)d are trained.", counts)
+    logger.info("Attention: %s", attention)
+    facts = {"model": dict(sizes), "code": task.code}
+    checkpoints = checkpoint_folder(task.checkpoints, options, batches=batches, facts=facts)
+    result = run_training(
+        backbone,
+        tokenizer,
+        TrainingData(batches, eval_batches, *_shown(task)),
+        options,
+        log_dir=task.log_dir,
+        checkpoints=checkpoints,
+        max_new_tokens=task.settings["generation"]["max_new_tokens"],
+    )
+    if task.serving_model_dir is not None:
+        export_preset(backbone, tokenizer, Path(task.serving_model_dir))
+        if has_adapters(backbone):
+            save_adapter(backbone, Path(task.serving_model_dir).parent / "exports" / ADAPTER, base=base_name(sizes))
     report = {
-        "parameters": backbone.count_params(),
+        **counts,
+        "attention": attention,
         **result.as_dict(),
         "data": {"train": batches.report().as_dict(), "eval": eval_batches.report().as_dict()},
-        "samples": make_samples(module, eval_rows),
-        "exact_answers": exact_answers(module.respond, *eval_rows, rows=options["exact_answer_rows"]),
-        "model": published_sizes(sizes),
+        "model": published_sizes(sizes, backbone),
         "training": dict(options),
     }
-    write_report(report, Path(fn_args.serving_model_dir).parent / "exports" / "training.json")
+    return Trained(report, checkpoints.fingerprint if checkpoints else None)
 
 
-def make_model(sizes: Mapping[str, Any], *, precision: str, texts: Sequence[str]) -> tuple[GPT2Backbone, Tokenizer]:
-    """From a preset, or from scratch with the given tokenizer or one trained on `texts`."""
-    if sizes["preset"]:
-        return load_preset(sizes["preset"], dropout=sizes["dropout"], dtype=precision)
-    if sizes["tokenizer_path"]:
-        tokenizer = load_tokenizer(Path(sizes["tokenizer_path"]))
+def _shown(task: TrainingTask) -> tuple[Sequence[str], Sequence[str]]:
+    """What people are shown of the rows: their prompts; of documents, themselves and their beginnings."""
+    if task.settings["data"]["kind"] == "instructions":
+        return task.rows[0], task.eval_rows[0]
+    return task.rows[1], beginnings(task.eval_rows[1]).prompts
+
+
+def make_model(
+    sizes: Mapping[str, Any], options: Mapping[str, Any], *, texts: Sequence[str]
+) -> tuple[GPT2Backbone, Tokenizer]:
+    """What training starts with: from a given model, or from scratch with a tokenizer given or trained on `texts`;
+    with adapters if they are asked for."""
+    kind = {"dropout": sizes["dropout"], "dtype": options["precision"]}
+    if place := sizes.get("start") or sizes["preset"]:
+        backbone, tokenizer = load_model(place, attention=options["attention"], **kind)
     else:
-        tokenizer = train_tokenizer(texts, vocabulary_size=sizes["vocabulary_size"])
-    backbone = build_backbone(
-        vocabulary_size=tokenizer.get_vocab_size(),
-        num_layers=sizes["num_layers"],
-        num_heads=sizes["num_heads"],
-        hidden_dim=sizes["hidden_dim"],
-        intermediate_dim=sizes["intermediate_dim"],
-        dropout=sizes["dropout"],
-        max_sequence_length=sizes["max_sequence_length"],
-        dtype=precision,
-    )
+        given = sizes["tokenizer_path"]
+        tokenizer = (
+            load_tokenizer(Path(given)) if given else train_tokenizer(texts, vocabulary_size=sizes["vocabulary_size"])
+        )
+        with chosen_attention(options["attention"]):
+            backbone = build_backbone(
+                vocabulary_size=tokenizer.get_vocab_size(), **{name: sizes[name] for name in SIZES}, **kind
+            )
+    adapt(backbone, options)
     return backbone, tokenizer
 
 
@@ -81,6 +162,7 @@ def make_batches(
     eval_rows: tuple[list[str], list[str]],
     tokenizer: Tokenizer,
     options: Mapping[str, Any],
+    sharing: Sharing = ALONE,
 ) -> tuple[dataset.PackedBatches, dataset.PackedBatches]:
     """Training and evaluation batches; what they hold goes to the log."""
     made = []
@@ -101,80 +183,40 @@ def make_batches(
             epochs=options["epochs"] if split == "train" else 1,
             seed=options["seed"],
             shuffle=split == "train",
+            sharing=sharing if split == "train" else sharing.for_evaluation,
         )
         logger.info("Split %s: %s", split, batches.report())
         made.append(batches)
     return made[0], made[1]
 
 
-def run_training(
-    backbone: GPT2Backbone,
-    batches: dataset.PackedBatches,
-    eval_batches: dataset.PackedBatches,
-    options: Mapping[str, Any],
-    *,
-    log_dir: str,
-) -> training.TrainingResult:
-    """Fits the backbone in place; TensorBoard's files go to `log_dir`."""
-    total_steps, epochs = training.plan_steps(
-        steps_per_epoch=batches.steps, epochs=options["epochs"], max_steps=options["max_steps"]
+def export_task(settings: Settings, eval_rows: tuple[list[str], list[str]], serving_model_dir: str) -> ExportTask:
+    """What to export, and what to ask the exported model: a few evenly spaced evaluation rows for the card and the
+    log, and those whose answers must be exact."""
+    (prompts, expected), kind = eval_rows, settings["data"]["kind"]
+    step, exact = max(len(prompts) // SAMPLES, 1), settings["training"]["exact_answer_rows"]
+    samples = Questions(prompts[::step][:SAMPLES], expected[::step][:SAMPLES])
+    return ExportTask(
+        serving_model_dir=serving_model_dir,
+        generation=settings["generation"],
+        ctranslate2=settings["export"]["ctranslate2"],
+        samples=samples if kind == "instructions" else beginnings(samples.expected),
+        exact=Questions(prompts[:exact], expected[:exact]),
+        kind=kind,
     )
-    schedule = training.make_schedule(
-        learning_rate=options["learning_rate"],
-        total_steps=total_steps,
-        warmup_fraction=options["warmup_fraction"],
-    )
-    optimizer = training.make_optimizer(schedule, weight_decay=options["weight_decay"], clip_norm=options["clip_norm"])
-    progress = TrainingProgress(
-        total_steps=total_steps * batches.accumulation_steps,
-        supervised_tokens_per_step=batches.report().supervised_tokens / len(batches),
-    )
-    board = keras.callbacks.TensorBoard(
-        log_dir, update_freq=options["log_every_steps"], write_graph=False, profile_batch=0
-    )
-    model = training_model(backbone, sequence_length=options["sequence_length"])
-    try:
-        return training.fit(
-            model,
-            batches,
-            eval_batches,
-            optimizer=optimizer,
-            total_steps=total_steps,
-            epochs=epochs,
-            callbacks=[progress, board],
-        )
-    finally:
-        progress.close()
 
 
-def export_model(
-    backbone: GPT2Backbone, tokenizer: Tokenizer, serving_model_dir: Path, generation: Mapping[str, Any]
-) -> ServingModule:
-    """Writes the SavedModel into `serving_model_dir` and the other forms beside it, all in float32."""
-    from modules.generation import TextGenerator
-
-    backbone = as_float32(backbone)
-    export.export_all(backbone, tokenizer, serving_model_dir.parent / "exports", generation=generation)
-    module = ServingModule(TextGenerator(backbone, tokenizer), generation)
-    save_serving_model(module, serving_model_dir)
-    return module
+def beginnings(documents: Sequence[str]) -> Questions:
+    """The first words of documents, to be continued in any way."""
+    firsts = [" ".join(document.split()[:BEGINNING_WORDS]) for document in documents]
+    return Questions(firsts, [""] * len(firsts))
 
 
-def make_samples(module: ServingModule, rows: tuple[list[str], list[str]]) -> list[dict[str, str]]:
-    """Answers to a few evenly spaced evaluation prompts, for the card and the log."""
-    step = max(len(rows[0]) // SAMPLES, 1)
-    prompts, expected = rows[0][::step][:SAMPLES], rows[1][::step][:SAMPLES]
-    responses = module.respond(prompts)
-    return [
-        {"prompt": prompt, "response": response, "expected": wanted}
-        for prompt, response, wanted in zip(prompts, responses, expected, strict=True)
-    ]
-
-
-def published_sizes(sizes: Mapping[str, Any]) -> dict[str, Any]:
-    """`sizes` without the folders of this machine: of a path, its last part stays."""
+def published_sizes(sizes: Mapping[str, Any], backbone: GPT2Backbone) -> dict[str, Any]:
+    """`sizes` as the model really has them, without the folders of this machine: of a path, its last part stays."""
     paths = {name: Path(sizes[name]).name for name in ("preset", "tokenizer_path") if _is_folder(sizes[name])}
-    return dict(sizes) | paths
+    given = {name: value for name, value in sizes.items() if name != "start"}
+    return given | paths | {name: getattr(backbone, name) for name in (*SIZES, "vocabulary_size")}
 
 
 def _is_folder(place: str | None) -> bool:

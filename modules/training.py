@@ -3,37 +3,49 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from modules.dataset import PackedBatches
-from modules.losses import token_accuracy
-
-
-class DivergedError(RuntimeError):
-    """The loss became NaN or infinite."""
-
-    user_message = True
+from modules.devices import sum_before_clipping
+from modules.held_out import EvaluationPlan, HeldOut
+from modules.loop import BatchTotals
+from modules.optimizer import FusedAdamW
+from modules.training_run import CheckpointPlan, Followers, TrainingRun
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run reached; losses are means over supervised tokens, in nats."""
+    """What a run reached; losses are means over supervised tokens, in nats.
+
+    Attributes:
+        steps: optimizer steps done, those before a resumption included.
+        kept_step: the step that the weights come from.
+        resumed_from: optimizer steps that came from a checkpoint; 0 if the run began anew.
+        train_loss: mean over the steps of the last epoch.
+        train_token_accuracy: likewise.
+        eval_loss: of the weights that were kept.
+        eval_token_accuracy: likewise.
+        seconds: of training, those before a resumption included.
+        supervised_tokens_per_second: over all of them.
+        evaluations: step, loss and token accuracy of each evaluation.
+    """
 
     steps: int
+    kept_step: int
+    resumed_from: int
     train_loss: float
     train_token_accuracy: float
     eval_loss: float
     eval_token_accuracy: float
     seconds: float
     supervised_tokens_per_second: float
+    evaluations: list[tuple[int, float, float]]
 
-    def as_dict(self) -> dict[str, int | float]:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -56,14 +68,35 @@ def make_schedule(*, learning_rate: float, total_steps: int, warmup_fraction: fl
     )
 
 
-def make_optimizer(schedule: Any, *, weight_decay: float, clip_norm: float | None) -> keras.optimizers.Optimizer:
+def make_optimizer(
+    schedule: Any,
+    *,
+    weight_decay: float,
+    clip_norm: float | None,
+    accumulation_steps: int = 1,
+    precision: str = "float32",
+) -> keras.optimizers.Optimizer:
     """AdamW as Loshchilov & Hutter 2019, with GPT-2's and GPT-3's usual betas; no decay on biases and layer
-    norms."""
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=weight_decay, beta_1=0.9, beta_2=0.95, epsilon=1e-8, global_clipnorm=clip_norm
+    norms.
+
+    Args:
+        schedule: learning rate by optimizer step, or one for all.
+        weight_decay: 0 for none.
+        clip_norm: global norm above which gradients are scaled down; None for no limit.
+        accumulation_steps: batches whose gradients make one step.
+        precision: Keras dtype policy; with ``mixed_float16`` the loss is scaled, so that no gradient vanishes.
+    """
+    optimizer = FusedAdamW(
+        schedule,
+        weight_decay=weight_decay,
+        beta_1=0.9,
+        beta_2=0.95,
+        epsilon=1e-8,
+        global_clipnorm=clip_norm,
+        gradient_accumulation_steps=accumulation_steps if accumulation_steps > 1 else None,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer
 
 
 def fit(
@@ -73,66 +106,58 @@ def fit(
     *,
     optimizer: keras.optimizers.Optimizer,
     total_steps: int,
-    epochs: int,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    evaluation: EvaluationPlan | None = None,
+    checkpoints: CheckpointPlan | None = None,
+    followers: Followers | None = None,
+    describe_row: Callable[[int], str] = str,
 ) -> TrainingResult:
-    """Trains, then evaluates with dropout off.
+    """Trains, from the newest checkpoint if there is one, and evaluates with dropout off.
 
-    The loss of an optimizer step is the mean over its supervised tokens.
+    The loss of an optimizer step is the mean over its supervised tokens. Checkpoints are left in their folder: clear it
+    when what was trained is safe.
+
+    Args:
+        model: what :func:`modules.model.training_model` gives.
+        batches: of the training split.
+        eval_batches: of the evaluation split.
+        optimizer: its accumulation steps are those of `batches`.
+        total_steps: optimizer steps of the run.
+        evaluation: when to evaluate before the end, and what follows; None only evaluates what was trained.
+        checkpoints: None writes none and resumes from none.
+        followers: who else follows the run.
+        describe_row: says, in errors, what is in one of the rows that the training split was made of.
 
     Raises:
-        DivergedError: At the first step whose loss is not finite.
+        DivergedError: At the first step whose loss is not finite; checkpoints from before stay.
+        OutOfMemoryError: If a batch does not fit.
+        CheckpointMismatchError: If the newest checkpoint holds other shapes.
     """
+    followers = followers or Followers()
+    parts = batches.sharing.parts
+    if parts > 1:
+        sum_before_clipping(optimizer)
     # XLA's compile time is not earned back on CPU, where its step was no faster; JAX needs it.
-    model.compile(optimizer, weighted_metrics=[token_accuracy()], jit_compile=keras.backend.backend() == "jax")
+    model.compile(optimizer, weighted_metrics=[BatchTotals(parts=parts)], jit_compile=keras.backend.backend() == "jax")
     # Made now, or TensorFlow would trace the first step twice: once with their creation and once without.
     optimizer.build(model.trainable_variables)
-    total_batches = total_steps * batches.accumulation_steps
-    started = time.monotonic()
-    history = model.fit(
-        batches, epochs=epochs, verbose=0, callbacks=[_Watch(total_batches=total_batches), *callbacks]
-    ).history
-    seconds = time.monotonic() - started
-    evaluated = evaluate(model, eval_batches)
-    supervised = batches.report().supervised_tokens / len(batches) * total_batches
+    held_out = HeldOut(
+        model, eval_batches, evaluation or EvaluationPlan(), total_steps=total_steps, report=followers.evaluated
+    )
+    run = TrainingRun(model, batches, held_out, total_steps, checkpoints, followers, describe_row)
+    run.resume()
+    run.train()
+    kept_step = held_out.finish(run.step)
+    evaluated = held_out.evaluate(kept_step)
+    supervised = batches.report().supervised_tokens / batches.steps * run.step
     return TrainingResult(
-        steps=total_steps,
-        train_loss=float(history["loss"][-1]),
-        train_token_accuracy=float(history["token_accuracy"][-1]),
+        steps=run.step,
+        kept_step=kept_step,
+        resumed_from=run.resumed_from,
+        train_loss=run.epoch.loss,
+        train_token_accuracy=run.epoch.token_accuracy,
         eval_loss=evaluated["loss"],
         eval_token_accuracy=evaluated["token_accuracy"],
-        seconds=seconds,
-        supervised_tokens_per_second=supervised / seconds,
+        seconds=run.seconds,
+        supervised_tokens_per_second=supervised / max(run.seconds, 1e-9),
+        evaluations=[(step, result["loss"], result["token_accuracy"]) for step, result in held_out.results.items()],
     )
-
-
-def evaluate(model: keras.Model, batches: PackedBatches) -> dict[str, float]:
-    """``loss`` (nats) and ``token_accuracy`` (0 to 1), both means over all supervised tokens of `batches`."""
-    sums, tokens = np.zeros(2), 0.0
-    for index in range(len(batches)):
-        inputs, _, weights = batches[index]
-        used = weights > 0
-        sums += model.predict_on_batch(inputs)[used].sum(axis=0, dtype=np.float64)  # [N, 2] summed
-        tokens += int(used.sum())
-    loss, correct = sums.tolist()
-    return {"loss": loss / tokens, "token_accuracy": correct / tokens}
-
-
-class _Watch(keras.callbacks.Callback):
-    """Ends the run at its last batch, or at the first loss that is not finite."""
-
-    def __init__(self, *, total_batches: int) -> None:
-        super().__init__()
-        self.total_batches = total_batches
-        self.batches = 0
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.batches += 1
-        loss = float((logs or {})["loss"])
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f"Training needs a finite loss. Received: loss={loss} at batch {self.batches}. "
-                "Lower training.learning_rate or training.clip_norm, or use float32."
-            )
-        if self.batches >= self.total_batches:
-            self.model.stop_training = True

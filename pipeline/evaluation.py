@@ -1,6 +1,6 @@
 """What a model is judged by: metrics, slices, and the conditions on them, as the configuration writes them.
 
-A condition on every model: ``loss<=2.5``, ``token_accuracy>=0.6``; for one slice: ``loss<=3@with_input=yes``.
+A condition on every model: ``loss<=2.5``, ``rouge_l>=0.2``; for one slice: ``loss<=3@with_input=yes``.
 A condition against the last blessed model says how much may be lost: ``bits_per_byte<=+0.02`` (at most 0.02 more),
 ``loss<=+5%`` (at most 5 % more), ``token_accuracy>=-0.01`` (at most one point less).
 """
@@ -8,7 +8,7 @@ A condition against the last blessed model says how much may be lost: ``bits_per
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 Comparison = Literal["<=", ">="]
@@ -37,6 +37,17 @@ METRICS = {
     "scored_rows": MetricKind(">=", False, "rows whose response fits into the model's context"),
     "rows": MetricKind(">=", False, "rows"),
 }
+
+# Of a sample of generated answers, beside the expected ones.
+ANSWER_METRICS = {
+    "exact_match": MetricKind(">=", False, "share of answers that are the expected text, 0 to 1"),
+    "rouge_l": MetricKind(">=", False, "longest common subsequence of words with the expected answer, F1, 0 to 1"),
+    "bleu": MetricKind(">=", False, "4-grams of words in common with the expected answers, 0 to 100"),
+    "stopped": MetricKind(">=", False, "share of answers that end by themselves, not at the token limit, 0 to 1"),
+    "answer_characters": MetricKind(">=", False, "mean length of the answers in characters"),
+    "repetition": MetricKind("<=", False, "share of 4-grams of words in an answer that it had before, 0 to 1"),
+}
+KINDS = METRICS | ANSWER_METRICS
 
 WITH_INPUT, PROMPT_LENGTH = "with_input", "prompt_length"
 # Characters of instruction and input together, so that a row stays in its slice whatever the tokenizer.
@@ -68,7 +79,7 @@ class Condition(NamedTuple):
     """What must hold of a metric, or of its change against the last blessed model.
 
     Attributes:
-        metric: a key of METRICS.
+        metric: a key of METRICS or ANSWER_METRICS.
         comparison: of the metric, or its change, with `bound`.
         bound: in the metric's unit; relative ones as a fraction.
         relative: whether `bound` is a fraction of the last blessed model's value.
@@ -80,6 +91,11 @@ class Condition(NamedTuple):
     bound: float
     relative: bool = False
     rows: Slice | None = None
+
+    def __str__(self) -> str:
+        """As the configuration writes it."""
+        bound = f"{self.bound * 100:+.12g}%" if self.relative else f"{self.bound:.12g}"
+        return f"{self.metric}{self.comparison}{bound}{f'@{self.rows}' if self.rows else ''}"
 
 
 def parse_condition(text: str, *, is_change: bool) -> Condition:
@@ -97,13 +113,18 @@ def parse_condition(text: str, *, is_change: bool) -> Condition:
     if matched is None or (matched["percent"] and not is_change):
         raise ConditionError(f"A condition has the form {form}, with @column=value for one slice. Received: {text!r}.")
     metric = matched["metric"]
-    if metric not in METRICS:
-        raise ConditionError(f"There is no such metric. Received: {text!r}. Take one of {', '.join(METRICS)}.")
+    if metric not in KINDS:
+        raise ConditionError(f"There is no such metric. Received: {text!r}. Take one of {', '.join(KINDS)}.")
     comparison: Comparison = "<=" if matched["comparison"] == "<=" else ">="
-    if comparison != METRICS[metric].better and is_change:
-        direction = "less" if METRICS[metric].better == "<=" else "more"
+    if comparison != KINDS[metric].better and is_change:
+        direction = "less" if KINDS[metric].better == "<=" else "more"
         raise ConditionError(
-            f"Of {metric}, {direction} is better. Received: {text!r}. Write {metric}{METRICS[metric].better}…"
+            f"Of {metric}, {direction} is better. Received: {text!r}. Write {metric}{KINDS[metric].better}…"
+        )
+    if metric in ANSWER_METRICS and matched["slice"]:
+        raise ConditionError(
+            f"Answers are judged as a whole: there are too few for slices. Received: {text!r}. "
+            f"Remove @{matched['slice']}."
         )
     bound = float(matched["bound"]) / (100 if matched["percent"] else 1)
     rows = parse_slice(matched["slice"]) if matched["slice"] else None
@@ -151,3 +172,13 @@ def parse_all(texts: Sequence[str], *, is_change: bool) -> list[Condition]:
             raise ConditionError(f"Two conditions are about the same. Received: {seen[key]!r} and {text!r}.")
         seen[key] = text
     return conditions
+
+
+def of_answers(conditions: Iterable[Condition]) -> list[Condition]:
+    """Those about the sample of answers."""
+    return [condition for condition in conditions if condition.metric in ANSWER_METRICS]
+
+
+def of_scores(conditions: Iterable[Condition]) -> list[Condition]:
+    """Those about the scores of all rows."""
+    return [condition for condition in conditions if condition.metric in METRICS]

@@ -3,14 +3,19 @@
 The folders:
 
     <output_dir>/tfx/<pipeline_name>/                    artifacts, by component
+    <output_dir>/tfx/<pipeline_name>/checkpoints/        of a training that has not ended
     <output_dir>/metadata/<pipeline_name>/metadata.db    ML Metadata (SQLite)
     <output_dir>/hub/                                    the embedded Hub's repositories
     <output_dir>/logs/<run_id>.log                       everything that was logged
+    <output_dir>/reports/<run_id>/index.html             a page about the run
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+
+# Checkpoints of trainings that have not ended, from a Trainer's <root>/Trainer/model_run/<execution>.
+CHECKPOINTS = "../../../checkpoints"
 
 
 def absolute(path: str, home: str = "") -> str:
@@ -41,3 +46,8 @@ def hub_folder(output_dir: str) -> Path:
 def log_path(output_dir: str, run_id: str) -> Path:
     """The log of one run."""
     return Path(absolute(output_dir)) / "logs" / f"{run_id}.log"
+
+
+def reports_folder(output_dir: str) -> Path:
+    """Folder of the runs' pages."""
+    return Path(absolute(output_dir)) / "reports"

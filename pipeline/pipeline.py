@@ -14,6 +14,7 @@ from tfx.components import (
     StatisticsGen,
     Trainer,
     Transform,
+    Tuner,
 )
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
@@ -25,18 +26,24 @@ from tfx.types import BaseChannel, Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from modules.fingerprint import fingerprint
+from pipeline.components.answer_quality.component import AnswerQuality
+from pipeline.components.data_gate.anomalies import Limits
+from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.data_gate.component import DataGate
+from pipeline.components.data_gate.earlier import EARLIER, STATISTICS, LastAcceptedDataStrategy
 from pipeline.components.evaluator.baseline import BLESSING, CANDIDATE, MODEL, PreviousBlessedModelStrategy
 from pipeline.components.evaluator.component import Evaluator
 from pipeline.components.evaluator.eval_config import make_eval_config
 from pipeline.components.hf_pusher.component import HFPusher
 from pipeline.components.published_model.component import PublishedModel
 from pipeline.components.serving_proof.component import ServingProof
+from pipeline.components.starting_point.component import StartingPoint
 from pipeline.config import PipelineConfig
 from pipeline.config.cluster import BeamConfig
 from pipeline.config.data import DataConfig
-from pipeline.evaluation import parse_all
-from pipeline.layout import absolute, hub_folder, metadata_path, pipeline_root
+from pipeline.evaluation import of_answers, of_scores, parse_all
+from pipeline.hub_model import hub_model
+from pipeline.layout import CHECKPOINTS, absolute, hub_folder, metadata_path, pipeline_root
 
 INFER_SCHEMA = "infer"
 
@@ -80,23 +87,23 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
-    gate = DataGate(
-        examples=example_gen.outputs["examples"],
-        statistics=statistics_gen.outputs["statistics"],
-        schema=schema_gen.outputs["schema"],
-        anomalies=example_validator.outputs["anomalies"],
+    gate_parts = _data_gate(
+        config.data, example_gen, statistics_gen, schema_gen, example_validator, home=home, remembers=remembers
     )
+    gate = gate_parts[-1]
     transform = Transform(
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
         preprocessing_fn="modules.preprocessing.preprocessing_fn",
-        custom_config={"fingerprint": fingerprint("modules.preprocessing")},
+        custom_config={"kind": config.data.kind, "fingerprint": fingerprint("modules.preprocessing")},
         # StatisticsGen has described the rows, and preprocessing computes nothing over them all that could be
         # reused.
         disable_statistics=True,
         disable_analyzer_cache=True,
     )
     transform.add_upstream_node(gate)
+    start = _starting_point(config, home)
+    tuner = _tuner(config, transform, schema_gen, start, home) if config.tuning.enabled else None
     trainer = Trainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -104,10 +111,13 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         run_fn="modules.trainer.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config=training_settings(config, home),
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        base_model=start.outputs[MODEL] if start else None,
+        custom_config=training_settings(config, home, elsewhere=bool(root)),
     )
     components: list[BaseNode] = [
-        example_gen, statistics_gen, schema_gen, example_validator, gate, transform, trainer
+        example_gen, statistics_gen, schema_gen, example_validator, *gate_parts, transform,
+        *([start] if start else []), *([tuner] if tuner else []), trainer,
     ]  # fmt: skip
     blessings: dict[str, BaseChannel] = {}
     if config.evaluation.enabled:
@@ -119,7 +129,10 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         components.append(proof)
         blessings["infra_blessing"] = proof.outputs["blessing"]
     if config.publish.enabled:
-        components.append(_pusher(config, trainer.outputs["model"], blessings, home))
+        findings = {"statistics": statistics_gen.outputs["statistics"], "data_blessing": gate.outputs["blessing"]}
+        if config.evaluation.enabled:
+            findings["evaluation"] = judges[-1].outputs["evaluation"]
+        components.append(_pusher(config, trainer.outputs["model"], blessings | findings, home))
     return Pipeline(
         pipeline_name=config.pipeline_name,
         pipeline_root=root or str(pipeline_root(config.output_dir, config.pipeline_name)),
@@ -138,20 +151,64 @@ def beam_arguments(beam: BeamConfig) -> list[str]:
     return [*chosen, *beam.arguments]
 
 
-def training_settings(config: PipelineConfig, home: str = "") -> dict[str, Any]:
+def training_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool = False) -> dict[str, Any]:
     """Trainer's ``custom_config``: plain JSON, paths made absolute, and what the code and given files hash
-    to."""
+    to.
+
+    Args:
+        config: what to train.
+        home: folder of this project where Trainer will run.
+        elsewhere: whether that is a machine that keeps nothing: there are checkpoints only in a folder that was
+            named for them.
+    """
+    training = config.training.model_dump(mode="json")
+    checkpoints = training.pop("checkpoint_dir")
+    if checkpoints is None and not elsewhere:
+        checkpoints = CHECKPOINTS  # an absolute path would keep a moved output folder from being a cache
     model = config.model.model_dump(mode="json")
     given = [key for key in ("preset", "tokenizer_path") if model[key] and Path(model[key]).is_dir()]
     hashes = [fingerprint("modules.trainer"), *(folder_fingerprint(Path(absolute(model[key]))) for key in given)]
     for key in given:
         model[key] = absolute(model[key], home)
     return {
+        "data": {"kind": config.data.kind, "max_dropped": _max_dropped(config.data)},
         "model": model,
-        "training": config.training.model_dump(mode="json"),
+        "training": training,
+        "checkpoints": checkpoints if checkpoints in (None, CHECKPOINTS) else absolute(checkpoints, home),
         "generation": config.generation.model_dump(mode="json"),
+        "export": config.export.model_dump(mode="json"),
         "fingerprint": hashlib.sha256("".join(hashes).encode()).hexdigest(),
     }
+
+
+def _starting_point(config: PipelineConfig, home: str) -> StartingPoint | None:
+    """What brings the published model that training starts from; None if it starts elsewhere."""
+    start = hub_model(config.model.preset)
+    if start is None:
+        return None
+    return StartingPoint(repo_id=start.repo_id, revision=start.revision, **_hub_access(config, home))
+
+
+def _tuner(
+    config: PipelineConfig, transform: BaseNode, schema_gen: BaseNode, start: StartingPoint | None, home: str
+) -> Tuner:
+    """What finds the hyperparameters that Trainer is given."""
+    settings = training_settings(config, home, elsewhere=True)  # a trial leaves no checkpoints
+    settings |= {"tuning": config.tuning.model_dump(mode="json"), "code": fingerprint("modules.tuning")}
+    return Tuner(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema_gen.outputs["schema"],
+        tuner_fn="modules.tuning.tuner_fn",
+        base_model=start.outputs[MODEL] if start else None,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config=settings,
+    )
+
+
+def _max_dropped(data: DataConfig) -> float:
+    return 1.0 if "dropped" in data.allow_anomalies else data.max_dropped
 
 
 def folder_fingerprint(folder: Path) -> str:
@@ -188,6 +245,46 @@ def _schema_gen(schema: str, statistics: BaseChannel, home: str) -> BaseNode:
     return importer
 
 
+def _data_gate(
+    data: DataConfig,
+    example_gen: BaseNode,
+    statistics_gen: BaseNode,
+    schema_gen: BaseNode,
+    example_validator: BaseNode,
+    *,
+    home: str,
+    remembers: bool,
+) -> list[BaseNode]:
+    """The DataGate, and before it what finds the rows to compare with."""
+    dataset, statistics = absolute(data.path, home), statistics_gen.outputs["statistics"]
+    resolver = None
+    if remembers:
+        channels = {EARLIER: Channel(type=DataBlessing), STATISTICS: statistics}
+        resolver = Resolver(strategy_class=LastAcceptedDataStrategy, config={"dataset": dataset}, **channels).with_id(
+            "DataResolver"
+        )
+    gate = DataGate(
+        examples=example_gen.outputs["examples"],
+        statistics=statistics,
+        schema=schema_gen.outputs["schema"],
+        anomalies=example_validator.outputs["anomalies"],
+        earlier=resolver.outputs[EARLIER] if resolver else None,
+        limits=Limits(
+            prompt_characters=data.max_prompt_characters,
+            response_characters=data.max_response_characters,
+            overlong=data.max_overlong,
+            duplicates=data.max_duplicates,
+            eval_in_train=data.max_eval_in_train,
+            skew=data.max_skew,
+            drift=data.max_drift,
+        ),
+        dataset=dataset,
+        kind=data.kind,
+        allow=data.allow_anomalies,
+    )
+    return [resolver, gate] if resolver else [gate]
+
+
 def _judges(
     config: PipelineConfig,
     example_gen: BaseNode,
@@ -197,21 +294,33 @@ def _judges(
     home: str,
     remembers: bool,
 ) -> list[BaseNode]:
-    """The Evaluator, and before it what finds the model to compare with."""
+    """The Evaluator, and before it what finds the model to compare with and what asks both for answers."""
     settings = config.evaluation
+    thresholds = parse_all(settings.thresholds, is_change=False)
+    changes = parse_all(settings.against_baseline, is_change=True)
     baseline = _baseline(config, trainer.outputs["model"], home=home, remembers=remembers)
+    examples, model = example_gen.outputs["examples"], trainer.outputs["model"]
+    baseline_model = baseline.outputs[MODEL] if baseline else None
+    answers = None
+    if settings.answer_rows and config.data.kind == "instructions":
+        answers = AnswerQuality(
+            examples=examples,
+            model=model,
+            baseline_model=baseline_model,
+            rows=settings.answer_rows,
+            thresholds=[str(condition) for condition in of_answers(thresholds)],
+            against_baseline=[str(condition) for condition in of_answers(changes)],
+        )
     evaluator = Evaluator(
-        examples=example_gen.outputs["examples"],
+        examples=examples,
         schema=schema_gen.outputs["schema"],
-        model=trainer.outputs["model"],
-        baseline_model=baseline.outputs[MODEL] if baseline else None,
-        eval_config=make_eval_config(
-            parse_all(settings.thresholds, is_change=False),
-            parse_all(settings.against_baseline, is_change=True),
-            settings.slices,
-        ),
+        model=model,
+        baseline_model=baseline_model,
+        baseline_blessing=baseline.outputs[BLESSING] if isinstance(baseline, Resolver) else None,
+        answers=answers.outputs["answers"] if answers else None,
+        eval_config=make_eval_config(of_scores(thresholds), of_scores(changes), settings.slices),
     )
-    return [baseline, evaluator] if baseline else [evaluator]
+    return [node for node in (baseline, answers, evaluator) if node is not None]
 
 
 def _baseline(config: PipelineConfig, candidate: BaseChannel, *, home: str, remembers: bool) -> BaseNode | None:
@@ -225,19 +334,22 @@ def _baseline(config: PipelineConfig, candidate: BaseChannel, *, home: str, reme
     return PublishedModel(repo_id=publish.repo_id, **_hub_access(config, home))
 
 
-def _pusher(config: PipelineConfig, model: BaseChannel, blessings: Mapping[str, BaseChannel], home: str) -> HFPusher:
+def _pusher(config: PipelineConfig, model: BaseChannel, verdicts: Mapping[str, BaseChannel], home: str) -> HFPusher:
+    """HFPusher; `verdicts` are its optional inputs, by name."""
     publish = config.publish
     return HFPusher(
         model=model,
-        model_blessing=blessings.get("model_blessing"),
-        infra_blessing=blessings.get("infra_blessing"),
+        **verdicts,
         repo_id=publish.repo_id,
-        space_repo_id=publish.space_repo_id,
-        space_template=absolute(publish.space_template, home),
+        space_repo_id=publish.space_repo_id if publish.space else None,
+        space_template=absolute(publish.space_template, home) if publish.space else None,
+        space_sdk=publish.space_sdk if publish.space else None,
         exports=publish.exports,
         keep_revisions=publish.keep_revisions,
         private=publish.private,
         license=publish.license,
+        datasets=publish.datasets,
+        signing_key_env=publish.signing_key_env,
         **_hub_access(config, home),
     )
 

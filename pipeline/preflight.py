@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
-import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from data.records import Damage, Example, read_records
 from data.tfrecords import verify
 from hub.server import served_folder
-from pipeline.components.hf_pusher.errors import SpaceTemplateError
+from pipeline.components.hf_pusher.errors import SigningError, SpaceTemplateError
+from pipeline.components.hf_pusher.signing import key_signer
 from pipeline.components.hf_pusher.space_template import check_template
 from pipeline.config import PipelineConfig
 from pipeline.config.model import ModelConfig
@@ -22,17 +22,17 @@ from pipeline.errors import PreflightError
 from pipeline.evaluation import SLICE_VALUES, parse_all
 from pipeline.layout import absolute, hub_folder
 from pipeline.spans import PatternError, newest_files
+from pipeline.start_checks import start_parameters, start_problems
 
-PRESET_PARAMETERS = {
-    "gpt2_base_en": 124_000_000,
-    "gpt2_base_en_cnn_dailymail": 124_000_000,
-    "gpt2_medium_en": 355_000_000,
-    "gpt2_large_en": 774_000_000,
-    "gpt2_extra_large_en": 1_558_000_000,
+# How the files of data.path come about, by data.kind.
+MAKING = {
+    "instructions": "python -m data.alpaca --help for Alpaca",
+    "text": "python -m data.text --help for raw text",
 }
 TOKENIZER_FILES = ("vocab.json", "merges.txt")
-# Bytes on disk per parameter: SavedModel, KerasHub preset and Transformers in float32, CTranslate2 in int8.
-EXPORTED_BYTES_PER_PARAMETER = 3 * 4 + 1
+# Bytes on disk per parameter: SavedModel, KerasHub preset and Transformers in float32; CTranslate2 as configured.
+EXPORTED_BYTES_PER_PARAMETER = 3 * 4
+CTRANSLATE2_BYTES_PER_PARAMETER = {"int8": 1, "float32": 4}
 DATA_COPIES = 4  # the examples, raw and transformed, with room for statistics and temporary files
 MINIMUM_FREE_BYTES = 200 * 2**20
 
@@ -53,7 +53,7 @@ def _rows(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[st
     if not folder.is_dir():
         yield (
             f"data.path must be a folder with TFRecord files. Received: {folder}. "
-            "Set --data.path, or make the files first (python -m data.alpaca --help for Alpaca)."
+            f"Set --data.path, or make the files first ({MAKING[config.data.kind]})."
         )
         return
     patterns = {"train": config.data.train_pattern, "eval": config.data.eval_pattern}
@@ -74,7 +74,11 @@ def _rows(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[st
             f"Received: {train.span or 'no span'} for train, {evaluation.span or 'no span'} for eval, in {folder}. "
             "Write what is missing, or name both patterns alike."
         )
-    yield from verify({split: files.paths for split, files in found.items() if files.paths})
+    yield from verify(
+        {split: files.paths for split, files in found.items() if files.paths},
+        kind=config.data.kind,
+        blank_allowed="blank" in config.data.allow_anomalies,
+    )
 
 
 def _slices(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
@@ -109,7 +113,7 @@ def _schema(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[
 def _model(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
     model = config.model
     if model.preset is not None:
-        yield from _preset(model.preset)
+        yield from start_problems(config)
     elif model.tokenizer_path is not None:
         folder = Path(absolute(model.tokenizer_path))
         missing = [name for name in TOKENIZER_FILES if not (folder / name).is_file()]
@@ -120,29 +124,19 @@ def _model(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[s
             )
 
 
-def _preset(preset: str) -> Iterator[str]:
-    if "://" in preset or preset in PRESET_PARAMETERS:
-        return
-    folder = Path(absolute(preset))
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            yield f"model.preset: a preset's folder has a config.json. Received: {folder} without one."
-    elif re.search(r"[/\\]|^[.~]", preset):
-        yield f"model.preset: there is no such folder. Received: {folder}."
-    else:
-        close = difflib.get_close_matches(preset, PRESET_PARAMETERS, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
+def _backend(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    if config.training.backend == "jax" and find_spec("jax") is None:
         yield (
-            f"model.preset: KerasHub has no such GPT-2 preset. Received: {preset!r}.{hint} "
-            f"Take one of {', '.join(PRESET_PARAMETERS)}, a kaggle:// or hf:// handle, or a folder."
+            "training.backend=jax needs JAX. Received: it is not installed. "
+            "Run `make setup EXTRAS=jax`, or EXTRAS=jax-gpu for an NVIDIA GPU, or set training.backend to tensorflow."
         )
 
 
 def _space(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
-    if not config.publish.enabled:
+    if not config.publish.enabled or not config.publish.space:
         return
     try:
-        check_template(Path(absolute(config.publish.space_template)))
+        check_template(Path(absolute(config.publish.space_template)), sdk=config.publish.space_sdk)
     except SpaceTemplateError as error:
         yield f"publish.space_template: {error}"
     if "ctranslate2" not in config.publish.exports:
@@ -150,6 +144,16 @@ def _space(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[s
             "publish.exports: the Space answers with ctranslate2. "
             f"Received: {', '.join(config.publish.exports)}. Add ctranslate2."
         )
+
+
+def _signing(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    variable = config.publish.signing_key_env
+    if not config.publish.enabled or variable is None:
+        return
+    try:
+        key_signer(environment, variable=variable)
+    except SigningError as error:
+        yield f"publish.signing_key_env: {error}"
 
 
 def _hub(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
@@ -195,17 +199,27 @@ def first_row_columns(path: Path) -> set[str]:
 
 def needed_bytes(config: PipelineConfig) -> int:
     """About how much disk space a run takes."""
-    exported = parameter_count(config.model) * EXPORTED_BYTES_PER_PARAMETER
+    ctranslate2 = sum(CTRANSLATE2_BYTES_PER_PARAMETER[precision] for precision in config.export.ctranslate2)
+    exported = parameter_count(config.model) * (EXPORTED_BYTES_PER_PARAMETER + ctranslate2)
     copies = 2 if config.publish.enabled and config.publish.endpoint == "local" else 1
     folder = Path(absolute(config.data.path))
     rows = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
-    return MINIMUM_FREE_BYTES + exported * copies + rows * DATA_COPIES
+    return MINIMUM_FREE_BYTES + exported * copies + rows * DATA_COPIES + checkpoint_bytes(config)
+
+
+def checkpoint_bytes(config: PipelineConfig) -> int:
+    """About how much disk space the checkpoints of a training take, an unfinished one included."""
+    training = config.training
+    if not training.checkpoint_every_steps or training.lora_rank:  # adapters are small
+        return 0
+    weights = 4 if training.keep_weights == "best" else 3  # they, two moments of the optimizer, the best ones
+    return parameter_count(config.model) * 4 * weights * (training.keep_checkpoints + 1)
 
 
 def parameter_count(model: ModelConfig) -> int:
     """About how many parameters the network has; 0 where only the preset's own files know."""
     if model.preset is not None:
-        return PRESET_PARAMETERS.get(model.preset, 0)
+        return start_parameters(model.preset)
     width, inner = model.hidden_dim, model.intermediate_dim
     vocabulary = 50_257 if model.tokenizer_path else model.vocabulary_size
     block = 4 * width * width + 2 * width * inner + 9 * width + inner
@@ -233,4 +247,4 @@ def _gibibytes(count: int) -> str:
 
 
 Check = Callable[[PipelineConfig, Mapping[str, str]], Iterator[str]]
-CHECKS: tuple[Check, ...] = (_rows, _slices, _schema, _model, _space, _hub, _disk)
+CHECKS: tuple[Check, ...] = (_rows, _slices, _schema, _model, _backend, _space, _signing, _hub, _disk)

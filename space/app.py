@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +32,10 @@ SHA = "$SHA"
 
 MODEL_FILES = ("ctranslate2/*", "tokenizer.json", "prompt.json")
 MAX_CHARACTERS = 8000
-QUEUE_SIZE = 16
+ANSWERS_AT_ONCE = 8
+UNSEEDED = 2**32 - 1  # CTranslate2's word for: every thread by chance
+QUEUE_SIZE = 32  # questions that wait
+QUESTIONS_PER_MINUTE = 12  # of one visitor
 EXAMPLES = (
     ("What is the capital of France?", ""),
     ("Give the opposite of this word.", "hot"),
@@ -102,6 +109,43 @@ class Decoding:
         }
 
 
+class RateLimit:
+    """How many questions a visitor may ask within a minute; who asked none lately is forgotten."""
+
+    def __init__(self, questions: int, *, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._questions = questions
+        self._seconds = seconds
+        self._clock = clock
+        self._asked: dict[str, deque[float]] = {}  # visitor -> when, oldest first
+        self._lock = threading.Lock()
+
+    def ask(self, visitor: str) -> None:
+        """Counts a question.
+
+        Raises:
+          UnanswerableError: it is one too many; it does not count then.
+        """
+        now = self._clock()
+        with self._lock:
+            self._forget(now - self._seconds)
+            asked = self._asked.setdefault(visitor, deque())
+            if len(asked) < self._questions:
+                asked.append(now)
+                return
+        wait_seconds = math.ceil(asked[0] + self._seconds - now)
+        raise UnanswerableError(
+            f"You have asked {self._questions} questions within a minute; this small machine serves everybody. "
+            f"Please wait {wait_seconds} seconds, then ask again."
+        )
+
+    def _forget(self, before: float) -> None:
+        for visitor, asked in list(self._asked.items()):
+            while asked and asked[0] <= before:
+                asked.popleft()
+            if not asked:
+                del self._asked[visitor]
+
+
 class Assistant:
     """A model that answers prompts, token by token; loaded once."""
 
@@ -109,7 +153,8 @@ class Assistant:
         self.format = PromptFormat.read(folder / "prompt.json")
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._model_folder = str(folder / "ctranslate2")
-        self._generator = self._load()
+        self._generator = self._load(ANSWERS_AT_ONCE)
+        self._seeding = threading.Lock()
 
     def encode(self, prompt: str, *, max_new_tokens: int) -> tuple[list[str], int]:
         """The prompt's tokens, and how many were cut from its left to leave room for the response."""
@@ -119,29 +164,40 @@ class Assistant:
 
     def stream(self, tokens: list[str], decoding: Decoding) -> Iterator[str]:
         """The response so far, after each token; ends at the end token."""
-        steps = self._generator_for(decoding).generate_tokens(
-            tokens, max_length=decoding.max_new_tokens, end_token=self.format.end_token, **decoding.options()
-        )
         ids: list[int] = []
-        for step in steps:
+        for step in self._steps(tokens, decoding):
             if step.token == self.format.end_token:
                 break
             ids.append(step.token_id)
             # A character may be spread over several tokens; its first part decodes to a replacement character.
             yield self._tokenizer.decode(ids, skip_special_tokens=True).rstrip("\ufffd")
 
-    def _generator_for(self, decoding: Decoding) -> ctranslate2.Generator:
-        """The loaded model, or for a seeded answer a fresh one: a generator takes its seed only at its start.
+    def _steps(self, tokens: list[str], decoding: Decoding) -> Iterator[Any]:
+        """CTranslate2's results, a token at a time; of a seeded answer, always the same ones."""
 
-        The seed belongs to the whole process: only one answer may be given at a time.
-        """
+        def begin(generator: ctranslate2.Generator) -> Iterator[Any]:
+            end, longest = self.format.end_token, decoding.max_new_tokens
+            steps: Iterator[Any] = generator.generate_tokens(
+                tokens, max_length=longest, end_token=end, **decoding.options()
+            )
+            return steps
+
         if decoding.seed is None or decoding.temperature <= 0:
-            return self._generator
-        ctranslate2.set_random_seed(decoding.seed)
-        return self._load()
+            yield from begin(self._generator)
+            return
+        # The seed belongs to the whole process; a fresh generator takes it with its first token.
+        with self._seeding:
+            ctranslate2.set_random_seed(decoding.seed)
+            steps = begin(self._load(1))
+            first = next(steps, None)
+            ctranslate2.set_random_seed(UNSEEDED)
+        if first is not None:
+            yield first
+            yield from steps
 
-    def _load(self) -> ctranslate2.Generator:
-        return ctranslate2.Generator(self._model_folder, device="cpu", intra_threads=os.cpu_count() or 1)
+    def _load(self, answers_at_once: int) -> ctranslate2.Generator:
+        """The model, its weights once whatever the number; each answer has one thread, so that all of them grow."""
+        return ctranslate2.Generator(self._model_folder, device="cpu", inter_threads=answers_at_once, intra_threads=1)
 
 
 def answer(
@@ -200,8 +256,8 @@ def seed_of(text: str | None) -> int | None:
     text = (text or "").strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text) >= 2**32:
-        raise UnanswerableError("Please give a seed from 0 to 4294967295, or none.")
+    if not (text.isascii() and text.isdecimal()) or int(text) >= UNSEEDED:
+        raise UnanswerableError(f"Please give a seed from 0 to {UNSEEDED - 1}, or none.")
     return int(text)
 
 
@@ -211,12 +267,14 @@ def longest_answer(prompt_format: PromptFormat) -> int:
     return min(max(prompt_format.context_length // 2, default, 1), max(1, prompt_format.context_length - 1))
 
 
-def build_page(assistant: Assistant) -> gr.Blocks:
+def build_page(assistant: Assistant, limit: RateLimit | None = None) -> gr.Blocks:
     """The page: the chat at the left, input and decoding options beside it (below it on a phone)."""
+    limit = limit or RateLimit(QUESTIONS_PER_MINUTE)
 
-    def respond(message: str, _history: list[dict[str, Any]], *fields: Any) -> Iterator[str]:
+    def respond(message: str, _history: list[dict[str, Any]], request: gr.Request, *fields: Any) -> Iterator[str]:
         # A raised error would leave the instruction box locked, so the visitor is told in the chat.
         try:
+            limit.ask(visitor_of(request))
             yield from answer(assistant, message, *fields)
         except UnanswerableError as error:
             yield f"⚠️ {error}"
@@ -233,11 +291,16 @@ def build_page(assistant: Assistant) -> gr.Blocks:
                 chatbot=chat_window(),
                 textbox=instruction_box(),
                 additional_inputs=fields,
-                concurrency_limit=1,
+                concurrency_limit=ANSWERS_AT_ONCE,
                 api_name="answer",
             )
         gr.Examples([list(example) for example in EXAMPLES], [chat.textbox, fields[0]], cache_examples=False)
     return page
+
+
+def visitor_of(request: gr.Request) -> str:
+    """The visitor's address; behind a proxy, as the proxy tells it."""
+    return request.client.host if request.client else ""
 
 
 def chat_window() -> gr.Chatbot:
@@ -326,7 +389,7 @@ def theme() -> gr.themes.Soft:
 def main() -> None:
     logging.basicConfig(level=logging.INFO)
     page = build_page(Assistant(download()))
-    page.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1).launch(theme=theme(), footer_links=[])
+    page.queue(max_size=QUEUE_SIZE).launch(theme=theme(), footer_links=[])
 
 
 if __name__ == "__main__":

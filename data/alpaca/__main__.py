@@ -11,23 +11,11 @@ from typing import Any
 
 from data.alpaca.convert import REPORT, convert
 from data.alpaca.download import download
-from data.alpaca.sources import EDITIONS, LICENSE, SourceError, require_sha256
+from data.alpaca.sources import EDITIONS, LICENSE, require_sha256
+from data.arguments import percent, shard_count
+from data.errors import SourceError
 
 _CHECKSUM_PREFIX = "sha256:"
-
-
-def percent(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 100:
-        raise ValueError
-    return value
-
-
-def shard_count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 99_999:
-        raise ValueError
-    return value
 
 
 def sha256(text: str) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,9 @@ from data.alpaca.rows import (
     split_of,
     without_input_marker,
 )
-from data.alpaca.sources import SourceError, read_rows
+from data.alpaca.sources import read_rows
+from data.errors import SourceError
+from data.folder import replaced_folder, require_replaceable
 from data.tfrecords import Row, write_examples
 
 REPORT = "report.json"
@@ -42,7 +42,7 @@ def convert(
 
     `shards` is the number of train files; eval is one file. `source_facts` go into the report as they are.
     """
-    _require_replaceable(out)
+    require_replaceable(out, own=_OWN_FILE)
     tally = Tally()
     rows = split_rows(usable_rows(read_rows(source), tally, input_markers), eval_percent)
     for split in SPLITS:
@@ -86,34 +86,16 @@ def shard_names(split: Split, count: int) -> list[str]:
     return [f"alpaca-{split}-{index:05d}-of-{count:05d}.tfrecord" for index in range(count)]
 
 
-def _require_replaceable(out: Path) -> None:
-    """Refuse a folder that holds anything but an earlier output of this command."""
-    present = sorted(path.name for path in out.iterdir()) if out.exists() else []
-    foreign = [name for name in present if not _OWN_FILE.fullmatch(name)]
-    if foreign:
-        raise SourceError(
-            f"The output folder must be new, empty or an earlier output. Received: {out}, which holds "
-            f"{', '.join(foreign[:3])}. Choose another folder."
-        )
-
-
 def _write_folder(
     out: Path,
     rows: Mapping[Split, Sequence[Row]],
     files: Mapping[Split, Sequence[str]],
     report: Mapping[str, Any],
 ) -> None:
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    partial.mkdir(parents=True)
-    try:
+    with replaced_folder(out, own=_OWN_FILE) as partial:
         for split in SPLITS:
             for index, name in enumerate(files[split]):
                 count = write_examples(partial / name, rows[split][index :: len(files[split])])
                 _log.info("%s: %d rows", name, count)
         text = json.dumps(report, indent=2, ensure_ascii=False)
         (partial / REPORT).write_text(text + "\n", encoding="utf-8")
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -9,7 +9,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from data.alpaca.sources import EDITIONS, Checksum, SourceError, checksums, sha256_of
+from data.alpaca.sources import EDITIONS, Checksum, checksums, sha256_of
+from data.errors import SourceError
 
 TIMEOUT_SECONDS = 30  # without a byte received
 

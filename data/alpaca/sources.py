@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
+from data.errors import SourceError
 from data.tfrecords import FIELDS, Row
 
 LICENSE = "CC BY-NC 4.0"  # of both editions: research, not commerce
@@ -22,12 +23,6 @@ EDITIONS: Mapping[str, str] = {
     "original": f"{_RAW}/tatsu-lab/stanford_alpaca/761dc5bfbdeeffa89b8bff5d038781a4055f796a/alpaca_data.json",
     "cleaned": (f"{_RAW}/gururise/AlpacaDataCleaned/d03c782bffd50ceeb1f4ef3c020129229ec4698c/alpaca_data_cleaned.json"),
 }
-
-
-class SourceError(ValueError):
-    """A source that cannot be fetched, or that does not hold instruction rows."""
-
-    user_message = True
 
 
 class Checksum(NamedTuple):

@@ -83,7 +83,7 @@ async def verify(request: Request) -> Response:
     repository, _ = await run_in_threadpool(writable_repository, request)
     body = await read_json(request)
     sha256, size = sha256_digest(body.get("oid")), body.get("size")
-    stored = hub_state(request).storage.blobs.size(sha256)
+    stored = hub_state(request).storage.blobs.claim(sha256)
     if stored is None or not await run_in_threadpool(repository.has_object, sha256):
         raise EntryNotFoundError(f"The object {sha256} was not uploaded.")
     if stored != size:
@@ -151,7 +151,7 @@ def _answer(request: Request, repository: Repository, item: Any, *, in_parts: bo
 def _actions(request: Request, repository: Repository, sha256: str, size: int, *, in_parts: bool) -> dict[str, Any]:
     """Where to send the object; nothing to do where this very repository has it."""
     state = hub_state(request)
-    stored = state.storage.blobs.size(sha256)
+    stored = state.storage.blobs.claim(sha256)
     if stored is not None and repository.has_object(sha256):
         if stored != size:
             raise DigestMismatchError(f"The object {sha256} has {stored} bytes. Received: size={size}")

@@ -74,7 +74,7 @@ def run_node(config: PipelineConfig, call: NodeCall, console: Console) -> None:
         UnknownNodeError: If the pipeline has no such component.
     """
     with heavy_imports():
-        from pipeline.local.dag_runner import NEVER_CACHED, ObservedDagRunner
+        from pipeline.local.dag_runner import ObservedDagRunner, never_cached
         from pipeline.pipeline import create_pipeline
 
     pipeline = create_pipeline(config)
@@ -87,7 +87,9 @@ def run_node(config: PipelineConfig, call: NodeCall, console: Console) -> None:
     if is_finished(pipeline, call):
         console.line(f"  {call.node}  finished in this run already")
         return
-    ObservedDagRunner(observer=console, run_id=call.run_id, never_cached=NEVER_CACHED, only=call.node).run(pipeline)
+    ObservedDagRunner(observer=console, run_id=call.run_id, never_cached=never_cached(config), only=call.node).run(
+        pipeline
+    )
 
 
 def is_finished(pipeline: Pipeline, call: NodeCall) -> bool:

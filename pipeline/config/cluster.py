@@ -101,19 +101,19 @@ class KubeflowConfig(BaseModel):
     """Memory above which a component other than Trainer is stopped."""
 
     trainer_cpu_request: Processors = "4"
-    """Processors reserved for Trainer."""
+    """Processors reserved for Trainer, and for Tuner."""
 
     trainer_cpu_limit: Processors = "8"
-    """Processors that Trainer may use."""
+    """Processors that Trainer, or Tuner, may use."""
 
     trainer_memory_request: Memory = "16Gi"
-    """Memory reserved for Trainer."""
+    """Memory reserved for Trainer, and for Tuner."""
 
     trainer_memory_limit: Memory = "32Gi"
-    """Memory above which Trainer is stopped."""
+    """Memory above which Trainer, or Tuner, is stopped."""
 
     gpus: int = Field(default=0, ge=0, le=16)
-    """Accelerators for Trainer, 0 to 16."""
+    """Accelerators for Trainer, and for Tuner, 0 to 16."""
 
     gpu_resource: Text = "nvidia.com/gpu"
     """Kubernetes resource that counts the accelerators."""
@@ -141,11 +141,12 @@ class KubeflowConfig(BaseModel):
     """Time after which a component other than Trainer is stopped, in seconds, 60 to 604800 (a week)."""
 
     trainer_timeout_seconds: int = Field(default=86_400, ge=60, le=2_592_000)
-    """Time after which Trainer is stopped, in seconds, 60 to 2592000 (thirty days)."""
+    """Time after which Trainer, or Tuner, is stopped, in seconds, 60 to 2592000 (thirty days)."""
 
-    uncached: Words = ("ImportExampleGen", "PublishedModel", "HFPusher")
+    uncached: Words = ("ImportExampleGen", "StartingPoint", "PublishedModel", "HFPusher")
     """Components that run even if nothing changed. ImportExampleGen belongs here unless data.path gets a new name
-    with new rows: Kubeflow's cache sees the path alone. PublishedModel and HFPusher must look at the Hub as it is."""
+    with new rows: Kubeflow's cache sees the path alone. StartingPoint, PublishedModel and HFPusher must look at the Hub
+    as it is."""
 
     parameters: Words = (
         "data.path", "training.epochs", "training.learning_rate", "training.max_steps", "training.seed",

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 
 from pipeline.config.types import FROZEN, Words
-from pipeline.evaluation import PROMPT_LENGTH, WITH_INPUT, check_column, parse_all
+from pipeline.evaluation import PROMPT_LENGTH, WITH_INPUT, check_column, of_scores, parse_all
 
 
 def _conditions(texts: tuple[str, ...]) -> tuple[str, ...]:
-    if not texts:
+    if not of_scores(parse_all(texts, is_change=False)):
         raise ValueError(
-            "A model must satisfy at least one condition to be published. Received: none. "
-            "Write one, such as loss<=10, or set evaluation.enabled to false."
+            "A model must satisfy at least one condition on its scores to be published. "
+            f"Received: {', '.join(texts) or 'none'}. Write one, such as loss<=10, or set evaluation.enabled to false."
         )
-    parse_all(texts, is_change=False)
     return texts
 
 
@@ -46,15 +45,19 @@ class EvaluationConfig(BaseModel):
 
     thresholds: Conditions = ("loss<=10",)
     """What must hold of every model: loss<=2.5, token_accuracy>=0.6; for one slice loss<=3@with_input=yes. Metrics:
-    loss, perplexity, token_accuracy, bits_per_byte, tokens, scored_rows, rows."""
+    loss, perplexity, token_accuracy, bits_per_byte, tokens, scored_rows, rows; of a sample of answers exact_match,
+    rouge_l, bleu, stopped, answer_characters, repetition."""
 
     against_baseline: Changes = ("bits_per_byte<=+0.02", "token_accuracy>=-0.01")
-    """How much worse than the last blessed model it may be: loss<=+0.1, perplexity<=+5%, token_accuracy>=-0.01;
-    `none` for any."""
+    """How much worse than the last blessed model it may be: loss<=+0.1, perplexity<=+5%, rouge_l>=-0.02; `none` for
+    any."""
 
     baseline: Literal["last_blessed", "published", "none"] = "last_blessed"
     """What to compare with: the `last_blessed` model of this pipeline (on Kubeflow, which cannot look it up, the
     published one), the `published` one, that is main of publish.repo_id, or `none`."""
+
+    answer_rows: int = Field(default=48, ge=0, le=100_000)
+    """Evaluation rows whose answers are compared with the expected ones, 0 to 100000; 0 for none."""
 
     prove_serving: bool = True
     """Load every exported form in a fresh process and publish only if all give the same answers: true or false."""

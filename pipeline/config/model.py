@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.config.types import FROZEN, OptionalText
+from pipeline.config.types import FROZEN, OptionalText, Precisions
 
 
 class ModelConfig(BaseModel):
-    """The network: a preset to fine-tune, or sizes for one from scratch (ignored with a preset)."""
+    """The network: a model to start from, or sizes for one from scratch (ignored with a preset)."""
 
     model_config = ConfigDict(**FROZEN, protected_namespaces=())
 
     preset: OptionalText = None
-    """KerasHub GPT-2 preset to start from: a name (gpt2_base_en), a kaggle:// or hf:// handle, or a folder;
-    `none` for scratch."""
+    """Model to start from: a KerasHub preset (gpt2_base_en, a kaggle:// or hf:// handle), a folder with a KerasHub
+    preset, a Transformers checkpoint in safetensors or the model of an earlier run, or hub:namespace/name@revision on
+    publish.endpoint, main without a revision; `none` for scratch."""
 
     num_layers: int = Field(default=4, ge=1, le=96)
     """Transformer blocks, 1 to 96."""
@@ -60,3 +61,13 @@ class GenerationConfig(BaseModel):
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Sample among the most likely tokens that together reach this probability, above 0 to 1; 1 for no
     limit."""
+
+
+class ExportConfig(BaseModel):
+    """The forms that a trained model is written in, besides the SavedModel, the KerasHub preset and Transformers'."""
+
+    model_config = FROZEN
+
+    ctranslate2: Precisions = ("int8", "float32")
+    """How CTranslate2's weights are stored, int8 (a quarter of the size; what the Space runs) and float32, one export
+    each; `none` for no such export."""

@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field, ValidationInfo, model_validator
 from pipeline.config.cluster import BeamConfig, KubeflowConfig
 from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import EvaluationConfig
-from pipeline.config.model import GenerationConfig, ModelConfig
+from pipeline.config.model import ExportConfig, GenerationConfig, ModelConfig
 from pipeline.config.publish import PublishConfig
 from pipeline.config.rules import RULES
 from pipeline.config.training import TrainingConfig
+from pipeline.config.tuning import TuningConfig
 from pipeline.config.types import FROZEN, PipelineName, Text
 
 
@@ -35,7 +36,7 @@ class PipelineConfig(BaseModel):
     """Reuse the results of components whose inputs, settings and code did not change: true or false."""
 
     data: DataConfig = Field(default_factory=DataConfig)
-    """The instruction rows."""
+    """The rows to learn from."""
 
     model: ModelConfig = Field(default_factory=ModelConfig)
     """The network: a preset to fine-tune, or sizes for one from scratch."""
@@ -43,8 +44,14 @@ class PipelineConfig(BaseModel):
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     """How the network is trained."""
 
+    tuning: TuningConfig = Field(default_factory=TuningConfig)
+    """The search for better hyperparameters, before training."""
+
     generation: GenerationConfig = Field(default_factory=GenerationConfig)
     """Defaults of the published model's decoding."""
+
+    export: ExportConfig = Field(default_factory=ExportConfig)
+    """The forms that a trained model is written in."""
 
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     """When a model is good enough to be published."""

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
-from pipeline.config.types import FROZEN, Endpoint, EnvironmentName, Exports, RepoId, Text
+from pipeline.config.types import (
+    FROZEN,
+    DatasetIds,
+    Endpoint,
+    EnvironmentName,
+    Exports,
+    OptionalEnvironmentName,
+    RepoId,
+    Text,
+)
 
 
 class PublishConfig(BaseModel):
@@ -25,11 +36,17 @@ class PublishConfig(BaseModel):
     repo_id: RepoId = "local/gpt2-alpaca"
     """Model repository, namespace/name; the embedded Hub's namespace is `local`."""
 
+    space: bool = True
+    """Publish a Space that answers instructions with the model: true or false; not for data.kind = text."""
+
     space_repo_id: RepoId = "local/gpt2-alpaca-demo"
     """Space repository, namespace/name."""
 
     space_template: Text = "space"
     """Folder with the template of the Space."""
+
+    space_sdk: Literal["gradio", "docker"] = "gradio"
+    """What the Space runs on: `gradio`, or `docker`, the same page in an image of one's own."""
 
     private: bool = False
     """Whether repositories are created private: true or false."""
@@ -45,3 +62,10 @@ class PublishConfig(BaseModel):
 
     license: Text = "apache-2.0"
     """Licence of the published model, as the Hub's identifier; it follows from the training data."""
+
+    datasets: DatasetIds = ()
+    """The Hub's names of what the model was trained on, for the card, such as tatsu-lab/alpaca; `none` for none."""
+
+    signing_key_env: OptionalEnvironmentName = None
+    """Name of the environment variable with the path of a private key (PEM, elliptic curve) that signs each revision;
+    `none` for unsigned. Needs the extra `signing`."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.evaluation import of_answers, parse_condition
+from pipeline.hub_model import hub_model
 
 if TYPE_CHECKING:
     from pipeline.config.pipeline import PipelineConfig
@@ -29,8 +33,12 @@ def _heads_divide_width(config: PipelineConfig) -> str | None:
     )
 
 
-def _context(config: PipelineConfig) -> int:
-    return config.model.max_sequence_length if config.model.preset is None else GPT2_CONTEXT
+def _context(config: PipelineConfig) -> float:
+    """In tokens; without limit where only the files of the starting point tell it, which preflight reads."""
+    preset = config.model.preset
+    if preset is None:
+        return config.model.max_sequence_length
+    return GPT2_CONTEXT if preset.startswith("gpt2_") else math.inf
 
 
 def _row_fits_context(config: PipelineConfig) -> str | None:
@@ -61,6 +69,38 @@ def _preset_brings_tokenizer(config: PipelineConfig) -> str | None:
         "A preset brings its own tokenizer. "
         f"Received: model.preset={model.preset!r}, model.tokenizer_path={model.tokenizer_path!r}. "
         "Set one of them to none."
+    )
+
+
+def _hub_spelling(config: PipelineConfig) -> str | None:
+    try:
+        hub_model(config.model.preset)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _base_under_adapters(config: PipelineConfig) -> str | None:
+    training = config.training
+    if training.quantized_base == "none" or training.lora_rank > 0:
+        return None
+    return (
+        "A quantised base is frozen, so it needs adapters to train. "
+        f"Received: training.quantized_base={training.quantized_base}, training.lora_rank=0. "
+        "Set training.lora_rank, usually to 8 or 16, or quantized_base to none."
+    )
+
+
+def _rank_fits_heads(config: PipelineConfig) -> str | None:
+    model, rank = config.model, config.training.lora_rank
+    if model.preset is not None or rank <= (width := model.hidden_dim // model.num_heads):
+        return None
+    if not {"query", "key", "value"} & set(config.training.lora_targets):
+        return None
+    return (
+        "An adapter's rank cannot exceed the width of a head. "
+        f"Received: training.lora_rank={rank}, a head of {width}. "
+        "Lower it, or set training.lora_targets to output or feedforward."
     )
 
 
@@ -101,20 +141,188 @@ def _published_baseline(config: PipelineConfig) -> str | None:
     )
 
 
+def _page_for_instructions(config: PipelineConfig) -> str | None:
+    if config.data.kind == "instructions" or not config.publish.enabled or not config.publish.space:
+        return None
+    return (
+        "The Space is a page for instructions, which a model of raw text does not follow. "
+        "Received: data.kind=text, publish.space=true. Set publish.space to false."
+    )
+
+
+def _answers_to_compare(config: PipelineConfig) -> str | None:
+    if config.data.kind == "instructions" or not config.training.exact_answer_rows:
+        return None
+    return (
+        "Documents of raw text have no answers to compare. "
+        f"Received: data.kind=text, exact_answer_rows={config.training.exact_answer_rows}. "
+        "Set training.exact_answer_rows to 0."
+    )
+
+
+def _published_precision(config: PipelineConfig) -> str | None:
+    published = {"ctranslate2": "int8", "ctranslate2_float32": "float32"}
+    wanted = [published[name] for name in config.publish.exports if name in published]
+    missing = [precision for precision in wanted if precision not in config.export.ctranslate2]
+    if not config.publish.enabled or not missing:
+        return None
+    return (
+        "What is published must be exported. "
+        f"Received: publish.exports={', '.join(config.publish.exports)}; "
+        f"export.ctranslate2={', '.join(config.export.ctranslate2) or 'none'}. Add {', '.join(missing)} to the latter."
+    )
+
+
+def _evaluations_to_compare(config: PipelineConfig) -> str | None:
+    training = config.training
+    if training.evaluate_every_steps or training.evaluate_every_epoch:
+        return None
+    if training.keep_weights == "last" and not training.early_stopping_patience:
+        return None
+    return (
+        "training.keep_weights=best and training.early_stopping_patience compare evaluations during training. "
+        f"Received: keep_weights={training.keep_weights}, "
+        f"early_stopping_patience={training.early_stopping_patience}, and none before the end. "
+        "Set training.evaluate_every_steps or training.evaluate_every_epoch."
+    )
+
+
+def _checkpoints_in_folder(config: PipelineConfig) -> str | None:
+    folder = config.training.checkpoint_dir
+    if folder is None or "://" not in folder:
+        return None
+    return (
+        "training.checkpoint_dir must be a folder. "
+        f"Received: {folder}. Name one, on Kubeflow that of a mounted volume, or none."
+    )
+
+
+def _answers_to_judge(config: PipelineConfig) -> str | None:
+    evaluation = config.evaluation
+    conditions = {text: parse_condition(text, is_change=False) for text in evaluation.thresholds}
+    conditions |= {text: parse_condition(text, is_change=True) for text in evaluation.against_baseline}
+    about_answers = [text for text, condition in conditions.items() if of_answers([condition])]
+    if not evaluation.enabled or not about_answers or (evaluation.answer_rows and config.data.kind == "instructions"):
+        return None
+    return (
+        "Conditions on answers need answers. "
+        f"Received: {', '.join(about_answers)} with data.kind={config.data.kind}, "
+        f"evaluation.answer_rows={evaluation.answer_rows}. Raise evaluation.answer_rows, or remove the conditions."
+    )
+
+
+def _sharding_backend(config: PipelineConfig) -> str | None:
+    training = config.training
+    if training.distribution != "fully_sharded" or training.backend == "jax":
+        return None
+    return (
+        "training.distribution=fully_sharded needs Keras on JAX. "
+        f"Received: training.backend={training.backend}. Set it to jax, or the distribution to data_parallel."
+    )
+
+
+def _devices_divide_batch(config: PipelineConfig) -> str | None:
+    training = config.training
+    if training.distribution == "none" or not training.devices or training.batch_size % training.devices == 0:
+        return None
+    return (
+        "training.devices must divide training.batch_size: each device takes as many rows. "
+        f"Received: devices={training.devices}, batch_size={training.batch_size}. "
+        f"Take a batch_size that is a multiple of {training.devices}."
+    )
+
+
+def _what_devices_cannot_share(config: PipelineConfig) -> str | None:
+    training = config.training
+    if training.distribution == "none":
+        return None
+    unfit = {
+        "packing=buckets": training.packing == "buckets",
+        "sample_every_steps": training.sample_every_steps > 0,
+        "accumulation_steps on tensorflow": training.backend == "tensorflow" and training.accumulation_steps > 1,
+    }
+    received = [name for name, is_set in unfit.items() if is_set]
+    if not received:
+        return None
+    return (
+        "Devices that share a training take batches of one shape, answer no samples, and accumulate on JAX only. "
+        f"Received: training.distribution={training.distribution} with {', '.join(received)}. "
+        "Set training.packing=best_fit, training.sample_every_steps=0, or training.backend=jax."
+    )
+
+
+def _something_to_tune(config: PipelineConfig) -> str | None:
+    tuning, training = config.tuning, config.training
+    others = [{*tuning.batch_sizes} - {training.batch_size}, {*tuning.lora_ranks} - {training.lora_rank}]
+    if not tuning.enabled or tuning.learning_rate_span > 1 or any(others):
+        return None
+    return (
+        "Tuning needs something to vary. Received: learning_rate_span=1, and no other batch_sizes or lora_ranks. "
+        "Widen one of them, or set tuning.enabled to false."
+    )
+
+
+def _ranks_of_adapters(config: PipelineConfig) -> str | None:
+    if not config.tuning.enabled or not config.tuning.lora_ranks or config.training.lora_rank:
+        return None
+    return (
+        "Ranks can be tuned where adapters are trained. "
+        f"Received: tuning.lora_ranks={', '.join(map(str, config.tuning.lora_ranks))}, training.lora_rank=0. "
+        "Set training.lora_rank, or tuning.lora_ranks to none."
+    )
+
+
 def _divisors(number: int, near: int) -> str:
     divisors = [n for n in range(1, number + 1) if number % n == 0]
     nearest = sorted(sorted(divisors, key=lambda n: abs(n - near))[:4])
     return ", ".join(map(str, nearest))
 
 
+_LORA = ("training.lora_rank", "training.lora_targets")
 _CONTEXT = ("model.preset", "model.max_sequence_length")
 _REPOSITORIES = ("publish.enabled", "publish.endpoint", "publish.repo_id", "publish.space_repo_id")
+_ANSWERS = ("evaluation.enabled", "evaluation.answer_rows", "evaluation.thresholds", "evaluation.against_baseline")
 RULES: tuple[Rule, ...] = (
     Rule(("model.preset", "model.hidden_dim", "model.num_heads"), _heads_divide_width),
     Rule((*_CONTEXT, "training.sequence_length"), _row_fits_context),
     Rule((*_CONTEXT, "generation.max_new_tokens"), _response_fits_context),
     Rule(("model.preset", "model.tokenizer_path"), _preset_brings_tokenizer),
+    Rule(("model.preset",), _hub_spelling),
+    Rule(("training.quantized_base", "training.lora_rank"), _base_under_adapters),
+    Rule(("model.preset", "model.hidden_dim", "model.num_heads", *_LORA), _rank_fits_heads),
+    Rule(
+        (
+            "training.keep_weights",
+            "training.early_stopping_patience",
+            "training.evaluate_every_steps",
+            "training.evaluate_every_epoch",
+        ),
+        _evaluations_to_compare,
+    ),
+    Rule(("training.checkpoint_dir",), _checkpoints_in_folder),
+    Rule(("training.distribution", "training.backend"), _sharding_backend),
+    Rule(("training.distribution", "training.devices", "training.batch_size"), _devices_divide_batch),
+    Rule(
+        ("training.distribution", "training.packing", "training.sample_every_steps", "training.accumulation_steps"),
+        _what_devices_cannot_share,
+    ),
     Rule(_REPOSITORIES, _local_namespace),
     Rule(_REPOSITORIES, _remote_namespace),
+    Rule(("publish.enabled", "publish.exports", "export.ctranslate2"), _published_precision),
     Rule(("evaluation.enabled", "evaluation.baseline", "publish.enabled", "publish.exports"), _published_baseline),
+    Rule(("data.kind", "publish.enabled", "publish.space"), _page_for_instructions),
+    Rule(("data.kind", "training.exact_answer_rows"), _answers_to_compare),
+    Rule(
+        (
+            "tuning.enabled",
+            "tuning.learning_rate_span",
+            "tuning.batch_sizes",
+            "tuning.lora_ranks",
+            "training.batch_size",
+            "training.lora_rank",
+        ),
+        _something_to_tune,
+    ),
+    Rule(("tuning.enabled", "tuning.lora_ranks", "training.lora_rank"), _ranks_of_adapters),
+    Rule(("data.kind", *_ANSWERS), _answers_to_judge),
 )

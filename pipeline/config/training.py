@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from pipeline.config.types import FROZEN, OptionalCount
+from pipeline.config.types import FROZEN, LoraTargets, LoraUnfrozen, OptionalCount, OptionalText
 
 
 class TrainingConfig(BaseModel):
@@ -41,9 +41,9 @@ class TrainingConfig(BaseModel):
     clip_norm: float = Field(default=1.0, gt=0)
     """Global norm above which gradients are scaled down, above 0."""
 
-    packing: Literal["best_fit", "none"] = "best_fit"
-    """How examples share a row: `best_fit` packs several, isolated from each other; `none` gives each its
-    own."""
+    packing: Literal["best_fit", "buckets", "none"] = "best_fit"
+    """How examples share a row: `best_fit` packs several, isolated from each other; `buckets` gives each its own, in
+    batches of rows of about its length; `none` gives each its own of full length."""
 
     overlong: Literal["drop", "truncate_prompt"] = "drop"
     """What happens to an example longer than sequence_length: `drop` it, or `truncate_prompt` from its
@@ -52,11 +52,78 @@ class TrainingConfig(BaseModel):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Keras precision policy; the mixed ones suit GPUs."""
 
+    backend: Literal["tensorflow", "jax"] = "tensorflow"
+    """What Keras computes with while training: `tensorflow`, or `jax` in a process of its own, which needs
+    `make setup EXTRAS=jax`; what is exported is the same."""
+
+    distribution: Literal["none", "data_parallel", "fully_sharded"] = "none"
+    """How devices share the training: `none` takes one; `data_parallel` splits every batch among them; `fully_sharded`
+    (jax) weights and optimizer state as well, for models that do not fit on one."""
+
+    devices: int = Field(default=0, ge=0, le=1024)
+    """Devices of this machine that share the training unless distribution is `none`, 1 to 1024; 0 for all. They must
+    divide batch_size."""
+
+    remat: bool = False
+    """Gradient checkpointing: keep only each block's input for the backward pass and run the block again there, true or
+    false. Less memory for about a third more time."""
+
+    attention: Literal["auto", "plain", "fused"] = "auto"
+    """Attention kernel: `fused` (JAX on an NVIDIA GPU, half precision, model.dropout 0), `plain`, or `auto` for the
+    fused one where it can be had."""
+
+    lora_rank: int = Field(default=0, ge=0, le=1024)
+    """Rank of the low-rank adapters that are trained in place of the weights, 1 to 1024; 0 trains all weights."""
+
+    lora_alpha: float = Field(default=16.0, gt=0, le=4096)
+    """Scale of the adapters times lora_rank, above 0 to 4096; usually 1 to 2 times the rank."""
+
+    lora_targets: LoraTargets = ("query", "value")
+    """Layers that get an adapter, of query, key, value, output and feedforward."""
+
+    lora_unfrozen: LoraUnfrozen = ()
+    """What is trained besides the adapters, of layer_norms and embeddings; `none` for nothing."""
+
+    quantized_base: Literal["none", "int8", "int4"] = "none"
+    """How the frozen kernels under adapters are stored: `none` for as they are, int8 (a quarter of float32's size) or
+    int4 (about a seventh); needs lora_rank."""
+
     seed: int = Field(default=42, ge=0, le=2**31 - 1)
     """Seed of initial weights, row order and dropout, 0 to 2147483647."""
 
     log_every_steps: int = Field(default=10, ge=1)
     """Steps between two entries for TensorBoard, at least 1."""
+
+    checkpoint_every_steps: int = Field(default=100, ge=0)
+    """Steps between two checkpoints, from which a training that was killed goes on, at least 0; 0 for none."""
+
+    keep_checkpoints: int = Field(default=2, ge=1, le=1000)
+    """Checkpoints to keep while training, 1 to 1000; each takes about 12 bytes per trained parameter."""
+
+    checkpoint_dir: OptionalText = None
+    """Folder for checkpoints; `none` for one below output_dir, and for none at all on Kubeflow, where it takes a
+    mounted volume."""
+
+    evaluate_every_steps: int = Field(default=0, ge=0)
+    """Steps between two evaluations during training, at least 0; 0 for none before the end."""
+
+    evaluate_every_epoch: bool = False
+    """Whether to evaluate after each epoch too: true or false."""
+
+    early_stopping_patience: int = Field(default=0, ge=0)
+    """Evaluations in a row without a better loss that end the training, at least 0; 0 never ends it early."""
+
+    early_stopping_min_delta: float = Field(default=0.0, ge=0)
+    """By how much an evaluation loss must be lower to be better, in nats, at least 0."""
+
+    keep_weights: Literal["last", "best"] = "last"
+    """The weights that are exported: the `last`, or those with the `best` evaluation loss."""
+
+    sample_every_steps: int = Field(default=0, ge=0)
+    """Steps between two looks at what the model answers, in TensorBoard and the log, at least 0; 0 for none."""
+
+    sample_rows: int = Field(default=3, ge=1, le=100)
+    """Evaluation rows that are answered at each look, 1 to 100."""
 
     exact_answer_rows: int = Field(default=0, ge=0)
     """Evaluation rows whose answers are compared with the expected ones after training, at least 0; 0 for

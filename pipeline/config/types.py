@@ -22,6 +22,7 @@ OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_n
 # The namespace and the name as the Hub allows them.
 RepoId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,94}/[A-Za-z0-9][\w.-]{0,94}$")]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
+OptionalEnvironmentName = Annotated[EnvironmentName | None, BeforeValidator(_none_from_word)]
 Endpoint = Annotated[str, StringConstraints(pattern=r"^(local|https?://[^\s/@]+(/[^\s@]*)?)$")]
 PipelineName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 # As Kubernetes writes them: "500m" or "2" processors, "512Mi" or "16Gi" of memory.
@@ -47,11 +48,22 @@ def _command_line(value: Any) -> Any:
 
 
 Words = Annotated[tuple[Text, ...], BeforeValidator(_words)]
+Counts = Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], BeforeValidator(_words)]
+# With or without a namespace: the Hub's oldest datasets have none.
+DatasetIds = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][\w.-]{0,94}/)?[A-Za-z0-9][\w.-]{0,94}$")], ...],
+    BeforeValidator(_words),
+]
 Exports = Annotated[
     tuple[Literal["transformers", "keras", "ctranslate2", "saved_model"], ...],
     BeforeValidator(_words),
     Field(min_length=1),
 ]
+LoraTargets = Annotated[
+    tuple[Literal["query", "key", "value", "output", "feedforward"], ...], BeforeValidator(_words), Field(min_length=1)
+]
+LoraUnfrozen = Annotated[tuple[Literal["layer_norms", "embeddings"], ...], BeforeValidator(_words)]
+Precisions = Annotated[tuple[Literal["int8", "float32"], ...], BeforeValidator(_words)]
 Labels = Annotated[
     tuple[Annotated[str, StringConstraints(pattern=r"^[\w./-]+=[\w.-]*$")], ...], BeforeValidator(_words)
 ]

@@ -10,7 +10,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
 from pipeline.config.cluster import KubeflowConfig
-from pipeline.kubeflow.platform import TRAINER
+from pipeline.kubeflow.platform import TRAINERS
 
 ENTRYPOINT = ["python", "-m", "pipeline.kubeflow.entrypoint"]
 
@@ -45,9 +45,9 @@ def artifact_types(node: BaseNode) -> dict[str, dict[str, str]]:
 
 
 def set_resources(spec: dict[str, Any], settings: KubeflowConfig) -> None:
-    """Reserves and limits processors and memory, and asks for Trainer's accelerators."""
+    """Reserves and limits processors and memory, and asks for the trainers' accelerators."""
     for label, executor in spec["deploymentSpec"]["executors"].items():
-        prefix = "trainer_" if label == TRAINER else ""
+        prefix = "trainer_" if label in TRAINERS else ""
         resources: dict[str, Any] = {
             "resourceCpuRequest": getattr(settings, f"{prefix}cpu_request"),
             "resourceCpuLimit": getattr(settings, f"{prefix}cpu_limit"),

@@ -43,12 +43,17 @@ def parameter_name(field: str) -> str:
 def add_parameters(spec: dict[str, Any], config: PipelineConfig) -> None:
     """Makes ``config.kubeflow.parameters`` inputs of the compiled pipeline, with the configured values as defaults.
 
-    Those of a component that this pipeline lacks are left out.
+    Those of a component that this pipeline lacks, or that it gives no such input, are left out.
     """
     for field in config.kubeflow.parameters:
         for component, key in COMPONENT_INPUTS.get(field, [("Trainer", parameter_name(field))]):
-            if component in spec["components"]:
+            if component in spec["components"] and (field not in COMPONENT_INPUTS or _takes(spec, component, key)):
                 _add_parameter(spec, field, component, key, config)
+
+
+def _takes(spec: Mapping[str, Any], component: str, key: str) -> bool:
+    """Whether a component is given this input: HFPusher without a Space knows no name of one."""
+    return key in spec["root"]["dag"]["tasks"][component]["inputs"].get("parameters", {})
 
 
 def _add_parameter(spec: dict[str, Any], field: str, component: str, key: str, config: PipelineConfig) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 from pipeline.config import PipelineConfig
 from pipeline.config.cluster import KubeflowConfig
 
-TRAINER = "Trainer_executor"
+TRAINERS = ("Trainer_executor", "Tuner_executor")
 EXAMPLE_GEN = "ImportExampleGen_executor"
-HUB_USERS = ("HFPusher_executor", "PublishedModel_executor")
+HUB_USERS = ("HFPusher_executor", "PublishedModel_executor", "StartingPoint_executor")
 
 
 def platform_spec(spec: dict[str, Any], config: PipelineConfig) -> dict[str, Any]:
@@ -29,12 +29,12 @@ def pod(label: str, config: PipelineConfig) -> dict[str, Any]:
     chosen: dict[str, Any] = {
         "imagePullPolicy": settings.image_pull_policy,
         "activeDeadlineSeconds": str(
-            settings.trainer_timeout_seconds if label == TRAINER else settings.timeout_seconds
+            settings.trainer_timeout_seconds if label in TRAINERS else settings.timeout_seconds
         ),
     }
     if settings.image_pull_secret is not None:
         chosen["imagePullSecret"] = [_named_secret(settings.image_pull_secret)]
-    if label == TRAINER:
+    if label in TRAINERS:
         chosen |= _node(settings)
     if label == EXAMPLE_GEN and settings.data_claim is not None:
         chosen["pvcMount"] = [

@@ -11,6 +11,7 @@ The modules:
     console.py      one line per component
     results.py      what a component's artifacts say in a few words
     imports.py      importing TFX quickly
+    reporting.py    the page about the run
     summary.py      the last lines
     failure.py      which message an error gives
 """

@@ -13,11 +13,13 @@ from pathlib import Path
 from pipeline import preflight
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import ConfigError, load_config
+from pipeline.hub_model import pinned
 from pipeline.layout import lock_path, log_path, metadata_path, pipeline_root
 from pipeline.local.console import Console
 from pipeline.local.failure import message_of
 from pipeline.local.logs import logging_to
 from pipeline.local.noise import filtered_stderr
+from pipeline.local.reporting import reported
 from pipeline.local.store import StoreError, exclusive, tidy
 from pipeline.local.summary import summarize
 
@@ -52,7 +54,8 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str],
         environment.setdefault(name, value)
     try:
         preflight.check(config, environment)
-        with prepared(config, log):
+        config = pinned(config)
+        with prepared(config, log), reported(config, console, run_id, log=log, start=start) as report:
             console.line(f"{config.pipeline_name}, profile {config.profile}")
             run_pipeline(config, console, run_id)
     except KeyboardInterrupt:
@@ -62,7 +65,8 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str],
         console.interrupted()
         return _fail(message_of(error, log=log if log.exists() else None))
     if console.finished_nodes:  # none under `tfx pipeline create`, which only asks for the pipeline
-        console.line(summarize(console.finished_nodes, log=log, total_seconds=time.monotonic() - start))
+        total_seconds = time.monotonic() - start
+        console.line(summarize(console.finished_nodes, log=log, report=report.page, total_seconds=total_seconds))
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
@@ -19,11 +19,14 @@ ACTIVITIES = {
     "SchemaGen": "deriving a schema",
     "ImportSchemaGen": "reading the schema",
     "ExampleValidator": "comparing the rows with the schema",
+    "DataResolver": "looking for the last accepted rows",
     "DataGate": "looking for reasons not to train",
     "Transform": "writing the prompts",
+    "StartingPoint": "fetching the model to start from",
     "Trainer": "training the model",
     "BaselineResolver": "looking for the last blessed model",
     "PublishedModel": "fetching the published model",
+    "AnswerQuality": "comparing answers",
     "Evaluator": "scoring the model",
     "ServingProof": "asking every exported form",
     "HFPusher": "publishing",
@@ -40,6 +43,7 @@ class Console:
 
     stream: TextIO
     finished_nodes: list[NodeRun] = field(default_factory=list)
+    graph: dict[str, list[str]] = field(default_factory=dict)
     _replaceable: bool = False
 
     @contextmanager
@@ -49,6 +53,10 @@ class Console:
         self._activity(f"  {'imports':<{NAME_WIDTH}}  {what} …", ends_line=False)
         yield
         self._result("imports", time.monotonic() - start, what)
+
+    def planned(self, graph: Mapping[str, Sequence[str]]) -> None:
+        """Keeps which component waits for which, also of those that the run may not come to."""
+        self.graph = {node_id: list(upstream) for node_id, upstream in graph.items()}
 
     def started(self, node_id: str) -> None:
         """Shows that a component runs."""

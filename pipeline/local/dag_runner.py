@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +19,22 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
+from modules.provenance import RUN_ID_VARIABLE
+from pipeline.config import PipelineConfig
 from pipeline.errors import NodeNotRunError
+from pipeline.hub_model import hub_model
 
 logger = logging.getLogger(__name__)
 
 # They look at the Hub as it is; from cache they would miss that it was emptied, or that another run published.
 NEVER_CACHED = ("PublishedModel", "HFPusher")
+
+
+def never_cached(config: PipelineConfig) -> tuple[str, ...]:
+    """Ids of components that run even if nothing they know of changed; among them the starting point, unless its
+    revision is a commit."""
+    start = hub_model(config.model.preset)
+    return NEVER_CACHED if start is None or start.is_pinned else (*NEVER_CACHED, "StartingPoint")
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,7 @@ class ObservedDagRunner(LocalDagRunner):
         if run_options is not None:
             raise ValueError("This runner runs whole pipelines; partial runs need TFX's own LocalDagRunner.")
         runtime_parameter_utils.substitute_runtime_parameter(pipeline, {PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id})
+        os.environ[RUN_ID_VARIABLE] = self._run_id  # the Trainer writes it into the model's report
         nodes = [node.pipeline_node for node in pipeline.nodes]
         for node in [node for node in nodes if self._only in (None, node.node_info.id)]:
             if node.node_info.id in self._never_cached:

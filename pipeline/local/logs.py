@@ -42,6 +42,11 @@ QUIET = (
         r"SavedModel saved prior to TF 2\.5 detected when loading Keras model",
         "TFMA tries Keras' loader first; ours is a plain SavedModel",
     ),
+    Quiet(
+        r"tensorflow",
+        r"\d+ out of the last \d+ calls to .* triggered tf\.function retracing",
+        "each of Tuner's trials has a model of its own",
+    ),
     Quiet(r"absl", r"Execution \d+ failed", "the error itself is shown, once and readably"),
 )
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pipeline.local.dag_runner import NodeRun
 
-PUBLICATION_KEYS = ("pushed", "already_published", "not_pushed_reason", "repo_id", "revision", "url")
+PUBLICATION_KEYS = ("pushed", "already_published", "not_pushed_reason", "repo_id", "revision", "url", "space_repo_id")
 
 
 def result_of(node: NodeRun) -> str:
@@ -41,6 +41,12 @@ def evaluation(node: NodeRun) -> dict[str, Any]:
     return report
 
 
+def proof_reasons(node: NodeRun) -> list[str]:
+    """Why ServingProof finds the exports not fit to serve; empty if they are."""
+    reason = _custom_property(_only(node, "blessing"), "reason")
+    return reason.split("; ") if reason else []
+
+
 def evaluation_figures(report: Mapping[str, Any]) -> str:
     """The figures over all rows, against the last blessed model's where there is one."""
     overall = next(row for row in report["slices"] if not row["slice"])
@@ -63,6 +69,8 @@ def training_figures(report: Mapping[str, Any]) -> str:
         figures.append(f"{rows['rows_dropped']:,} of {rows['rows_read']:,} rows too long and dropped")
     if rows["rows_truncated"]:
         figures.append(f"{rows['rows_truncated']:,} of {rows['rows_read']:,} prompts cut")
+    if rows.get("rows_split"):
+        figures.append(f"{rows['rows_split']:,} of {rows['rows_read']:,} documents parted")
     return " · ".join(figures)
 
 
@@ -119,8 +127,15 @@ def _gate(node: NodeRun) -> str:
 
 
 def _earlier_data(node: NodeRun) -> str:
-    blessings = node.outputs["earlier"]
+    blessings = node.outputs.get("earlier")
     return f"rows of run {Path(blessings[0].uri).name}" if blessings else "no earlier run to compare the rows with"
+
+
+def _tuner(node: NodeRun) -> str:
+    trials = json.loads((Path(_only(node, "tuner_results").uri) / "tuner_results.json").read_text(encoding="utf-8"))
+    best = min(trials, key=lambda trial: trial["score"])
+    chosen = [f"{name.rpartition('.')[2]} {value:.4g}" for name, value in best.items() if "." in name]
+    return f"best of {len(trials)} trials: {', '.join(chosen)} · evaluation loss {best['score']:.3f}"
 
 
 def _trainer(node: NodeRun) -> str:
@@ -129,12 +144,39 @@ def _trainer(node: NodeRun) -> str:
 
 def _baseline(node: NodeRun) -> str:
     models = node.outputs.get("model", ())
-    return f"model {Path(models[0].uri).name} was blessed last" if models else "none was blessed before"
+    if models:
+        return f"model {Path(models[0].uri).name} was blessed last"
+    return "the model blessed last is gone" if node.outputs.get("model_blessing") else "none was blessed before"
 
 
 def _published(node: NodeRun) -> str:
     record = json.loads((Path(_only(node, "model").uri) / "published.json").read_text(encoding="utf-8"))
     return record["reason"] or f"main of {record['repo_id']}, commit {record['commit'][:7]}"
+
+
+def _start(node: NodeRun) -> str:
+    model = _only(node, "model")
+    repo_id, commit = (model.get_string_custom_property(name) for name in ("repo_id", "commit"))
+    return f"{repo_id}, commit {commit[:7]}"
+
+
+def answer_report(node: NodeRun) -> dict[str, Any]:
+    """AnswerQuality's answers.json: figures, reasons, answers."""
+    path = Path(_only(node, "answers").uri) / "answers.json"
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return report
+
+
+def answer_figures(report: Mapping[str, Any]) -> str:
+    """The answers' figures, beside the last blessed model's where there is one."""
+    now, before = report["candidate"], report["baseline"]
+    if now is None:
+        return "no rows to ask"
+    figures = [f"exact {now['exact_match']:.0%}", f"ROUGE-L {now['rouge_l']:.2f}", f"BLEU {now['bleu']:.1f}"]
+    figures.append(f"{now['stopped']:.0%} of {report['rows']} answers end by themselves")
+    if before:
+        figures.append(f"before: exact {before['exact_match']:.0%}, ROUGE-L {before['rouge_l']:.2f}")
+    return " · ".join(figures)
 
 
 def _evaluator(node: NodeRun) -> str:
@@ -147,7 +189,11 @@ def _proof(node: NodeRun) -> str:
     wrong = sorted(name for name, result in report.items() if "error" in result or result["disagreements"])
     if wrong:
         return f"not fit to serve: {', '.join(wrong)}"
-    return f"{', '.join(report)} agree on {report['transformers']['requests']} requests"
+    asked = report["transformers"]["requests"]
+    words = f"{', '.join(report)} agree on {asked} requests"
+    if (same := report.get("ctranslate2", {}).get("same_answers", asked)) < asked:
+        words += f" (ctranslate2, in int8, gives the same answer to {same})"
+    return words
 
 
 def _pusher(node: NodeRun) -> str:
@@ -163,12 +209,15 @@ _DESCRIPTIONS: Mapping[str, Callable[[NodeRun], str]] = {
     "SchemaGen": _schema,
     "ImportSchemaGen": _schema,
     "ExampleValidator": _anomalies,
-    "EarlierDataResolver": _earlier_data,
+    "DataResolver": _earlier_data,
     "DataGate": _gate,
     "Transform": lambda node: "prompt, response",
+    "Tuner": _tuner,
+    "StartingPoint": _start,
     "Trainer": _trainer,
     "BaselineResolver": _baseline,
     "PublishedModel": _published,
+    "AnswerQuality": lambda node: answer_figures(answer_report(node)),
     "Evaluator": _evaluator,
     "ServingProof": _proof,
     "HFPusher": _pusher,

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.local.console import seconds
-from pipeline.local.results import evaluation, evaluation_figures, publication, training_report
+from pipeline.local.reporting import relative
+from pipeline.local.results import (
+    answer_figures,
+    answer_report,
+    evaluation,
+    evaluation_figures,
+    proof_reasons,
+    publication,
+    training_report,
+)
 
 if TYPE_CHECKING:
     from pipeline.local.dag_runner import NodeRun
@@ -15,22 +24,23 @@ if TYPE_CHECKING:
 LABEL_WIDTH = 9
 
 
-def summarize(nodes: Sequence[NodeRun], *, log: Path, total_seconds: float) -> str:
+def summarize(nodes: Sequence[NodeRun], *, log: Path, total_seconds: float, report: Path | None = None) -> str:
     """The summary of a whole run.
 
     Args:
         nodes: every component that ran or was cached.
         log: the run's log file.
         total_seconds: from the command to here.
+        report: the run's page, if it was written.
     """
     by_id = {node.node_id: node for node in nodes}
     cached = sum(node.cached for node in nodes)
     headline = f"Done in {seconds(total_seconds)}: {len(nodes)} components, {cached} from cache."
-    lines = [f"  {label:<{LABEL_WIDTH}} {text}" for label, text in _entries(by_id, log)]
+    lines = [f"  {label:<{LABEL_WIDTH}} {text}" for label, text in _entries(by_id, log, report)]
     return "\n".join(["", headline, "", *lines])
 
 
-def _entries(nodes: dict[str, NodeRun], log: Path) -> Iterator[tuple[str, str]]:
+def _entries(nodes: dict[str, NodeRun], log: Path, page: Path | None) -> Iterator[tuple[str, str]]:
     if "Trainer" in nodes:
         report = training_report(nodes["Trainer"])
         yield "quality", quality(report)
@@ -40,14 +50,20 @@ def _entries(nodes: dict[str, NodeRun], log: Path) -> Iterator[tuple[str, str]]:
         )
     if "Evaluator" in nodes:
         yield from _judged(evaluation(nodes["Evaluator"]))
+    if "AnswerQuality" in nodes:
+        yield "answers", answer_figures(answer_report(nodes["AnswerQuality"]))
+    if "ServingProof" in nodes:
+        yield from _proven(nodes["ServingProof"])
     if "Trainer" in nodes:
-        yield "model", _relative(Path(nodes["Trainer"].outputs["model"][0].uri))
+        yield "model", relative(Path(nodes["Trainer"].outputs["model"][0].uri))
     if "HFPusher" in nodes:
         yield from _published(publication(nodes["HFPusher"]))
     else:
         yield "revision", "none: publish.enabled is false"
-    yield "log", _relative(log)
-    if "HFPusher" in nodes and publication(nodes["HFPusher"])["pushed"]:
+    if page:
+        yield "report", relative(page)
+    yield "log", relative(log)
+    if "HFPusher" in nodes and publication(nodes["HFPusher"])["space_repo_id"]:
         yield "try it", "make demo"
 
 
@@ -66,14 +82,16 @@ def _judged(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", remark
 
 
+def _proven(node: NodeRun) -> Iterator[tuple[str, str]]:
+    """Nothing where the exports serve: then the component's own line says enough."""
+    if reasons := proof_reasons(node):
+        yield "verdict", "not fit to serve"
+        yield from (("", reason) for reason in reasons)
+
+
 def _published(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if not record["pushed"]:
         yield "revision", f"none: {record['not_pushed_reason']}"
         return
     yield "revision", f"{record['revision']} of {record['repo_id']}"
     yield "", str(record["url"])
-
-
-def _relative(path: Path) -> str:
-    """`path` as the user would type it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -6,7 +6,10 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,14 +17,16 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from hub import demo, server
 from pipeline.components.hf_pusher.connection import loopback_client
-from pipeline.components.hf_pusher.publication import Published
+from pipeline.components.hf_pusher.publication import Published, SpaceTarget
 from pipeline.components.hf_pusher.publisher import publish
-from tests.publish.publishing import hub_at, noon, publication_of
+from tests.publish.publishing import SPACE_REPO_ID, TEMPLATE, hub_at, noon, publication_of
 from tests.publish.tiny_model import ANSWER, write_model
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+Scheme = Literal["light", "dark"]
+SECONDS_PER_TOKEN = 0.4  # of the slow model
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -41,12 +46,32 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Published]]:
     """The address of a running demo, and what it runs on."""
-    folder = tmp_path_factory.mktemp("demo")
+    with demo_of(TEMPLATE, tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def published_slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Published]]:
+    """The same with a model that takes its time, as a large one does."""
+    folder = tmp_path_factory.mktemp("slow")
+    template = shutil.copytree(TEMPLATE, folder / "space", ignore=shutil.ignore_patterns("__pycache__"))
+    app = (template / "app.py").read_text()
+    step = "            ids.append(step.token_id)\n"
+    assert app.count(step) == 1
+    (template / "app.py").write_text(app.replace(step, f"{step}            time.sleep({SECONDS_PER_TOKEN})\n"))
+    with demo_of(template, folder) as running:
+        yield running
+
+
+@contextmanager
+def demo_of(template: Path, folder: Path) -> Iterator[tuple[str, Published]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with loopback_client(), server.running(folder / "hub", port=0) as endpoint:
-        result = publish(hub_at(endpoint), publication_of(write_model(folder / "model")), clock=noon)
+        publication = publication_of(write_model(folder / "model"))
+        space = SpaceTarget(SPACE_REPO_ID, template)
+        result = publish(hub_at(endpoint), replace(publication, space=space), clock=noon)
         options = demo.Options(
             storage_dir=folder / "hub",
             port=urlsplit(endpoint).port or 0,
@@ -72,15 +97,33 @@ def size(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def page(browser: Browser, published: tuple[str, Published], size: str) -> Iterator[Page]:
+def scheme() -> Scheme:
+    """What the visitor's machine prefers; a test may parametrize it."""
+    return "light"
+
+
+@pytest.fixture
+def page(browser: Browser, published: tuple[str, Published], size: str, scheme: Scheme) -> Iterator[Page]:
+    with opened(browser, published[0], size, scheme) as page:
+        yield page
+
+
+@pytest.fixture
+def slow_page(browser: Browser, published_slow: tuple[str, Published], size: str, scheme: Scheme) -> Iterator[Page]:
+    with opened(browser, published_slow[0], size, scheme) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, address: str, size: str, scheme: Scheme) -> Iterator[Page]:
     """The loaded page at that width; a request to any other host, or an error in the page, fails the test."""
     width, height = SIZES[size]
-    page = browser.new_page(viewport={"width": width, "height": height})
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     foreign: list[str] = []
     errors: list[str] = []
     page.on("request", lambda request: foreign.append(request.url) if _is_foreign(request.url) else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(published[0])
+    page.goto(address)
     page.get_by_placeholder("Write an instruction…").wait_for()
     yield page
     page.close()
@@ -88,10 +131,11 @@ def page(browser: Browser, published: tuple[str, Published], size: str) -> Itera
     assert errors == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_visitor_gets_an_answer_and_sees_what_gave_it(
-    page: Page, published: tuple[str, Published], size: str
+    page: Page, published: tuple[str, Published], size: str, scheme: str
 ) -> None:
-    _screenshot(page, f"demo-{size}-before")
+    _screenshot(page, f"demo-{size}-{scheme}-before")
     _ask(page, "What is the capital of France?")
 
     expect(_answers(page).last).to_have_text(ANSWER)
@@ -101,7 +145,28 @@ def test_a_visitor_gets_an_answer_and_sees_what_gave_it(
     expect(heading).to_contain_text("Each message is answered on its own")
     link = heading.get_by_role("link", name=published[1].repo_id)
     expect(link).to_have_attribute("href", re.compile(rf"/{published[1].repo_id}$"))
-    _screenshot(page, f"demo-{size}-after")
+    _screenshot(page, f"demo-{size}-{scheme}-after")
+    is_dark = page.evaluate("document.body.classList.contains('dark')")
+    assert is_dark == (scheme == "dark")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_while_an_answer_is_written_it_grows_and_can_be_stopped(slow_page: Page, size: str, scheme: str) -> None:
+    page = slow_page
+    _ask(page, "What is the capital of France?")
+    expect(_answers(page).last).to_have_text(re.compile("^Par"))
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    early = _answers(page).last.inner_text().strip()
+    _screenshot(page, f"demo-{size}-{scheme}-during")
+    expect(_answers(page).last).to_have_text(re.compile(f"^{re.escape(early)}."))
+    page.get_by_role("button", name="Stop").click()
+
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    stopped = _answers(page).last.inner_text().strip()
+    assert ANSWER.startswith(stopped)
+    assert stopped != ANSWER
+    _ask(page, "And now?")
+    expect(_answers(page).last).to_have_text(ANSWER, timeout=20_000)
 
 
 def test_input_and_decoding_options_are_used(page: Page, size: str) -> None:

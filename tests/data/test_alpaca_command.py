@@ -11,7 +11,8 @@ import pytest
 
 from data.alpaca.__main__ import main
 from data.alpaca.download import fetch
-from data.alpaca.sources import Checksum, SourceError
+from data.alpaca.sources import Checksum
+from data.errors import SourceError
 from data.tfrecords import Row, read_examples, verify
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "alpaca_50k.json.xz"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from data.alpaca.report import percentile
 from data.alpaca.rows import content_hash, drop_reason, is_input_marker, split_of, without_input_marker
-from data.alpaca.sources import EDITIONS, SourceError, checksums, read_rows, require_sha256
+from data.alpaca.sources import EDITIONS, checksums, read_rows, require_sha256
+from data.errors import SourceError
 from data.tfrecords import Row
 
 ROWS = [Row("Add 1 and 2.", "", "3"), Row("Translate.", "Grüße", "greetings")]

@@ -211,3 +211,14 @@ def test_reading_stops_at_the_first_bad_row_with_its_place(tmp_path: Path):
     path = write_payloads(tmp_path / "x.tfrecord", encode(ROWS[0]), example(instruction=b"a", input=b""))
     with pytest.raises(TFRecordError, match=r"x\.tfrecord, row 1: field 'output' is missing: has input, instr"):
         list(read_examples(path))
+
+
+def test_blank_texts_can_be_allowed_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "rows-train.tfrecord"
+    write_examples(path, [Row("Say nothing.", "", " "), Row("", "", "x")])
+
+    assert len(verify({"train": [path]})) == 2
+    assert verify({"train": [path]}, blank_allowed=True) == []
+    assert verify({"train": [path]}, blank_allowed=True, kind="text") == [
+        f"{path}, row 0: field 'instruction' of a document must be empty: 'Say nothing.'"
+    ]

@@ -21,14 +21,14 @@ from tests.e2e.conftest import PIPELINE, PROJECT, REPOSITORY, Finished, Place, f
 pytestmark = pytest.mark.e2e
 
 ALL = [
-    "ImportExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "DataGate", "Transform", "Trainer",
-    "BaselineResolver", "ServingProof", "Evaluator", "HFPusher",
+    "ImportExampleGen", "ImportSchemaGen", "StatisticsGen", "DataResolver", "ExampleValidator", "DataGate",
+    "Transform", "Trainer", "BaselineResolver", "ServingProof", "AnswerQuality", "Evaluator", "HFPusher",
 ]  # fmt: skip
-# A lookup and a question to the Hub are asked anew each time.
-NEVER_CACHED = ["BaselineResolver", "HFPusher"]
+# Lookups and questions to the Hub are asked anew each time.
+NEVER_CACHED = ["DataResolver", "BaselineResolver", "HFPusher"]
 CACHED = [name for name in ALL if name not in NEVER_CACHED]
-FROM_TRAINER = ["Trainer", "BaselineResolver", "ServingProof", "Evaluator", "HFPusher"]
-BEFORE_TRANSFORM, BEFORE_TRAINER = ALL[:5], ALL[:6]
+FROM_TRAINER = ["DataResolver", *ALL[7:]]
+BEFORE_TRANSFORM, BEFORE_TRAINER = ([name for name in ALL[:end] if name not in NEVER_CACHED] for end in (6, 7))
 MODEL_FILES = {
     "Format-Serving/fingerprint.pb",
     "Format-Serving/saved_model.pb",
@@ -118,7 +118,7 @@ def test_the_summary_says_where_everything_is(first_run: Finished, place: Place)
     (log,) = (place.output / "logs").iterdir()
 
     summary = first_run.out.partition("Done in ")[2]
-    assert "11 components, 0 from cache." in summary
+    assert "13 components, 0 from cache." in summary
     assert "token accuracy" in summary
     assert str(model) in summary
     assert str(log) in summary
@@ -156,7 +156,7 @@ def test_results_that_somebody_deleted_are_made_again(first_run: Finished, place
 
     (tmp_path / "away").rename(blessing)
     assert again.status == 0, again.err
-    assert again.ran == ["DataGate", *NEVER_CACHED]
+    assert again.ran == ["DataResolver", "DataGate", "BaselineResolver", "HFPusher"]
 
 
 def test_edited_code_runs_again_with_what_follows(first_run: Finished, place: Place, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_edited_code_runs_again_with_what_follows(first_run: Finished, place: Pl
 
     assert with_prompt.status == 0, with_prompt.err
     assert with_prompt.cached == BEFORE_TRANSFORM
-    assert with_prompt.ran == ["Transform", *FROM_TRAINER]
+    assert with_prompt.ran == ["DataResolver", *ALL[6:]]
     assert with_training.cached == BEFORE_TRAINER
     assert with_training.ran == FROM_TRAINER
     assert len(published_revisions(elsewhere)) == 3
@@ -359,7 +359,7 @@ def test_the_gate_stops_the_run_with_the_anomalys_own_words(tmp_path: Path) -> N
     stopped = place.run(data__path=str(folder), data__schema=str(schema))
 
     assert stopped.status == 1
-    assert stopped.ran == ALL[:4]
+    assert stopped.ran == ALL[:5]
     assert "feature 'source', split 'train': Column dropped. " in stopped.err
     assert "feature 'source', split 'eval': Column dropped. " in stopped.err
     assert "Traceback" not in stopped.err

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from modules.generation import TextGenerator
 from modules.signatures import ServingModule
 from modules.tokenizer import train_tokenizer
-from modules.trainer import export_model
+from tests.evaluation.exporting import export_model
 from tests.modules.conftest import TEXTS, make_backbone
 
 GENERATION = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}

@@ -38,22 +38,26 @@ def evaluate(
     thresholds: Sequence[str] = ("loss<=100",),
     against_baseline: Sequence[str] = ("bits_per_byte<=+0.02",),
     slices: Sequence[str] = ("with_input", "prompt_length"),
+    baseline_blessing: Any = None,
+    answers: Any = None,
 ) -> Evaluated:
     """Judges the model in `model_folder` by `rows`."""
     config = make_eval_config(
         parse_all(thresholds, is_change=False), parse_all(against_baseline, is_change=True), slices
     )
     outputs = {
-        "evaluation": [_artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")],
-        "blessing": [_artifact(standard_artifacts.ModelBlessing, folder / "blessing")],
+        "evaluation": [artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")],
+        "blessing": [artifact(standard_artifacts.ModelBlessing, folder / "blessing")],
     }
     inputs = {
-        "examples": [_examples(folder / "examples", rows)],
+        "examples": [examples_of(folder / "examples", rows)],
         "schema": [_schema(folder / "schema")],
-        "model": [_artifact(standard_artifacts.Model, model_folder, number=2)],
+        "model": [artifact(standard_artifacts.Model, model_folder, number=2)],
     }
     if baseline_folder is not None:
-        inputs["baseline_model"] = [_artifact(standard_artifacts.Model, baseline_folder, number=1)]
+        inputs["baseline_model"] = [artifact(standard_artifacts.Model, baseline_folder, number=1)]
+    given = {"baseline_blessing": baseline_blessing, "answers": answers}
+    inputs |= {key: [one] for key, one in given.items() if one is not None}
     properties = {
         "eval_config": proto_utils.proto_to_json(config),
         "example_splits": json.dumps(["eval"]),
@@ -66,18 +70,20 @@ def evaluate(
     return Evaluated(blessing.get_int_custom_property("blessed") == 1, report, blessing)
 
 
-def _artifact(kind: type[Any], folder: Path, *, number: int = 0) -> Any:
+def artifact(kind: type[Any], folder: Path, *, number: int = 0) -> Any:
+    """An artifact of that class whose files are in `folder`."""
     artifact = kind()
     artifact.uri = str(folder)
     artifact.id = number
     return artifact
 
 
-def _examples(folder: Path, rows: Sequence[Row]) -> Any:
+def examples_of(folder: Path, rows: Sequence[Row]) -> Any:
+    """Examples with the same `rows` in both splits."""
     for split in ("train", "eval"):
         (folder / f"Split-{split}").mkdir(parents=True)
         write_examples(folder / f"Split-{split}" / "data_tfrecord-00000-of-00001", rows)
-    examples = _artifact(standard_artifacts.Examples, folder)
+    examples = artifact(standard_artifacts.Examples, folder)
     examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
     return examples
 
@@ -85,4 +91,4 @@ def _examples(folder: Path, rows: Sequence[Row]) -> Any:
 def _schema(folder: Path) -> Any:
     folder.mkdir()
     shutil.copy(SCHEMA, folder / "schema.pbtxt")
-    return _artifact(standard_artifacts.Schema, folder)
+    return artifact(standard_artifacts.Schema, folder)

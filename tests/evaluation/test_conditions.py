@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.evaluation import Condition, ConditionError, Slice, check_column, parse_all, parse_condition
+from pipeline.evaluation import (
+    Condition,
+    ConditionError,
+    Slice,
+    check_column,
+    of_answers,
+    of_scores,
+    parse_all,
+    parse_condition,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +43,13 @@ def test_a_condition_is_read_as_it_is_written(text: str, is_change: bool, expect
             False,
             "There is no such slice. Received: 'with_input=maybe'. with_input is one of",
         ),
+        ("rouge_l<=+1", True, "Of rouge_l, more is better. Received: 'rouge_l<=+1'. Write rouge_l>=…"),
+        (
+            "rouge_l>=0.3@with_input=yes",
+            False,
+            "Answers are judged as a whole: there are too few for slices. "
+            "Received: 'rouge_l>=0.3@with_input=yes'. Remove @with_input=yes.",
+        ),
         ("loss<=3@output=x", False, "Slices need a column with few values. Received: 'output'"),
     ],
 )
@@ -52,3 +68,21 @@ def test_two_bounds_of_the_same_are_refused() -> None:
 def test_a_text_is_no_slice() -> None:
     with pytest.raises(ConditionError, match="'instruction'"):
         check_column("instruction")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_change"),
+    [("loss<=2.5@with_input=yes", False), ("perplexity<=+5%", True), ("rouge_l>=-0.01", True), ("rows>=2000", False)],
+)
+def test_a_condition_can_be_written_as_it_was_read(text: str, is_change: bool) -> None:
+    condition = parse_condition(text, is_change=is_change)
+
+    assert str(condition) == text
+    assert parse_condition(str(condition), is_change=is_change) == condition
+
+
+def test_conditions_on_scores_and_on_answers_are_told_apart() -> None:
+    conditions = parse_all(["loss<=3", "rouge_l>=0.3", "stopped>=0.5"], is_change=False)
+
+    assert [condition.metric for condition in of_scores(conditions)] == ["loss"]
+    assert [condition.metric for condition in of_answers(conditions)] == ["rouge_l", "stopped"]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from keras_hub.models import GPT2Backbone
+from tfx.types import standard_artifacts
 from tokenizers import Tokenizer
 
 from data.tfrecords import Row
 from modules.tokenizer import train_tokenizer
-from modules.trainer import export_model
+from pipeline.components.evaluator.baseline import PreviousBlessedModelStrategy
 from tests.evaluation.conftest import GENERATION
-from tests.evaluation.evaluating import Evaluated, evaluate
+from tests.evaluation.evaluating import Evaluated, artifact, evaluate
+from tests.evaluation.exporting import export_model
 from tests.evaluation.test_scoring import plainly
 from tests.modules.conftest import make_backbone
 
@@ -144,12 +147,62 @@ def test_a_baseline_with_another_tokenizer_is_compared_by_bytes_only(model_folde
     ]
 
 
-def test_a_baseline_whose_files_are_gone_is_no_baseline(model_folder: Path, tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    found = evaluate(tmp_path, ROWS, model_folder, baseline_folder=gone)
+def gone(place: Path | str) -> str:
+    return (
+        f"the last blessed model is gone ({place}), so this one cannot be compared with it; restore that folder, or "
+        "run again with --evaluation.baseline none to judge by the thresholds alone"
+    )
+
+
+def test_nothing_is_blessed_against_a_baseline_whose_files_are_gone(model_folder: Path, tmp_path: Path) -> None:
+    found = evaluate(tmp_path, ROWS, model_folder, baseline_folder=tmp_path / "gone")
+
+    assert not found.blessed
+    assert found.report["reasons"] == [gone(tmp_path / "gone")]
+    assert found.blessing.get_string_custom_property("reason") == gone(tmp_path / "gone")
+    assert [path.name for path in Path(found.blessing.uri).iterdir()] == ["NOT_BLESSED"]
+
+
+def test_nothing_is_blessed_against_a_baseline_of_which_only_the_blessing_is_known(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    found = evaluate(tmp_path, ROWS, model_folder, baseline_blessing=blessing_of(7, uri="/models/7"))
+
+    assert found.report["reasons"] == [gone("/models/7")]
+
+
+def test_a_baseline_that_is_gone_does_not_matter_where_nothing_is_compared(model_folder: Path, tmp_path: Path) -> None:
+    found = evaluate(tmp_path, ROWS, model_folder, baseline_folder=tmp_path / "gone", against_baseline=[])
 
     assert found.blessed
-    assert found.report["notes"] == [f"the last blessed model is gone ({gone}), so there was nothing to compare with"]
+    assert found.report["notes"] == [gone(tmp_path / "gone")]
+
+
+def blessing_of(model: int, *, number: int = 1, blessed: int = 1, uri: str = "") -> Any:
+    made = artifact(standard_artifacts.ModelBlessing, Path("/blessing"), number=number)
+    made.set_int_custom_property("blessed", blessed)
+    made.set_int_custom_property("current_model_id", model)
+    made.set_string_custom_property("current_model", uri)
+    return made
+
+
+def test_the_last_blessed_model_is_not_the_candidate_and_not_an_older_one_if_it_is_gone(model_folder: Path) -> None:
+    models = {number: artifact(standard_artifacts.Model, model_folder, number=number) for number in (3, 5, 8, 9)}
+    blessings = [
+        blessing_of(3, number=11),
+        blessing_of(5, number=12),
+        blessing_of(8, number=13, blessed=0),
+        blessing_of(9, number=14),
+    ]
+
+    def resolved(*known: int, candidate: int) -> tuple[list[int], list[int]]:
+        given = {"model": [models[number] for number in known], "model_blessing": blessings}
+        found = PreviousBlessedModelStrategy().resolve_artifacts(None, {**given, "candidate": [models[candidate]]})
+        return [model.id for model in found["model"]], [blessing.id for blessing in found["model_blessing"]]
+
+    assert resolved(3, 5, 8, 9, candidate=8) == ([9], [14])
+    assert resolved(3, 5, 8, 9, candidate=9) == ([5], [12])
+    assert resolved(3, 8, 9, candidate=9) == ([], [12])  # 5 was deleted
 
 
 def test_an_evaluation_split_without_a_scored_token_blesses_nothing(model_folder: Path, tmp_path: Path) -> None:
@@ -159,6 +212,15 @@ def test_an_evaluation_split_without_a_scored_token_blesses_nothing(model_folder
     assert found.report["reasons"] == [
         "no response of the evaluation split's 1 rows fits into the model's context, so there is nothing to judge it by"
     ]
+
+
+def test_an_evaluation_split_without_rows_blesses_nothing(model_folder: Path, tmp_path: Path) -> None:
+    found = evaluate(tmp_path, [], model_folder)
+
+    assert not found.blessed
+    assert found.report["reasons"] == ["the evaluation split has no rows, so there is nothing to judge the model by"]
+    assert [path.name for path in Path(found.blessing.uri).iterdir()] == ["NOT_BLESSED"]
+    assert found.report["slices"][0]["candidate"]["rows"] == 0
 
 
 def test_a_model_that_computes_no_numbers_is_not_blessed(

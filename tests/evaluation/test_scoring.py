@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules import scoring
+from modules import losses, scoring
 from modules.prompts import format_prompt, neutralise
 from modules.signatures import ServingModule
 from modules.tokenizer import end_token_id
@@ -58,7 +58,7 @@ def test_the_order_and_number_of_rows_do_not_change_a_score(
     serving: ServingModule, backbone: GPT2Backbone, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring, "CHUNK_ROWS", 3)
-    monkeypatch.setattr(scoring, "CHUNK_TARGETS", 7)
+    monkeypatch.setattr(losses, "CHUNK_TOKENS", 7)
     scorer = scoring.ResponseScorer(serving.generator)
     rows = (ROWS * 4)[3:]
     scores = scorer.score(*(tf.constant(list(column)) for column in zip(*rows, strict=True)))

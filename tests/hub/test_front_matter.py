@@ -98,6 +98,8 @@ def test_a_bad_model_card_is_refused_with_the_reason(lines: list[str], message: 
         ("sdk: flask", "\"sdk\" must be one of [docker, gradio, static, streamlit]. Received: 'flask'"),
         ("sdk_version: 6.3", '"sdk_version" must be a quoted version such as "6.31.0". Received: 6.3'),
         ("colorFrom: beige", '"colorFrom" must be one of ['),
+        ("app_port: 70000", '"app_port" must be a port from 1 to 65535. Received: 70000'),
+        ("app_port: yes", '"app_port" must be a port from 1 to 65535. Received: True'),
         ("app_file: ../app.py", '"app_file" must be a path inside the repository'),
         ("pinned: maybe", '"pinned" must be true or false'),
         ("python_version: three", '"python_version" must be a version such as 3.11'),

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from modules.dataset import DatasetError, PackedBatches, TokenizedExamples, pack, tokenize_examples
+from modules.dataset import BatchStream, DatasetError, PackedBatches, TokenizedExamples, tokenize_examples
 from modules.model import training_model
+from modules.packing import bucket_lengths, pack
 from tests.modules.conftest import make_backbone
 
 PROMPTS = ["Sort the words.\n", "pear", "apple, pear and apple\n\n"]
@@ -55,7 +56,7 @@ def test_positions_restart_and_segments_count_up(examples: TokenizedExamples) ->
 
 @given(
     st.lists(st.integers(1, 32), min_size=1, max_size=200),
-    st.sampled_from(["best_fit", "none"]),
+    st.sampled_from(["best_fit", "buckets", "none"]),
     st.integers(0, 3),
 )
 def test_packing_places_every_example_once_and_never_overfills(lengths: list[int], method: str, seed: int) -> None:
@@ -80,26 +81,71 @@ def test_packed_and_unpacked_losses_and_gradients_are_equal(tokenizer: Tokenizer
     examples = tokenize_examples([p for p, _ in rows], [r for _, r in rows], tokenizer, sequence_length=48)
     backbone = make_backbone(tokenizer)
     model = training_model(backbone, sequence_length=48)
-    (packed_loss, packed), (loss, unpacked) = (
-        loss_and_gradients(model, examples, packing=packing) for packing in ("best_fit", "none")
-    )
-    np.testing.assert_allclose(packed_loss, loss, rtol=1e-5)
-    for one, other in zip(packed, unpacked, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+    loss, unpacked = loss_and_gradients(model, examples, packing="none")
+    for packing in ("best_fit", "buckets"):
+        packed_loss, packed = loss_and_gradients(model, examples, packing=packing)
+        np.testing.assert_allclose(packed_loss, loss, rtol=1e-5)
+        for one, other in zip(packed, unpacked, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
 def loss_and_gradients(
     model: keras.Model, examples: TokenizedExamples, *, packing: str
 ) -> tuple[float, list[np.ndarray]]:
-    batches = PackedBatches(examples, sequence_length=48, batch_size=examples.rows, packing=packing)
-    assert len(batches) == 1
-    inputs, _, _ = batches[0]
-    with tf.GradientTape() as tape:
-        model(inputs, training=True)
-        (loss,) = model.losses
+    """Of all examples, as one optimizer step."""
+    settings = {"sequence_length": 48, "batch_size": 2, "packing": packing}
+    count = len(PackedBatches(examples, **settings))
+    batches = PackedBatches(examples, accumulation_steps=count, **settings)
+    assert batches.steps == 1
     variables = [variable.value for variable in model.trainable_variables]
-    gradients = tape.gradient(loss, variables)
-    return float(loss), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+    losses, gradients = [], []
+    for index in range(count):
+        with tf.GradientTape() as tape:
+            model(batches[index][0], training=True)
+            (loss,) = model.losses
+        losses.append(float(loss))
+        gradients.append([tf.convert_to_tensor(gradient).numpy() for gradient in tape.gradient(loss, variables)])
+    return float(np.mean(losses)), [np.mean(parts, axis=0) for parts in zip(*gradients, strict=True)]
+
+
+def test_buckets_make_batches_of_short_rows_and_lose_none(tokenizer: Tokenizer) -> None:
+    prompts, responses = ["x " * (3 * (i % 9)) for i in range(40)], ["pear"] * 40
+    examples = tokenize_examples(prompts, responses, tokenizer, sequence_length=64)
+    plain = PackedBatches(examples, sequence_length=64, batch_size=4, packing="none")
+    batches = PackedBatches(examples, sequence_length=64, batch_size=4, packing="buckets")
+    shapes = {batches[index][0]["token_ids"].shape for index in range(len(batches))}
+    assert len(shapes) > 1
+    assert all(rows == 4 * 64 // length for rows, length in shapes)
+    assert sorted(e for index in range(len(batches)) for e in batches.examples_of(0, index)) == list(range(40))
+    supervised = sum(np.count_nonzero(batches[index][2]) for index in range(len(batches)))
+    assert supervised == examples.supervised_lengths.sum()
+    assert batches.report().pad_fraction < plain.report().pad_fraction / 2
+
+
+def test_bucket_lengths_rise_to_the_full_length() -> None:
+    assert bucket_lengths(512) == [64, 96, 128, 192, 256, 384, 512]
+    assert bucket_lengths(100) == [16, 24, 32, 40, 56, 80, 100]
+    assert bucket_lengths(12) == [12]
+
+
+def test_the_stream_begins_anywhere_and_goes_through_the_epochs(tokenizer: Tokenizer) -> None:
+    examples = tokenize_examples([f"apple {i}" for i in range(10)], ["pear"] * 10, tokenizer, sequence_length=16)
+    batches = PackedBatches(examples, sequence_length=16, batch_size=2, packing="none", seed=3)
+    assert len(batches) == 5
+    stream = BatchStream(batches, start=4, stop=11)
+    assert len(stream) == 7
+    for index, (epoch, batch) in enumerate([(0, 4), (1, 0), (1, 1), (1, 2), (1, 3), (1, 4), (2, 0)]):
+        np.testing.assert_array_equal(stream[index][0]["token_ids"], batches.batch(epoch, batch)[0]["token_ids"])
+
+
+def test_the_fingerprint_tells_other_rows_and_other_batches_apart(tokenizer: Tokenizer) -> None:
+    def fingerprint(responses: list[str], **settings: int) -> str:
+        examples = tokenize_examples(["a"] * len(responses), responses, tokenizer, sequence_length=16)
+        return PackedBatches(examples, sequence_length=16, **{"batch_size": 2} | settings).fingerprint()
+
+    one = fingerprint(["pear", "apple"])
+    assert one == fingerprint(["pear", "apple"])
+    assert len({one, fingerprint(["pear", "pear"]), fingerprint(["pear", "apple"], seed=1)}) == 3
 
 
 def test_epochs_differ_in_order_and_repeat_from_the_seed(tokenizer: Tokenizer) -> None:

@@ -35,10 +35,11 @@ import tensorflow_text
 folder, prompts = sys.argv[1], json.loads(sys.argv[2])
 model = tf.saved_model.load(folder)
 answers = model.serve(tf.constant(prompts))['response'].numpy()
-full = model.signatures['serving_default'](
+full = model.signatures['with_options'](
     prompt=tf.constant(prompts), max_new_tokens=tf.constant(8), temperature=tf.constant(0.0),
     top_k=tf.constant(0), top_p=tf.constant(1.0), seed=tf.constant(0))['response'].numpy()
-assert answers.tolist() == full.tolist()
+plain = model.signatures['serving_default'](prompt=tf.constant(prompts))['response'].numpy()
+assert answers.tolist() == full.tolist() == plain.tolist()
 print(json.dumps([answer.hex() for answer in answers]))
 """
 
@@ -58,7 +59,7 @@ def saved(module: ServingModule, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture(scope="module")
 def exports(backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "exports"
-    export.export_all(backbone, tokenizer, folder, generation=DEFAULTS)
+    export.export_all(backbone, tokenizer, folder, generation=DEFAULTS, ctranslate2=["int8", "float32"])
     return folder
 
 
@@ -77,14 +78,17 @@ def test_the_saved_model_answers_as_in_the_trainer_with_tensorflow_alone(module:
 
 def test_the_saved_model_declares_inputs_defaults_and_output(saved: Path) -> None:
     graph = saved_model_pb2.SavedModel.FromString((saved / "saved_model.pb").read_bytes()).meta_graphs[0]
-    serving = graph.signature_def["serving_default"]
-    assert set(serving.inputs) == {"prompt", "max_new_tokens", "temperature", "top_k", "top_p", "seed"}
-    assert set(serving.defaults) == set(serving.inputs) - {"prompt"}
-    assert set(serving.outputs) == {"response"}
-    assert set(graph.signature_def["instruct"].inputs) == set(serving.inputs) - {"prompt"} | {
-        "instruction",
-        "input",
+    options = {"max_new_tokens", "temperature", "top_k", "top_p", "seed"}
+    declared = {name: (set(made.inputs), set(made.defaults)) for name, made in graph.signature_def.items()}
+    assert declared == {
+        "serving_default": ({"prompt"}, set()),
+        "instruct": ({"instruction", "input"}, set()),
+        "with_options": ({"prompt"} | options, options),
+        "instruct_with_options": ({"instruction", "input"} | options, options),
+        "score": ({"instruction", "input", "output"}, set()),
+        "__saved_model_init_op": (set(), set()),
     }
+    assert set(graph.signature_def["with_options"].outputs) == {"response"}
 
 
 def test_the_saved_model_holds_the_weights_once_and_no_optimizer(saved: Path, backbone: GPT2Backbone) -> None:
@@ -99,6 +103,9 @@ def test_the_forms_hold_exactly_these_files(exports: Path) -> None:
         "ctranslate2/config.json",
         "ctranslate2/model.bin",
         "ctranslate2/vocabulary.json",
+        "ctranslate2_float32/config.json",
+        "ctranslate2_float32/model.bin",
+        "ctranslate2_float32/vocabulary.json",
         "keras/assets/tokenizer/merges.txt",
         "keras/assets/tokenizer/vocabulary.json",
         "keras/config.json",
@@ -147,11 +154,8 @@ def test_the_transformers_form_names_this_vocabularys_end_token(exports: Path, t
     assert weights["transformer.wte.weight"].shape == (tokenizer.get_vocab_size(), 16)
 
 
-def test_ctranslate2_in_float32_gives_equal_logits(
-    backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path: Path
-) -> None:
-    export.export_ctranslate2(backbone, tokenizer, tmp_path / "ct2", quantization=None)
-    generator = ctranslate2.Generator(str(tmp_path / "ct2"))
+def test_ctranslate2_in_float32_gives_equal_logits(exports: Path, backbone: GPT2Backbone, tokenizer: Tokenizer) -> None:
+    generator = ctranslate2.Generator(str(exports / "ctranslate2_float32"))
     encoding = tokenizer.encode(PROMPTS[1])
     expected = logits(backbone, np.array([encoding.ids]))
     np.testing.assert_allclose(np.array(generator.forward_batch([encoding.tokens])), expected, rtol=1e-3, atol=1e-3)

@@ -11,9 +11,12 @@ from tokenizers import Tokenizer
 
 from modules import training
 from modules.dataset import PackedBatches, tokenize_examples
+from modules.held_out import evaluate
+from modules.loop import DivergedError, StepScores
 from modules.metrics import exact_answers
-from modules.model import ContextError, PresetError, as_float32, build_backbone, load_preset, training_model
-from modules.progress import RecentMean, TrainingProgress
+from modules.model import ContextError, as_float32, build_backbone, training_model
+from modules.progress import TrainingProgress
+from modules.starting_point import PresetError, load_preset
 from tests.modules.conftest import make_backbone
 
 ROWS = [(f"say {word}\n", word) for word in ("pear", "apple", "Sort", "world")]
@@ -44,7 +47,7 @@ def run(tokenizer: Tokenizer, *, learning_rate: float = 1e-2, epochs: int = 60) 
         dtype="float32",
     )
     batches = make_batches(tokenizer)
-    total, epochs = training.plan_steps(steps_per_epoch=batches.steps, epochs=epochs, max_steps=None)
+    total, _ = training.plan_steps(steps_per_epoch=batches.steps, epochs=epochs, max_steps=None)
     schedule = training.make_schedule(learning_rate=learning_rate, total_steps=total, warmup_fraction=0.1)
     return training.fit(
         training_model(backbone, sequence_length=32),
@@ -52,7 +55,6 @@ def run(tokenizer: Tokenizer, *, learning_rate: float = 1e-2, epochs: int = 60) 
         make_batches(tokenizer),
         optimizer=training.make_optimizer(schedule, weight_decay=0.0, clip_norm=1.0),
         total_steps=total,
-        epochs=epochs,
     )
 
 
@@ -64,9 +66,11 @@ def test_a_tiny_model_learns_its_rows_and_repeats_from_its_seed(tokenizer: Token
     assert second.eval_loss == pytest.approx(first.eval_loss, rel=1e-3)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tokenizer: Tokenizer) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_rows(tokenizer: Tokenizer) -> None:
     with pytest.raises(
-        training.DivergedError, match=r"Received: loss=(nan|inf) at batch \d+\. Lower training\.learning_rate"
+        DivergedError,
+        match=r"Received: the loss is (nan|inf) at optimizer step \d+ \(epoch \d+\), of 2 rows: \d: '\d'; \d: '\d'\. "
+        r"Lower training\.learning_rate",
     ):
         run(tokenizer, learning_rate=1e30)
 
@@ -87,7 +91,6 @@ def test_accumulated_small_batches_train_as_one_large_batch(tokenizer: Tokenizer
             make_batches(tokenizer),
             optimizer=optimizer,
             total_steps=2,
-            epochs=2,
         )
         weights.append(backbone.get_weights())
     for one, other in zip(*weights, strict=True):
@@ -96,7 +99,7 @@ def test_accumulated_small_batches_train_as_one_large_batch(tokenizer: Tokenizer
 
 def test_evaluation_is_the_mean_over_tokens_whatever_the_batch(tokenizer: Tokenizer) -> None:
     model = training_model(make_backbone(tokenizer, dropout=0.5), sequence_length=32)
-    one, many = (training.evaluate(model, make_batches(tokenizer, batch_size=size)) for size in (4, 1))
+    one, many = (evaluate(model, make_batches(tokenizer, batch_size=size)) for size in (4, 1))
     assert one["loss"] == pytest.approx(many["loss"], rel=1e-5)
     assert one["token_accuracy"] == pytest.approx(many["token_accuracy"])
 
@@ -166,24 +169,20 @@ def test_a_preset_folder_gives_its_model_and_tokenizer(tokenizer: Tokenizer, tmp
 
 def test_progress_without_a_terminal_writes_plain_lines() -> None:
     stream = io.StringIO()
-    progress = TrainingProgress(total_steps=4, supervised_tokens_per_step=100, line_seconds=0.0, stream=stream)
-    progress.on_train_begin()
-    for step in range(4):
-        progress.on_train_batch_end(step, {"loss": 1.5})
-    progress.on_train_end()
+    progress = TrainingProgress(total_steps=4, line_seconds=0.0, stream=stream)
+    progress.begin(0)
+    for step in range(1, 5):
+        progress.read([StepScores(step, 1.5, 0.5, 100)])
+    progress.close()
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3, "every step but the first, which also compiles"
     assert re.fullmatch(r"  training step 4/4 · loss 1\.500 · [\d,]+ supervised tokens/s · 0 s left", lines[-1])
 
 
-def test_the_shown_loss_is_recent_not_the_epochs_mean() -> None:
-    recent = RecentMean()
-    losses = [8.0] * 50 + [2.0] * 50
-    for epoch in (losses, losses[50:]):
-        recent.begin_epoch()
-        for steps in range(1, len(epoch) + 1):
-            shown = recent.update(sum(epoch[:steps]) / steps)
-    assert shown == pytest.approx(2.0, abs=0.01)
+def test_the_shown_loss_is_recent() -> None:
+    progress = TrainingProgress(total_steps=100, stream=io.StringIO())
+    progress.read([StepScores(step, 8.0 if step <= 50 else 2.0, 0.0, 1) for step in range(1, 101)])
+    assert progress.loss == pytest.approx(2.0, abs=0.04)
 
 
 def test_exact_answers_counts_whole_answers_only() -> None:

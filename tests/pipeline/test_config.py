@@ -116,7 +116,9 @@ def test_each_profile_is_valid(profile: str, preset: str | None, license: str) -
 
 
 def test_the_profiles_are_these() -> None:
-    assert profile_names() == ["gpt2_base", "gpt2_extra_large", "gpt2_large", "gpt2_medium", "quickstart"]
+    assert profile_names() == [
+        "gpt2_base", "gpt2_extra_large", "gpt2_large", "gpt2_medium", "pretrain", "pretrain_gpt2_base", "quickstart",
+    ]  # fmt: skip
 
 
 def test_all_problems_of_all_sources_are_reported_at_once(tmp_path: Path) -> None:

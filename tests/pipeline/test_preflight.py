@@ -100,7 +100,7 @@ def test_a_preset_is_a_name_a_handle_or_a_folder(folder: Path) -> None:
     assert "has a config.json" in problems_of(folder, "--model.preset", str(preset))[0]
     assert "no such folder" in problems_of(folder, "--model.preset", str(folder / "absent"))[0]
     (preset / "config.json").write_text("{}")
-    assert problems_of(folder, "--model.preset", str(preset)) == []
+    assert "tells its sizes" in problems_of(folder, "--model.preset", str(preset))[0]
 
 
 def test_a_real_hub_needs_a_token_and_the_local_one_does_not(folder: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_full_disk_is_foreseen(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
     assert problems_of(folder) == []
     (problem,) = problems_of(folder, "--profile", "gpt2_base")
-    assert "needs about 3.2 GiB" in problem
+    assert "needs about 9.7 GiB" in problem  # exports in five forms, twice; three checkpoints
     assert "Received: 1.0 GiB free" in problem
 
 

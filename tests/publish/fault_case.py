@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import shutil
 import signal
-import socket
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -17,28 +16,36 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
 
-import uvicorn
 from huggingface_hub import HfApi
 from huggingface_hub.utils import _http
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.names import repo_id
 from hub.repository import BRANCHES, Repository
-from hub.server import create_app
 from hub.storage import Storage
-from pipeline.components.hf_pusher.card import CardFacts
+from pipeline.components.hf_pusher.card_facts import CardFacts
 from pipeline.components.hf_pusher.connection import impatient_client, loopback_client
 from pipeline.components.hf_pusher.errors import HubError
 from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.plan import Plan, PlannedFile, RemoteFile, revision_in_manifest
+from pipeline.components.hf_pusher.plan import Manifest, Plan, PlannedFile, RemoteFile, read_manifest
 from pipeline.components.hf_pusher.publication import Publication, SpaceTarget
 from pipeline.components.hf_pusher.publisher import MAIN, publish
 from pipeline.components.hf_pusher.revision_names import dated_revisions
 from pipeline.components.hf_pusher.space_template import read_template
-from tests.publish.faulty_hub import answer, cut, hang, nowhere
+from tests.publish.fault_processes import (
+    LIMIT_SECONDS,
+    last_words,
+    reserved_port,
+    serve,
+    spawn,
+    stop,
+    wait,
+    wait_for_server,
+)
 from tests.publish.publishing import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN, noon
 
 EARLIER: Final = "earlier"
+STORAGE: Final = "hub"
+FIRST_REVISION: Final = "v20261121-120000"
 # A first publication, and one that follows an earlier one and deletes its revision.
 SCENARIOS: Final = ("first", "next")
 STATUSES: Final = (401, 403, 404, 409, 412, 413, 429, 500, 503)
@@ -54,7 +61,6 @@ FAULTS: Final = (
     "publisher killed after acting",
 )
 DOWN_SECONDS: Final = 1.0
-LIMIT_SECONDS: Final = 120.0
 _PUBLISHED, _REFUSED = 0, 3
 
 
@@ -67,42 +73,6 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.scenario} publication, request {self.number} ({self.request}), {self.fault}"
-
-
-@dataclass
-class Door:
-    """An ASGI application that does `fault` at its request `number`, and notes every request."""
-
-    app: ASGIApp
-    number: int
-    fault: str
-    publisher: Path  # a file with its process id
-    note: Path | None  # a file for the requests
-    requests: int = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        number, self.requests = self.requests, self.requests + 1
-        if self.note is not None:
-            with self.note.open("a") as file:
-                file.write(f"{scope['method']} {scope['path']}\n")
-        from_then_on = self.fault.endswith("from then on") and number > self.number
-        if number != self.number and not from_then_on:
-            await self.app(scope, receive, send)
-        elif self.fault.startswith("answers"):
-            await answer(int(self.fault.split()[1]), receive, send)
-        elif self.fault == "hangs":
-            await hang(receive)
-        else:
-            await self._break(scope, receive, send)
-
-    async def _break(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.fault.endswith("after acting"):
-            await self.app(scope, receive, nowhere)
-        if self.fault.startswith("server killed"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.fault.startswith("publisher killed"):
-            os.kill(int(self.publisher.read_text()), signal.SIGKILL)
-        await cut(send)
 
 
 def publication(generation: int) -> Publication:
@@ -125,48 +95,68 @@ def publication(generation: int) -> Publication:
 
 def prepare(storage: Path) -> None:
     """A storage with an earlier generation on it; also imports, for all processes to come, what is imported late."""
-    publication(0).plan("v20261121-120000")
+    publication(0).plan(FIRST_REVISION)
     importlib.import_module("uvicorn.protocols.http.auto")
     importlib.import_module("uvicorn.loops.auto")
-    port = free_port()
-    server = spawn(lambda: serve(storage, port))
-    publisher = spawn(lambda: publish_generation(0, port))
-    assert wait(publisher) == _PUBLISHED, "the earlier generation could not be published"
-    stop(server)
+    errors = storage.parent / "errors"
+    with reserved_port() as port:
+        server = spawn(lambda: serve(storage, port), errors=errors)
+        publisher = spawn(lambda: publish_generation(0, port), errors=errors)
+        assert wait(publisher) == _PUBLISHED, f"the earlier generation was not published{last_words(errors)}"
+        stop(server)
 
 
 def requests_of(scenario: str, folder: Path) -> list[str]:
     """The requests of an undisturbed publication, in order."""
-    storage, port, note = folder / f"clean-{scenario}", free_port(), folder / f"requests-{scenario}"
+    storage, note, errors = folder / f"clean-{scenario}", folder / f"requests-{scenario}", folder / "errors"
     _lay_out(storage, scenario, folder / EARLIER)
-    server = spawn(lambda: serve(storage, port, note=note))
-    assert wait(spawn(lambda: publish_generation(1, port))) == _PUBLISHED
-    stop(server)
+    with reserved_port() as port:
+        server = spawn(lambda: serve(storage, port, note=note), errors=errors)
+        publisher = spawn(lambda: publish_generation(1, port), errors=errors)
+        assert wait(publisher) == _PUBLISHED, f"nothing was published{last_words(errors)}"
+        stop(server)
     return note.read_text().splitlines()
 
 
 def run_case(case: Case, folder: Path, *, earlier: Path) -> tuple[str, str | None]:
     """How the faulty run ended, and what is wrong afterwards or after the next run; None when nothing is."""
-    storage, port, pid_file = folder / "hub", free_port(), folder / "pid"
-    _lay_out(storage, case.scenario, earlier)
-    server = spawn(lambda: serve(storage, port, number=case.number, fault=case.fault, publisher=pid_file))
-    slow = case.fault.startswith("server killed")
-    publisher = spawn(
-        lambda: publish_generation(1, port, silence_seconds=1.0 if case.fault == "hangs" else 20.0, real_pauses=slow),
-        pid_file,
+    _lay_out(folder / STORAGE, case.scenario, earlier)
+    with reserved_port() as port:
+        status, trouble = _faulty_run(case, folder, port)
+        ended = {_PUBLISHED: "published", _REFUSED: "refused", -signal.SIGKILL: "killed"}.get(status, "crashed")
+        if ended == "crashed":
+            trouble = trouble or f"the publisher ended with status {status}"
+        problem = trouble or half_done(folder / STORAGE) or _next_run(folder, port, scenario=case.scenario)
+    return ended, problem and problem + last_words(folder / "errors")
+
+
+def _faulty_run(case: Case, folder: Path, port: int) -> tuple[int, str | None]:
+    """The publisher's exit status, and what is to be said of the server."""
+    storage, errors, pid_file = folder / STORAGE, folder / "errors", folder / "pid"
+    server = spawn(
+        lambda: serve(storage, port, number=case.number, fault=case.fault, publisher=pid_file), errors=errors
     )
-    status, server = _supervise(publisher, server, restart=lambda: spawn(lambda: serve(storage, port)))
-    stop(server)
-    ended = {_PUBLISHED: "published", _REFUSED: "refused", -signal.SIGKILL: "killed"}.get(status)
-    if ended is None:
-        return "crashed", f"the publisher ended with status {status}"
-    problem = half_done(storage)
-    if problem is None:
-        server = spawn(lambda: serve(storage, port))
-        again = wait(spawn(lambda: publish_generation(1, port)))
-        stop(server)
-        problem = f"the next run ended with status {again}" if again else unfinished(storage, port)
-    return ended, problem
+    slow = case.fault.startswith("server killed")
+    silence_seconds = 1.0 if case.fault == "hangs" else 20.0
+    publisher = spawn(
+        lambda: publish_generation(1, port, silence_seconds=silence_seconds, real_pauses=slow),
+        errors=errors,
+        pid_file=pid_file,
+    )
+    restart = lambda: spawn(lambda: serve(storage, port), errors=errors)  # noqa: E731
+    status, server = _supervise(publisher, server, restart=restart)
+    return status, stop(server)
+
+
+def _next_run(folder: Path, port: int, *, scenario: str) -> str | None:
+    """What is wrong after an undisturbed run."""
+    storage, errors = folder / STORAGE, folder / "errors"
+    server = spawn(lambda: serve(storage, port), errors=errors)
+    status = wait(spawn(lambda: publish_generation(1, port), errors=errors))
+    trouble = stop(server)
+    if status or trouble:
+        return f"the next run ended with status {status}" + (f", {trouble}" if trouble else "")
+    return unfinished(storage, port, history=[FIRST_REVISION] if scenario == "next" else [])
 
 
 def half_done(storage: Path) -> str | None:
@@ -186,8 +176,8 @@ def half_done(storage: Path) -> str | None:
     return None if _serves_one_of(storage, space, commits) else "the Space is not whole"
 
 
-def unfinished(storage: Path, port: int) -> str | None:
-    """What is missing of the publication of generation 1; None when it is finished, and made once."""
+def unfinished(storage: Path, port: int, *, history: list[str]) -> str | None:
+    """What is missing of the publication of generation 1 after `history`; None when it is finished, and made once."""
     model, space = _repository(storage, "models", REPO_ID), _repository(storage, "spaces", SPACE_REPO_ID)
     assert model is not None
     assert space is not None
@@ -195,7 +185,10 @@ def unfinished(storage: Path, port: int) -> str | None:
     if len(branches) != 2 or len(dated_revisions(branches)) != 1:
         return f"the branches are {', '.join(branches)}"
     (revision,) = dated_revisions(branches)
-    plan = publication(1).plan(revision)
+    manifest = _manifest(storage, model, branches[revision])
+    if manifest is None or (manifest.revision, [past.revision for past in manifest.history]) != (revision, history):
+        return f"the manifest of {revision} names another revision or history"
+    plan = publication(1).plan(revision, history=manifest.history)
     for branch in branches:
         if plan.differences(_files(model, branch)):
             return f"{branch} is not on the new model"
@@ -203,72 +196,21 @@ def unfinished(storage: Path, port: int) -> str | None:
     return "; ".join(space_plan.differences(_files(space, MAIN))) or None
 
 
-def serve(
-    storage: Path,
-    port: int,
-    *,
-    number: int = -1,
-    fault: str = "none",
-    publisher: Path = Path("none"),
-    note: Path | None = None,
-) -> None:
-    door = Door(create_app(storage), number, fault, publisher, note)
-    config = uvicorn.Config(
-        door, host="127.0.0.1", port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=0
-    )
-    uvicorn.Server(config).run()
-
-
 def publish_generation(generation: int, port: int, *, silence_seconds: float = 20.0, real_pauses: bool = False) -> int:
     """Publishes and gives the exit status; without real pauses, waiting takes a hundredth of its time."""
     sleep = time.sleep if real_pauses else (lambda seconds: time.sleep(seconds / 100))
-    _http.time = SimpleNamespace(sleep=sleep)  # type: ignore[attr-defined]
+    _http.time = SimpleNamespace(sleep=sleep)  # type: ignore[assignment]
     hub = Hub(HfApi(endpoint=f"http://127.0.0.1:{port}", token=TOKEN), token_env="HF_TOKEN", sleep=sleep)
     with ExitStack() as stack:
         stack.enter_context(loopback_client())
         stack.enter_context(impatient_client(connect_seconds=5.0, silence_seconds=silence_seconds))
-        _wait_for_server(port)
+        wait_for_server(port)
         try:
             publish(hub, publication(generation), clock=lambda: noon() + timedelta(minutes=generation))
-        except HubError:
+        except HubError as error:
+            sys.stderr.write(f"{error}\n")
             return _REFUSED
     return _PUBLISHED
-
-
-def spawn(work: Callable[[], int | None], pid_file: Path | None = None) -> int:
-    """Runs `work` in a copy of this process; gives its process id, once that is in `pid_file`."""
-    ready, go = os.pipe()
-    process = os.fork()
-    if process:
-        if pid_file is not None:
-            pid_file.write_text(str(process))
-        os.write(go, b"x")
-        os.close(go)
-        os.close(ready)
-        return process
-    status = 99
-    try:
-        os.read(ready, 1)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)
-        status = work() or 0
-    finally:
-        os._exit(status)
-
-
-def wait(process: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-
-
-def stop(server: int) -> None:
-    os.kill(server, signal.SIGTERM)
-    wait(server)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _supervise(publisher: int, server: int, *, restart: Callable[[], int]) -> tuple[int, int]:
@@ -284,16 +226,6 @@ def _supervise(publisher: int, server: int, *, restart: Callable[[], int]) -> tu
         if time.monotonic() > deadline:
             os.kill(publisher, signal.SIGABRT)
         time.sleep(0.005)
-
-
-def _wait_for_server(port: int) -> None:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.01)
-    raise TimeoutError(f"no server on port {port}")
 
 
 def _lay_out(storage: Path, scenario: str, earlier: Path) -> None:
@@ -318,15 +250,16 @@ def _files(repository: Repository, revision: str) -> list[RemoteFile]:
 
 def _equals_a_plan(storage: Path, model: Repository, commit: str, *, revision: str | None = None) -> bool:
     """Whether the files at `commit` are those of a generation, under the revision that their manifest names."""
-    manifest = model.commit(commit).files.get("manifest.json")
-    if manifest is None:
+    manifest = _manifest(storage, model, commit)
+    if manifest is None or (revision is not None and manifest.revision != revision):
         return False
-    content = Storage(storage).blobs.path(manifest.sha256).read_bytes()
-    named = revision_in_manifest(content)
-    if named is None or (revision is not None and named != revision):
-        return False
-    assert json.loads(content)["repo_id"] == REPO_ID
-    return any(not publication(generation).plan(named).differences(_files(model, commit)) for generation in (0, 1))
+    plans = (publication(generation).plan(manifest.revision, history=manifest.history) for generation in (0, 1))
+    return any(not plan.differences(_files(model, commit)) for plan in plans)
+
+
+def _manifest(storage: Path, model: Repository, commit: str) -> Manifest | None:
+    entry = model.commit(commit).files.get("manifest.json")
+    return read_manifest(Storage(storage).blobs.path(entry.sha256).read_bytes()) if entry else None
 
 
 def _serves_one_of(storage: Path, space: Repository, commits: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ import uvicorn
 from huggingface_hub import HfApi
 from starlette.types import ASGIApp
 
-from pipeline.components.hf_pusher.card import CardFacts
+from pipeline.components.hf_pusher.card_facts import CardFacts
 from pipeline.components.hf_pusher.hub_client import Hub
 from pipeline.components.hf_pusher.plan import plan_files
 from pipeline.components.hf_pusher.publication import Publication, SpaceTarget

@@ -1,13 +1,25 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from huggingface_hub import ModelCard
+from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from pipeline.components.hf_pusher.card import CardFacts, write_card
+from hub.front_matter import validate
+from pipeline.components.hf_pusher.card import write_card
+from pipeline.components.hf_pusher.card_facts import (
+    CardFacts,
+    Findings,
+    SliceMetrics,
+    read_allowed_anomalies,
+    read_slices,
+    read_statistics,
+)
+from pipeline.components.hf_pusher.plan import PastRevision
 from tests.publish.publishing import REVISION, facts_of
 
 
@@ -20,7 +32,7 @@ def test_the_front_matter_says_what_the_hub_searches_by(facts: CardFacts) -> Non
     assert card.data.get("pipeline_tag") == "text-generation"
     assert card.data.get("base_model") is None
     results = {result.metric_name: result.metric_value for result in card.data.get("eval_results") or []}
-    assert results == {"Evaluation loss": 1.5, "Evaluation token accuracy": 0.75}
+    assert results == {"loss": 1.5, "token accuracy": 0.75, "exact match": 0.95}
 
 
 @pytest.mark.parametrize(
@@ -109,6 +121,89 @@ def test_the_card_does_not_depend_on_the_port_of_the_local_hub(facts: CardFacts)
     assert "[demo](/spaces/local/demo)" in text
 
 
+SLICES = (
+    SliceMetrics({}, {"rows": 207, "loss": 0.0712346, "token_accuracy": 0.988}),
+    SliceMetrics({"with_input": "yes"}, {"rows": 90, "loss": 0.1, "bits_per_byte": 0.25}),
+)
+
+
+def test_metrics_by_slice_are_in_the_table_and_in_the_hubs_format(facts: CardFacts) -> None:
+    card = _card(_with_findings(facts, slices=SLICES))
+
+    assert (
+        "| rows of the evaluation split | rows | loss | token accuracy | bits per byte |\n"
+        "| --- | ---: | ---: | ---: | ---: |\n"
+        "| all | 207 | 0.07123 | 0.988 |  |\n"
+        "| with_input=yes | 90 | 0.1 |  | 0.25 |\n"
+    ) in card.text
+    found = [(r.dataset_config, r.metric_type, r.metric_value) for r in card.data.get("eval_results") or []]
+    assert found == [
+        (None, "loss", 0.0712346),
+        (None, "accuracy", 0.988),
+        (None, "exact_match", 0.95),
+        ("with_input=yes", "loss", 0.1),
+        ("with_input=yes", "bits_per_byte", 0.25),
+    ]
+
+
+def test_the_hub_finds_nothing_wrong_with_the_front_matter(facts: CardFacts) -> None:
+    facts = dataclasses.replace(_with_findings(facts, slices=SLICES), datasets=("tatsu-lab/alpaca",))
+    assert validate(_card(facts).content, "models") == ([], [])
+
+
+def test_the_evaluators_report_is_read_without_what_it_says_of_other_models(tmp_path: Path) -> None:
+    row = {"slice": {}, "candidate": {"rows": 207.0, "loss": 0.07123456789, "perplexity": float("nan")}}
+    report = {"blessed": True, "baseline": {"id": 3}, "slices": [row | {"baseline": {"loss": 9.0}}], "seconds": 1.5}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+
+    assert read_slices(tmp_path) == (SliceMetrics({}, {"rows": 207, "loss": 0.0712346}),)
+    assert read_slices(tmp_path / "nowhere") == ()
+
+
+def test_the_data_are_told_by_rows_lengths_digest_and_what_was_let_through(facts: CardFacts, tmp_path: Path) -> None:
+    allowed = [{"name": "duplicates", "words": "7 % of the rows | repeat an earlier one", "examples": []}]
+    (tmp_path / "report.json").write_text(json.dumps({"rows": {"train": 1}, "allowed": allowed}))
+    statistics = read_statistics({"eval": _statistics(10, output=4.0), "train": _statistics(1100, output=12.5)})
+    facts = _with_findings(facts, statistics=statistics, allowed_anomalies=read_allowed_anomalies(tmp_path))
+    facts = dataclasses.replace(facts, datasets=("tatsu-lab/alpaca",))
+    text = _card(_with_training(facts, provenance={"rows_sha256": {"train": "a" * 64, "eval": "b" * 64}})).text
+
+    assert "Datasets: [tatsu-lab/alpaca](https://huggingface.co/datasets/tatsu-lab/alpaca)." in text
+    assert "| train | 1,100 | 12.5 |\n| eval | 10 | 4 |" in text
+    assert "- duplicates: 7 % of the rows \\| repeat an earlier one" in text
+    assert f"| train | `{'a' * 64}` |\n| eval | `{'b' * 64}` |" in text
+
+
+def test_run_and_code_are_told(facts: CardFacts) -> None:
+    code = {"version": "0.1.0", "modules_sha256": "c" * 64, "git_commit": None}
+    text = _card(_with_training(facts, provenance={"run_id": "20261122-022524-710304", "code": code})).text
+
+    assert "- trained in run: `20261122-022524-710304`\n- code, version: `0.1.0`\n" in text
+    assert f"- code, sha256 of the training modules: `{'c' * 64}`" in text
+    assert "git commit" not in text
+
+
+def test_earlier_revisions_are_listed_newest_first(facts: CardFacts) -> None:
+    history = [PastRevision("v20261120-120000", "1" * 40), PastRevision("v20261119-120000", "2" * 40)]
+    card = write_card(facts, repo_id="me/tiny", revision=REVISION, history=history)
+
+    assert (
+        "- [`v20261120-120000`](https://huggingface.co/me/tiny/tree/v20261120-120000), commit `111111111111`\n"
+        "- [`v20261119-120000`](https://huggingface.co/me/tiny/tree/v20261119-120000), commit `222222222222`\n"
+    ) in card
+    assert "Earlier revisions" not in _card(facts).text
+
+
+def test_a_base_model_is_not_said_to_follow_instructions(facts: CardFacts) -> None:
+    prompt = facts.prompt | {"kind": "text", "with_input": "{instruction}\n\n{input}", "without_input": "{instruction}"}
+    card = _card(dataclasses.replace(facts, prompt=prompt))
+
+    assert "to continue text: it is given the beginning of a document and writes on." in card.text
+    assert 'prompt = "Once upon a time"' in card.text
+    assert "### Instruction" not in card.text.replace(facts.training["samples"][0]["prompt"], "")
+    assert "instruction-following" not in (card.data.get("tags") or [])
+
+
 @pytest.fixture
 def facts(model_folder: Path) -> CardFacts:
     return facts_of(model_folder)
@@ -116,6 +211,20 @@ def facts(model_folder: Path) -> CardFacts:
 
 def _with_training(facts: CardFacts, **changes: Any) -> CardFacts:
     return dataclasses.replace(facts, training={**facts.training, **changes})
+
+
+def _with_findings(facts: CardFacts, **found: Any) -> CardFacts:
+    return dataclasses.replace(facts, found=Findings(**found))
+
+
+def _statistics(rows: int, *, output: float) -> bytes:
+    """What StatisticsGen writes about a split with one text column."""
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    dataset = statistics.datasets.add(num_examples=rows)
+    feature = dataset.features.add(type=statistics_pb2.FeatureNameStatistics.STRING)
+    feature.path.step.append("output")
+    feature.string_stats.avg_length = output
+    return bytes(statistics.SerializeToString())
 
 
 def _card(facts: CardFacts) -> ModelCard:

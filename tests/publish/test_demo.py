@@ -13,7 +13,8 @@ from huggingface_hub import CommitOperationAdd, HfApi
 
 from hub import demo, server
 from pipeline.components.hf_pusher.publisher import publish
-from tests.publish.publishing import SPACE_REPO_ID, TOKEN, hub_at, noon, publication_of
+from pipeline.components.hf_pusher.space_template import PLACEHOLDERS, read_template, render
+from tests.publish.publishing import SPACE_REPO_ID, TEMPLATE, TOKEN, hub_at, noon, publication_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,6 +63,8 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
     [
         ({}, "Received: sdk None"),
         ({"README.md": "---\nsdk: docker\n---\n"}, "Received: sdk 'docker'"),
+        ({"README.md": "---\nsdk: docker\n---\n", "Dockerfile": "FROM x\n"}, "images whose command is CMD"),
+        ({"README.md": "---\nsdk: docker\n---\n", "Dockerfile": 'CMD ["python", "x.py"]'}, r"Received: x\.py, not in"),
         ({"README.md": "---\nsdk: gradio\napp_file: ../app.py\n---\n"}, r"Received: \.\./app\.py, not in"),
         ({"README.md": "---\nsdk: gradio\n---\n"}, r"Received: app\.py, not in"),
     ],
@@ -97,6 +100,12 @@ def test_the_users_token_and_offline_mode_do_not_reach_the_app(tmp_path: Path) -
     assert environment["PATH"] == "/bin"
 
 
+def test_of_a_docker_space_the_app_that_its_image_runs_is_run(tmp_path: Path) -> None:
+    for path, content in render(read_template(TEMPLATE, sdk="docker"), dict.fromkeys(PLACEHOLDERS, "x")).items():
+        (tmp_path / path).write_bytes(content)
+    assert demo.app_file_of(tmp_path) == tmp_path / "app.py"
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_prints_the_address_and_stops_everything_on(
     stop: signal.Signals, model_folder: Path, tmp_path: Path, direct_client: None
@@ -112,6 +121,7 @@ def test_the_command_prints_the_address_and_stops_everything_on(
             assert response.status == 200
         process.send_signal(stop)
         assert process.wait(timeout=30) == 0
+        assert process.communicate() == ("", ""), "nothing but the address is printed, no bars"
     finally:
         process.kill()
         process.communicate()
@@ -126,6 +136,7 @@ def _start(folder: Path, port: int, demo_port: int) -> subprocess.Popen[str]:
         [*command, "--port", str(port), "--demo-port", str(demo_port)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env=dict(os.environ),
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import shutil
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -10,15 +11,18 @@ import pytest
 
 from pipeline.components.hf_pusher.errors import PlanError
 from pipeline.components.hf_pusher.plan import (
+    Manifest,
+    PastRevision,
     Plan,
     PlannedFile,
     RemoteFile,
     plan_files,
     plan_model,
     plan_space,
-    revision_in_manifest,
+    read_manifest,
 )
 from pipeline.components.hf_pusher.revision_names import dated_revisions, revision_at
+from tests.publish.tiny_model import write_model
 
 MODEL_PATHS = [
     "config.json",
@@ -130,7 +134,37 @@ def test_a_plan_renders_as_one_line_for_each_file() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"\xff", b'{"revision": "v1"}', b'{"format": 1, "revision": 5}'])
 def test_a_foreign_manifest_names_no_revision(content: bytes) -> None:
-    assert revision_in_manifest(content) is None
+    assert read_manifest(content) is None
+
+
+def test_a_manifest_is_read_back_as_it_was_written() -> None:
+    history = (PastRevision("v20261120-120000", "1" * 40),)
+    files = (PlannedFile.from_bytes("a.txt", b"a"),)
+    plan = plan_model(files, repo_id="me/model", revision="v1", write_card=lambda name: name, history=history)
+    manifest = plan.files[-1]
+
+    assert manifest.path == "manifest.json"
+    assert isinstance(manifest.source, bytes)
+    assert read_manifest(manifest.source) == Manifest(
+        "v1", history, {"README.md": (sha256(b"v1"), 2), "a.txt": (sha256(b"a"), 1)}
+    )
+    for spoilt in (manifest.source.replace(b"1" * 40, b"../x"), manifest.source.replace(b"v20261120", b"[x](y)")):
+        assert read_manifest(spoilt) is None, "what a card would show must have the form of a revision"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("weights.bin", pickle.dumps({"weights": 1})),
+        ("weights.bin", b"PK\x03\x04 an archive, as PyTorch writes them"),
+        ("weights.pt", b"anything"),
+    ],
+)
+def test_what_could_run_code_when_loaded_is_not_published(tmp_path: Path, name: str, content: bytes) -> None:
+    model = write_model(tmp_path / "model")
+    (model / "exports" / "keras" / name).write_bytes(content)
+    with pytest.raises(PlanError, match=rf"no pickle.* Received: exports/keras/{name}\. Export it as safetensors"):
+        plan_files(model)
 
 
 def test_a_revision_is_named_by_utc() -> None:
@@ -145,6 +179,10 @@ def test_a_revision_is_named_by_utc() -> None:
 def test_dated_revisions_are_sorted_and_others_left_out() -> None:
     branches = ["main", "v20261121-225207", "v2", "v20251121-225207", "v20261121-225207-x"]
     assert dated_revisions(branches) == ["v20251121-225207", "v20261121-225207"]
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _plan(*files: PlannedFile) -> Plan:

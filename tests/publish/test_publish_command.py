@@ -11,7 +11,7 @@ import pytest
 
 from hub import server
 from pipeline.components.hf_pusher.__main__ import main
-from tests.publish.fault_case import free_port
+from tests.publish.fault_processes import free_port
 from tests.publish.publishing import REPO_ID, SPACE_REPO_ID, TEMPLATE, hub_at
 from tests.publish.tiny_model import write_model
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx import types
 from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration import metadata
@@ -15,6 +16,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
 from hub import server
+from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.hf_pusher.component import HFPusher
 from pipeline.components.hf_pusher.connection import read_token
 from pipeline.components.hf_pusher.errors import TokenError
@@ -105,6 +107,27 @@ def test_a_blessed_model_is_pushed(model_folder: Path, tmp_path: Path) -> None:
     assert pushed.get_int_custom_property("pushed") == 1
 
 
+def test_what_other_components_found_is_on_the_card_and_a_second_run_finds_it_published(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    evaluation, statistics, blessing = findings(tmp_path)
+    found = {"evaluation": [evaluation], "statistics": [statistics], "data_blessing": [blessing]}
+
+    first = _execute(model_folder, tmp_path, found=found, datasets="tatsu-lab/alpaca,yahma/alpaca-cleaned")
+    report = Path(evaluation.uri) / "report.json"
+    report.write_text(json.dumps(json.loads(report.read_text()) | {"seconds": 99.0, "baseline": {"id": 7}}))
+    again = _execute(model_folder, tmp_path, found=found, datasets="tatsu-lab/alpaca,yahma/alpaca-cleaned")
+
+    with server.running(tmp_path / "hub", port=0) as address:
+        card = hub_at(address).read_file(REPO_ID, path="README.md", commit="main").decode()
+    assert "| all | 207 | 0.5 |\n| with_input=yes | 90 | 0.25 |" in card
+    assert "| train | 7 |" in card
+    assert "- skew: the evaluation rows are shorter" in card
+    assert "datasets:\n- tatsu-lab/alpaca\n- yahma/alpaca-cleaned\n" in card
+    assert again.get_int_custom_property("already_published") == 1
+    assert again.get_string_custom_property("commit") == first.get_string_custom_property("commit")
+
+
 def test_a_missing_token_is_named_by_its_variable(
     model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +164,29 @@ def test_the_fingerprint_changes_with_the_template_alone(tmp_path: Path) -> None
     assert publication_fingerprint(tmp_path) == first
     (tmp_path / "app.py").write_text("2")
     assert len({first, publication_fingerprint(tmp_path), publication_fingerprint()}) == 3
+
+
+def findings(folder: Path) -> tuple[types.Artifact, types.Artifact, types.Artifact]:
+    """What Evaluator, StatisticsGen and DataGate leave."""
+    evaluation, statistics = standard_artifacts.ModelEvaluation(), standard_artifacts.ExampleStatistics()
+    blessing = DataBlessing()
+    for artifact, name in ((evaluation, "evaluation"), (statistics, "statistics"), (blessing, "blessing")):
+        artifact.uri = str(folder / name)
+        Path(artifact.uri).mkdir()
+    rows = [
+        {"slice": {}, "candidate": {"rows": 207.0, "loss": 0.5}},
+        {"slice": {"with_input": "yes"}, "candidate": {"rows": 90.0, "loss": 0.25}},
+    ]
+    (folder / "evaluation" / "report.json").write_text(json.dumps({"slices": rows, "seconds": 1.0, "baseline": None}))
+    allowed = [{"name": "skew", "words": "the evaluation rows are shorter", "examples": []}]
+    (folder / "blessing" / "report.json").write_text(json.dumps({"rows": {"train": 7}, "allowed": allowed}))
+    statistics.split_names = '["train"]'
+    split = folder / "statistics" / "Split-train"
+    split.mkdir()
+    content = statistics_pb2.DatasetFeatureStatisticsList()
+    content.datasets.add(num_examples=7)
+    (split / "FeatureStats.pb").write_bytes(content.SerializeToString())
+    return evaluation, statistics, blessing
 
 
 def _pipeline(folder: Path, model_folder: Path, **parameters: Any) -> Pipeline:
@@ -184,7 +230,7 @@ def _execute(model_folder: Path, folder: Path, **changes: Any) -> types.Artifact
     """Runs the executor alone and gives its `pushed_model`."""
     model, pushed = standard_artifacts.Model(), standard_artifacts.PushedModel()
     model.uri, pushed.uri = str(model_folder), str(folder / "pushed")
-    inputs: dict[str, list[types.Artifact]] = {"model": [model]}
+    inputs: dict[str, list[types.Artifact]] = {"model": [model], **changes.pop("found", {})}
     blessings = {
         "model_blessing": standard_artifacts.ModelBlessing,
         "infra_blessing": standard_artifacts.InfraBlessing,

@@ -41,6 +41,19 @@ def test_the_newest_two_of_four_publications_stay(hub: Hub, publication: Publica
     ]  # fmt: skip
 
 
+def test_a_card_tells_earlier_revisions_and_stays_the_same_when_they_are_gone(
+    hub: Hub, publication: Publication
+) -> None:
+    published = [_publish(hub, publication, number, keep_revisions=1) for number in range(3)]
+    again = _publish(hub, publication, 2, keep_revisions=1)
+
+    assert (again.revision, again.commit, again.already_published) == (published[2].revision, published[2].commit, True)
+    assert set(hub.branches(REPO_ID, repo_type="model")) == {MAIN, published[2].revision}
+    card = hub.read_file(REPO_ID, path="README.md", commit=MAIN).decode()
+    assert f"/tree/{published[1].revision}), commit `{published[1].commit[:12]}`" in card
+    assert published[0].revision not in card, "it was gone when this one was published"
+
+
 def test_a_revision_that_another_space_runs_stays(hub: Hub, publication: Publication) -> None:
     assert publication.space is not None
     other = dataclasses.replace(publication.space, repo_id="local/another-demo")

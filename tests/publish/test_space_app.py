@@ -117,6 +117,19 @@ def test_a_seed_repeats_an_answer_and_another_seed_gives_another(app: ModuleType
     assert len({sampled(" ") for _ in range(3)}) == 3
 
 
+def test_answers_grow_side_by_side_and_a_seeded_one_is_what_it_is_alone(app: ModuleType, faint: Any) -> None:
+    def started(seed: str) -> Any:
+        return app.answer(faint, "Say anything", temperature=1.0, max_new_tokens=20, seed=seed)
+
+    alone = list(started("7"))
+    running = [started(seed) for seed in ("7", "", "8", "7")]
+    firsts = [next(one) for one in running]
+    whole = [[first, *rest][-1] for first, rest in zip(firsts, running, strict=True)]
+
+    assert whole[0] == whole[3] == alone[-1]
+    assert len(set(whole)) == 3
+
+
 def test_temperature_zero_needs_no_seed_to_repeat(app: ModuleType, faint: Any) -> None:
     answers = [list(app.answer(faint, "Say anything", temperature=0, max_new_tokens=20))[-1] for _ in range(2)]
     assert answers[0] == answers[1]
@@ -168,10 +181,36 @@ def test_decoding_options_are_brought_into_range(
     assert (decoding.max_new_tokens, decoding.temperature, decoding.top_k, decoding.top_p) == expected
 
 
-@pytest.mark.parametrize("text", ["-1", "1.5", "x", "²", "4294967296"])
+@pytest.mark.parametrize("text", ["-1", "1.5", "x", "²", "4294967295"])
 def test_a_seed_that_is_no_whole_number_is_refused(app: ModuleType, text: str) -> None:
-    with pytest.raises(app.UnanswerableError, match="seed from 0 to 4294967295"):
+    with pytest.raises(app.UnanswerableError, match="seed from 0 to 4294967294"):
         app.seed_of(text)
+
+
+def test_a_visitor_may_ask_so_many_questions_a_minute_and_others_are_not_held_up(app: ModuleType) -> None:
+    moment = [100.0]
+    limit = app.RateLimit(2, clock=lambda: moment[0])
+    limit.ask("ann")
+    moment[0] += 20
+    limit.ask("ann")
+    limit.ask("ben")
+
+    with pytest.raises(app.UnanswerableError, match=r"asked 2 questions within a minute.* Please wait 40 seconds"):
+        limit.ask("ann")
+    moment[0] += 40
+    limit.ask("ann")
+    with pytest.raises(app.UnanswerableError, match="Please wait 20 seconds"):
+        limit.ask("ann")
+
+
+def test_visitors_who_left_are_forgotten(app: ModuleType) -> None:
+    moment = [0.0]
+    limit = app.RateLimit(1, clock=lambda: moment[0])
+    for number in range(100):
+        limit.ask(f"visitor {number}")
+    moment[0] = 61
+    limit.ask("somebody else")
+    assert list(limit._asked) == ["somebody else"]
 
 
 def test_an_answer_that_is_broken_off_leaves_the_model_usable(app: ModuleType, assistant: Any) -> None:

@@ -13,6 +13,7 @@ from pipeline.components.hf_pusher.space_template import (
     front_matter,
     read_template,
     render,
+    space_sdk,
 )
 from tests.publish.publishing import TEMPLATE
 
@@ -117,6 +118,33 @@ def test_the_projects_own_template_is_complete_and_pins_what_the_project_runs() 
         assert f'name = "{locked}"\nversion = "{version}"' in lock, f"{name}=={version} is not the locked one"
     for name in PLACEHOLDERS:
         assert VALUES[name] in rendered["app.py"]
+
+
+def test_the_docker_form_has_the_same_page_in_an_image_that_does_not_run_as_root() -> None:
+    check_template(TEMPLATE, sdk="docker")
+    gradio = render(read_template(TEMPLATE, sdk="gradio"), VALUES)
+    docker = render(read_template(TEMPLATE, sdk="docker"), VALUES)
+    settings = front_matter(docker["README.md"].decode())
+    lines = docker["Dockerfile"].decode().splitlines()
+
+    assert sorted(gradio) == ["README.md", "app.py", "requirements.txt"]
+    assert sorted(docker) == ["Dockerfile", "README.md", "app.py", "requirements.txt"]
+    assert (docker["app.py"], docker["requirements.txt"]) == (gradio["app.py"], gradio["requirements.txt"])
+    assert (settings["sdk"], settings["app_port"], settings["models"]) == ("docker", 7860, ["me/model"])
+    assert not {"sdk_version", "python_version", "app_file"} & set(settings)
+    assert lines.index("USER user") < min(i for i, line in enumerate(lines) if line.startswith("RUN pip"))
+    assert [line for line in lines if line.startswith("USER")] == ["USER user"]
+    assert "    GRADIO_SERVER_PORT=7860" in lines
+    assert "EXPOSE 7860" in lines
+    assert space_sdk(TEMPLATE, sdk="docker") == "docker"
+    assert space_sdk(TEMPLATE) == "gradio"
+
+
+def test_an_sdk_that_the_template_has_no_form_for_is_refused(template: Path) -> None:
+    shutil.rmtree(template / "docker")
+    message = "README.md names sdk gradio, but docker is asked for: put a docker/README.md into the template"
+    with pytest.raises(SpaceTemplateError, match=re.escape(message)):
+        check_template(template, sdk="docker")
 
 
 @pytest.fixture

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from data.records import Example
-from data.tfrecords import FIELDS, MUST_NOT_BE_BLANK, Problem, Row, decode
+from data.tfrecords import FIELDS, MUST_NOT_BE_BLANK, Kind, Row, content_problems, decode
+from pipeline.components.data_gate.anomalies import Anomaly
+from pipeline.components.data_gate.survey import Finding, Survey
 from pipeline.errors import PipelineError, numbered
 
 EXCERPT_CHARACTERS = 60
@@ -25,14 +28,21 @@ class DataGateError(PipelineError):
 
 @dataclass(frozen=True)
 class Content:
-    """What one split's rows look like."""
+    """One split's rows.
 
-    rows: int
+    Attributes:
+        survey: what they look like.
+        problems: rows that nothing can be trained on.
+        anomalies: rows that nothing should be trained on.
+    """
+
+    survey: Survey
     problems: list[str]
+    anomalies: list[Anomaly]
 
 
-def anomaly_problems(anomalies: anomalies_pb2.Anomalies, *, split: str) -> list[str]:
-    """ExampleValidator's anomalies of one split, in their own words; mere warnings left out."""
+def schema_anomalies(anomalies: anomalies_pb2.Anomalies, split: str) -> list[Anomaly]:
+    """ExampleValidator's findings in one split, in their own words; mere warnings left out."""
     found = [
         f"feature {feature!r}, split {split!r}: {_words(info)}"
         for feature, info in sorted(anomalies.anomaly_info.items())
@@ -40,7 +50,7 @@ def anomaly_problems(anomalies: anomalies_pb2.Anomalies, *, split: str) -> list[
     ]
     if anomalies.HasField("dataset_anomaly_info") and _is_error(anomalies.dataset_anomaly_info):
         found.append(f"the whole split {split!r}: {_words(anomalies.dataset_anomaly_info)}")
-    return found
+    return [Anomaly("schema", words) for words in found]
 
 
 def schema_problems(schema: schema_pb2.Schema) -> list[str]:
@@ -72,26 +82,35 @@ def row_count(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> int:
     return int(statistics.datasets[0].num_examples) if statistics.datasets else 0
 
 
-def check_content(records: Iterable[bytes], *, split: str, shown_per_rule: int = 5) -> Content:
-    """Reads every row of a split: text must be UTF-8, instruction and output must not be blank.
+def check_content(
+    records: Iterable[bytes], *, split: str, survey: Survey, kind: Kind = "instructions", shown_per_rule: int = 5
+) -> Content:
+    """Reads every row of a split: the texts must be there and UTF-8, instruction and output should not be blank.
 
     Args:
         records: serialized ``tf.train.Example``s.
         split: its name, for the messages.
+        survey: takes in the rows that can be trained on.
+        kind: of what the rows are.
         shown_per_rule: rows quoted per kind of problem; the others are counted.
     """
-    rows = 0
     counts: Counter[str] = Counter()
     problems: list[str] = []
+    blank = Finding()
     for record in records:
-        rows += 1
-        for problem in _row_problems(record):
+        row = decode(record)
+        if isinstance(row, Row):
+            survey.add(row, partial(excerpt, record))
+            if fields := _blank_fields(row, kind):
+                blank.add(partial(_blank_excerpt, record, fields))
+                continue
+        for problem in row if isinstance(row, list) else content_problems(row, kind):
             counts[problem.rule] += 1
             if counts[problem.rule] <= shown_per_rule:
                 problems.append(f"split {split!r}, row {excerpt(record)}: {problem}")
     hidden = {rule: count - shown_per_rule for rule, count in counts.items() if count > shown_per_rule}
     problems += [f"split {split!r}: and {more} more rows: {rule}" for rule, more in hidden.items()]
-    return Content(rows, problems)
+    return Content(survey, problems, _blank_anomalies(blank, survey, split))
 
 
 def excerpt(record: bytes) -> str:
@@ -106,12 +125,20 @@ def excerpt(record: bytes) -> str:
     return "without any text"
 
 
-def _row_problems(record: bytes) -> list[Problem]:
-    row = decode(record)
-    if not isinstance(row, Row):
-        return row
-    blank = [name for name in MUST_NOT_BE_BLANK if not getattr(row, name).strip()]
-    return [Problem(f"{name} must not be blank") for name in blank]
+def _blank_fields(row: Row, kind: Kind) -> list[str]:
+    fields = MUST_NOT_BE_BLANK if kind == "instructions" else ("output",)
+    return [name for name in fields if not getattr(row, name).strip()]
+
+
+def _blank_excerpt(record: bytes, fields: Sequence[str]) -> str:
+    return f"{excerpt(record)} ({' and '.join(fields)})"
+
+
+def _blank_anomalies(blank: Finding, survey: Survey, split: str) -> list[Anomaly]:
+    if not blank.rows:
+        return []
+    words = f"{blank.rows:,} of {survey.rows:,} {split} rows have a blank instruction or output"
+    return [Anomaly("blank", words, tuple(blank.examples), "Remove them")]
 
 
 def _words(info: anomalies_pb2.AnomalyInfo) -> str:

@@ -1,32 +1,41 @@
-"""The DataGate component: its inputs and output."""
+"""The DataGate component: its inputs, parameters and output."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
-from tfx.types.component_spec import ChannelParameter, ComponentSpec
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from data.tfrecords import Kind
+from pipeline.components.data_gate.anomalies import Limits
+from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.data_gate.executor import Executor
 
 
-class DataBlessing(types.artifact.Artifact):
-    """Says that the data passed the gate; custom properties `train_rows` and `eval_rows`, and report.json."""
-
-    TYPE_NAME = "pipeline.DataBlessing"  # Kubeflow's compiler wants a namespace in it
-
-
 class DataGateSpec(ComponentSpec):
-    """What DataGate reads and writes."""
+    """What DataGate reads, is told, and writes."""
 
-    PARAMETERS: dict[str, Any] = {}  # noqa: RUF012 - TFX reads class attributes
+    PARAMETERS: dict[str, Any] = {  # noqa: RUF012 - TFX reads class attributes
+        "dataset": ExecutionParameter(type=str),
+        "kind": ExecutionParameter(type=str),
+        "limits": ExecutionParameter(type=str),  # JSON
+        "allow": ExecutionParameter(type=str),  # JSON
+        "fingerprint": ExecutionParameter(type=str),
+    }
     INPUTS = {  # noqa: RUF012
         "examples": ChannelParameter(type=standard_artifacts.Examples),
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
         "schema": ChannelParameter(type=standard_artifacts.Schema),
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "earlier": ChannelParameter(type=DataBlessing, optional=True),
     }
     OUTPUTS = {  # noqa: RUF012
         "blessing": ChannelParameter(type=DataBlessing),
@@ -49,6 +58,11 @@ class DataGate(base_component.BaseComponent):
         statistics: types.BaseChannel,
         schema: types.BaseChannel,
         anomalies: types.BaseChannel,
+        limits: Limits,
+        dataset: str,
+        kind: Kind = "instructions",
+        allow: Sequence[str] = (),
+        earlier: types.BaseChannel | None = None,
     ) -> None:
         """Describes the gate.
 
@@ -57,6 +71,11 @@ class DataGate(base_component.BaseComponent):
             statistics: from StatisticsGen.
             schema: curated or inferred.
             anomalies: from ExampleValidator.
+            limits: from where on the rows are unusual.
+            dataset: the folder of the data; rows of other folders are not compared.
+            kind: of what the rows are.
+            allow: names of anomalies that are let through.
+            earlier: the last accepted run's DataBlessing, if it can be looked up.
         """
         super().__init__(
             DataGateSpec(
@@ -64,6 +83,20 @@ class DataGate(base_component.BaseComponent):
                 statistics=statistics,
                 schema=schema,
                 anomalies=anomalies,
+                earlier=earlier,
+                dataset=dataset,
+                kind=kind,
+                limits=json.dumps(asdict(limits), sort_keys=True),
+                allow=json.dumps(sorted(allow)),
+                fingerprint=gate_fingerprint(),
                 blessing=types.Channel(type=DataBlessing),
             )
         )
+
+
+def gate_fingerprint() -> str:
+    """A hash of the code that checks, which TFX's cache key cannot see."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -1,8 +1,9 @@
-"""The DataGate executor: reads the artifacts, calls the checks, records the counts."""
+"""The DataGate executor: reads the artifacts, calls the checks, stops the run or records what it saw."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,11 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from pipeline.components.data_gate import checks
+from pipeline.components.data_gate.anomalies import Limits
+from pipeline.components.data_gate.earlier import DATASET, EARLIER, STATISTICS_ID
+from pipeline.components.data_gate.inspection import Inspection, inspect
+
+logger = logging.getLogger(__name__)
 
 REPORT_FILE = "report.json"
 
@@ -30,39 +36,62 @@ class Executor(base_executor.BaseExecutor):
         """Checks schema, statistics, anomalies and every row, and reports all problems together.
 
         Args:
-            input_dict: `examples`, `statistics`, `schema`, `anomalies`.
-            output_dict: `blessing`, whose folder gets report.json with the rows per split.
-            exec_properties: none.
+            input_dict: `examples`, `statistics`, `schema`, `anomalies`, and where there is one `earlier`.
+            output_dict: `blessing`, whose folder gets report.json; see `artifact.DataBlessing`.
+            exec_properties: the parameters of `DataGateSpec`.
 
         Raises:
             DataGateError: With every problem.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        inputs = {key: artifact_utils.get_single_instance(artifacts) for key, artifacts in input_dict.items()}
-        statistics = inputs["statistics"]
+        given = input_dict.get(EARLIER) or []
+        inputs = {key: artifact_utils.get_single_instance(input_dict[key]) for key in input_dict.keys() - {EARLIER}}
+        statistics, examples = inputs["statistics"], inputs["examples"]
         problems = checks.schema_problems(_schema(inputs["schema"]))
         problems += checks.statistics_problems({split: _statistics(statistics, split) for split in _splits(statistics)})
-        for split in _splits(inputs["anomalies"]):
-            problems += checks.anomaly_problems(_anomalies(inputs["anomalies"], split), split=split)
-        contents = {
-            split: checks.check_content(_records(inputs["examples"], split), split=split)
-            for split in _splits(inputs["examples"])
-        }
-        problems += [problem for content in contents.values() for problem in content.problems]
+        inspection = inspect(
+            {split: _records(examples, split) for split in _splits(examples)},
+            limits=Limits(**json.loads(exec_properties["limits"])),
+            validated={split: _anomalies(inputs["anomalies"], split) for split in _splits(inputs["anomalies"])},
+            earlier=_report(given[0]) if given else None,
+            kind=exec_properties["kind"],
+        )
+        allow = frozenset(json.loads(exec_properties["allow"]))
+        problems += inspection.problems(allow)
         if problems:
             raise checks.DataGateError(problems)
-        rows = {split: content.rows for split, content in contents.items()}
-        _bless(artifact_utils.get_single_instance(output_dict["blessing"]), rows)
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        blessing.set_string_custom_property(DATASET, exec_properties["dataset"])
+        blessing.set_int_custom_property(STATISTICS_ID, statistics.id)
+        _bless(blessing, inspection, allow, given)
 
 
-def _bless(blessing: types.Artifact, rows: dict[str, int]) -> None:
-    for split, count in rows.items():
+def _bless(blessing: types.Artifact, inspection: Inspection, allow: frozenset[str], earlier: list[Any]) -> None:
+    report = inspection.report(allow)
+    report["earlier"] = {"id": earlier[0].id, "uri": earlier[0].uri} if earlier else None
+    for allowed in report["allowed"]:
+        logger.warning("Let through by data.allow_anomalies: %s", allowed)
+    for split, count in report["rows"].items():
         blessing.set_int_custom_property(f"{split}_rows", count)
-    io_utils.write_string_file(os.path.join(blessing.uri, REPORT_FILE), json.dumps({"rows": rows}))  # noqa: PTH118 - a URI
+    io_utils.write_string_file(_path(blessing), json.dumps(report, indent=2, ensure_ascii=False))
+
+
+def _path(blessing: types.Artifact) -> str:
+    return os.path.join(blessing.uri, REPORT_FILE)  # noqa: PTH118 - a URI
+
+
+def _report(blessing: types.Artifact) -> dict[str, Any] | None:
+    """An earlier report; None if its file is gone."""
+    if not fileio.exists(_path(blessing)):
+        return None
+    with fileio.open(_path(blessing), "r") as file:
+        report: dict[str, Any] = json.loads(file.read())
+    return report
 
 
 def _splits(artifact: types.Artifact) -> list[str]:
-    return list(artifact_utils.decode_split_names(artifact.split_names))
+    """Names of the splits, `train` first: other splits are compared with it."""
+    return sorted(artifact_utils.decode_split_names(artifact.split_names), key=lambda name: (name != "train", name))
 
 
 def _read(artifact: types.Artifact, split: str, name: str) -> bytes:

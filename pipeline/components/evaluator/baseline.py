@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
+from tfx.components.evaluator import constants
 from tfx.dsl.components.common.resolver import ResolverStrategy
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.dsl.io import fileio
 from tfx.types import Artifact
 from tfx.utils import path_utils
 
-logger = logging.getLogger(__name__)
+from pipeline.components.published_model.download import PublishedFiles
 
+MODEL_URI = constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY
 MODEL, BLESSING, CANDIDATE = "model", "model_blessing", "candidate"
 TOKENIZER_FILE = os.path.join("exports", "transformers", "tokenizer.json")  # noqa: PTH118 - part of a URI
 
@@ -20,25 +23,74 @@ Artifacts = dict[str, list[Artifact]]
 
 
 class PreviousBlessedModelStrategy(ResolverStrategy):
-    """TFX's LatestBlessedModelStrategy among the models that are not the candidate and whose files exist.
+    """The model that was blessed last, among those that are not the candidate, with its blessing.
 
-    Without the first condition, a model that was blessed a moment ago would be compared with itself when an
-    unchanged pipeline runs again, instead of being served from cache.
+    Unlike TFX's LatestBlessedModelStrategy, it does not compare a model that was blessed a moment ago with itself when
+    an unchanged pipeline runs again, and it does not take an older model for one that somebody deleted: then there is a
+    blessing without a model.
     """
 
     def resolve_artifacts(self, store: object, input_dict: Artifacts) -> Artifacts:
-        """The latest blessed model, its blessing, and the candidate; empty lists where there is none.
+        """The model, its blessing, and the candidate; empty lists where there is none.
 
         Args:
             store: not needed.
             input_dict: all models as `model`, all blessings as `model_blessing`, and the `candidate`.
         """
         candidates = {artifact.id for artifact in input_dict[CANDIDATE]}
-        models = [
-            artifact for artifact in input_dict[MODEL] if artifact.id not in candidates and model_exists(artifact)
+        blessed = [
+            blessing
+            for blessing in input_dict[BLESSING]
+            if blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
+            and _model_id(blessing) not in candidates
         ]
-        known = {MODEL: models, BLESSING: input_dict[BLESSING]}
-        return {**LatestBlessedModelStrategy().resolve_artifacts(store, known), CANDIDATE: input_dict[CANDIDATE]}
+        # One model may have been judged more than once.
+        latest = max(blessed, key=lambda blessing: (_model_id(blessing), blessing.id), default=None)
+        models = [model for model in input_dict[MODEL] if latest and model.id == _model_id(latest)]
+        return {
+            MODEL: [model for model in models if model_exists(model)],
+            BLESSING: [latest] if latest else [],
+            CANDIDATE: input_dict[CANDIDATE],
+        }
+
+
+class Baseline(NamedTuple):
+    """What to compare with.
+
+    Attributes:
+        model: None if there is none.
+        notes: why there is none, where that is as it should be.
+        refusals: why there is none, where a model would have to be compared.
+    """
+
+    model: Artifact | None
+    notes: list[str]
+    refusals: list[str]
+
+
+def usable_baseline(models: Sequence[Artifact], blessings: Sequence[Artifact]) -> Baseline:
+    """The model to compare with, or why there is none.
+
+    Args:
+        models: at most one, the last blessed or the published one.
+        blessings: at most one, that of the last blessed model, there even if the model is gone.
+    """
+    if models and model_exists(models[0]):
+        return Baseline(models[0], [], [])
+    published = PublishedFiles.read(Path(models[0].uri)) if models else None
+    if published is not None and published.reason:
+        return Baseline(None, [f"{published.reason}, so there was nothing to compare with"], [])
+    if not models and not blessings:
+        return Baseline(None, ["no model was blessed before, so there was nothing to compare with"], [])
+    place = models[0].uri if models else blessings[0].get_string_custom_property(MODEL_URI)
+    return Baseline(
+        None,
+        [],
+        [
+            f"the last blessed model is gone ({place}), so this one cannot be compared with it; restore that folder, "
+            "or run again with --evaluation.baseline none to judge by the thresholds alone"
+        ],
+    )
 
 
 def model_exists(model: Artifact) -> bool:
@@ -50,6 +102,10 @@ def same_tokenizer(model: Artifact, other: Artifact) -> bool:
     """Whether both models cut text into the same tokens."""
     first, second = (_tokenizer(artifact) for artifact in (model, other))
     return first is not None and first == second
+
+
+def _model_id(blessing: Artifact) -> int:
+    return int(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))
 
 
 def _tokenizer(model: Artifact) -> bytes | None:

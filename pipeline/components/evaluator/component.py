@@ -13,6 +13,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from modules.fingerprint import fingerprint
+from pipeline.components.answer_quality.artifact import AnswerSample
 from pipeline.components.evaluator.executor import Executor
 
 
@@ -31,6 +32,8 @@ class EvaluatorSpec(ComponentSpec):
         "schema": ChannelParameter(type=standard_artifacts.Schema),
         "model": ChannelParameter(type=standard_artifacts.Model),
         "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
+        "baseline_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
+        "answers": ChannelParameter(type=AnswerSample, optional=True),
     }
     OUTPUTS = {  # noqa: RUF012
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
@@ -56,6 +59,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         model: types.BaseChannel,
         eval_config: tfma.EvalConfig,
         baseline_model: types.BaseChannel | None = None,
+        baseline_blessing: types.BaseChannel | None = None,
+        answers: types.BaseChannel | None = None,
     ) -> None:
         """Describes one evaluation.
 
@@ -65,6 +70,9 @@ class Evaluator(base_beam_component.BaseBeamComponent):
             model: what to judge.
             eval_config: from `eval_config.make_eval_config`.
             baseline_model: what to compare with, if there is any.
+            baseline_blessing: its blessing; one without a model says that the model was deleted, and nothing is
+                blessed that would have to be compared with it.
+            answers: from AnswerQuality, whose conditions the verdict then includes.
         """
         super().__init__(
             EvaluatorSpec(
@@ -72,6 +80,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 schema=schema,
                 model=model,
                 baseline_model=baseline_model,
+                baseline_blessing=baseline_blessing,
+                answers=answers,
                 eval_config=eval_config,
                 example_splits=json.dumps(["eval"]),
                 module_path="pipeline.components.evaluator.slices",

@@ -58,6 +58,15 @@ def without_per_token_changes(config: tfma.EvalConfig) -> tuple[tfma.EvalConfig,
     return copy, dropped
 
 
+def compares(config: tfma.EvalConfig) -> bool:
+    """Whether anything is asked of the change against the last blessed model."""
+    return any(
+        per_slice.threshold.HasField("change_threshold")
+        for metric in config.metrics_specs[0].metrics
+        for per_slice in metric.per_slice_thresholds
+    )
+
+
 def _metric(name: str, thresholds: Sequence[Condition], changes: Sequence[Condition]) -> tfma.MetricConfig:
     metric = tfma.MetricConfig(class_name="ResponseMetric", module=METRICS_MODULE, config=json.dumps({"name": name}))
     by_rows: dict[Slice | None, tfma.MetricThreshold] = defaultdict(tfma.MetricThreshold)

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.metrics import metric_types
 
+from pipeline.components.evaluator.metrics import SUMS, ResponseSums, value_of
 from pipeline.evaluation import METRICS
 
 CANDIDATE, BASELINE = tfma.CANDIDATE_KEY, tfma.BASELINE_KEY
@@ -21,6 +23,9 @@ def sliced_metrics(output_path: str) -> list[Row]:
         output_path: the folder that TFMA wrote into.
     """
     rows = [_row(metrics) for metrics in tfma.load_metrics(output_path)]
+    if not any(not row["slice"] for row in rows):  # TFMA has no metrics of no rows
+        nothing = ResponseSums("", metric_types.MetricKey(SUMS)).create_accumulator()
+        rows.append({"slice": {}, CANDIDATE: {name: value_of(name, nothing) for name in METRICS}})
     return sorted(rows, key=lambda row: (len(row["slice"]), sorted(row["slice"].items())))
 
 
@@ -33,6 +38,8 @@ def reasons(output_path: str, rows: Iterable[Row]) -> list[str]:
     """
     by_slice = {tuple(sorted(row["slice"].items())): row for row in rows}
     overall = by_slice[()]
+    if not overall[CANDIDATE]["rows"]:
+        return ["the evaluation split has no rows, so there is nothing to judge the model by"]
     if not overall[CANDIDATE]["tokens"]:
         return [
             f"no response of the evaluation split's {overall[CANDIDATE]['rows']:,.0f} rows fits into the model's "

@@ -1,50 +1,73 @@
-"""Publishes a model that a Trainer left, without a pipeline; with --dry-run, shows what would happen.
+"""Publishes a model that a Trainer left, without a pipeline; with --dry-run, shows what would happen. Or verifies.
 
 python -m pipeline.components.hf_pusher --model-dir output/tfx/…/Trainer/model/7 --repo-id local/my-model --dry-run
+python -m pipeline.components.hf_pusher verify local/my-model
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.components.hf_pusher.connection import LOCAL_ENDPOINT, connect
 from pipeline.components.hf_pusher.plan import EXPORTS
-from pipeline.components.hf_pusher.publication import Publication, SpaceTarget, publication_of
+from pipeline.components.hf_pusher.publication import Publication, Signer, SpaceTarget, publication_of
+from pipeline.components.hf_pusher.space_template import SDKS
+
+if TYPE_CHECKING:
+    from pipeline.components.hf_pusher.hub_client import Hub
+
+PROGRAM = "python -m pipeline.components.hf_pusher"
+VERIFY = "verify"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        text = _run(options, _publication(options))
+        text, is_well = _verify(words[1:]) if words[:1] == [VERIFY] else (_publish(words), True)
     except (RuntimeError, OSError) as error:
         if not getattr(error, "user_message", False):
             raise
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{text}\n")
-    return 0
+    (sys.stdout if is_well else sys.stderr).write(f"{text}\n")
+    return 0 if is_well else 1
 
 
-def _run(options: argparse.Namespace, publication: Publication) -> str:
+def _verify(words: Sequence[str]) -> tuple[str, bool]:
+    from pipeline.components.hf_pusher.verify import add_arguments, verify_folder, verify_revision
+
+    parser = argparse.ArgumentParser(
+        prog=f"{PROGRAM} {VERIFY}", description="Compare every file of a published revision with its manifest."
+    )
+    add_arguments(parser)
+    _add_hub_arguments(parser)
+    options = parser.parse_args(words)
+    if options.folder is not None:
+        verified = verify_folder(options.folder, public_key=options.public_key)
+    else:
+        with _connection(options, read_only=True) as hub:
+            verified = verify_revision(hub, options.repo_id, revision=options.revision, public_key=options.public_key)
+    return verified.render(), not verified.problems
+
+
+def _publish(words: Sequence[str]) -> str:
     from pipeline.components.hf_pusher.preview import preview
     from pipeline.components.hf_pusher.publisher import publish
 
+    options = _parser().parse_args(words)
+    publication = _publication(options)
     # An embedded Hub that is not there yet would be made by connecting to it.
     absent = options.endpoint == LOCAL_ENDPOINT and not options.storage_dir.is_dir()
-    connection = nullcontext() if options.dry_run and absent else connect(
-        endpoint=options.endpoint,
-        token_env=options.token_env,
-        storage_dir=str(options.storage_dir),
-        local_port=options.local_port,
-    )  # fmt: skip
-    with connection as hub:
+    with nullcontext() if options.dry_run and absent else _connection(options) as hub:
         if options.dry_run:
             return f"{preview(hub, publication, now=datetime.now(UTC))}\nDry run: nothing was changed."
         assert hub is not None
@@ -53,8 +76,20 @@ def _run(options: argparse.Namespace, publication: Publication) -> str:
     return f"{published.repo_id} {state} as {published.revision}, commit {published.commit}"
 
 
+def _connection(options: argparse.Namespace, *, read_only: bool = False) -> AbstractContextManager[Hub]:
+    return connect(
+        endpoint=options.endpoint,
+        token_env=options.token_env,
+        storage_dir=str(options.storage_dir),
+        local_port=options.local_port,
+        read_only=read_only,
+    )
+
+
 def _publication(options: argparse.Namespace) -> Publication:
-    space = SpaceTarget(options.space_repo_id, options.space_template) if options.space_repo_id else None
+    space = None
+    if options.space_repo_id:
+        space = SpaceTarget(options.space_repo_id, options.space_template, sdk=options.space_sdk)
     return publication_of(
         options.model_dir,
         repo_id=options.repo_id,
@@ -64,28 +99,48 @@ def _publication(options: argparse.Namespace) -> Publication:
         exports=options.exports,
         keep_revisions=options.keep_revisions,
         space=space,
+        datasets=options.datasets,
+        signer=_signer(options.signing_key_env),
     )
+
+
+def _signer(variable: str | None) -> Signer | None:
+    if variable is None:
+        return None
+    from pipeline.components.hf_pusher.signing import key_signer
+
+    return key_signer(os.environ, variable=variable)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m pipeline.components.hf_pusher", description="Publish a model that a Trainer left."
+        prog=PROGRAM,
+        description="Publish a model that a Trainer left.",
+        epilog=f"`{PROGRAM} {VERIFY} --help` tells how to check what is published.",
     )
     add = parser.add_argument
     add("--model-dir", type=Path, required=True, help="the Trainer's model artifact, such as …/Trainer/model/7")
     add("--repo-id", required=True, help="model repository, namespace/name")
     add("--dry-run", action="store_true", help="print files, sizes, revision and differences; change nothing")
-    add("--endpoint", default=LOCAL_ENDPOINT, help='address of the Hub, or "local" (default) for the embedded one')
     add("--space-repo-id", help="Space repository, namespace/name; without it no Space is published")
     add("--space-template", type=Path, default=Path("space"), help="folder the Space is rendered from (space)")
+    add("--space-sdk", choices=SDKS, help="what the Space runs on (what the template's README names)")
     add("--exports", nargs="+", choices=tuple(EXPORTS), default=tuple(EXPORTS), help="what to publish (all)")
     add("--keep-revisions", type=int, default=0, help="newest dated revisions that stay; 0 (default) keeps all")
     add("--license", default="apache-2.0", help="the Hub's identifier of the model's licence (apache-2.0)")
+    add("--datasets", nargs="+", default=(), help="the Hub's names of what the model was trained on (none)")
     add("--private", action="store_true", help="create repositories private")
+    add("--signing-key-env", help="name of the variable with the path of a private key to sign with (not signed)")
+    _add_hub_arguments(parser)
+    return parser
+
+
+def _add_hub_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--endpoint", default=LOCAL_ENDPOINT, help='address of the Hub, or "local" (default) for the embedded one')
     add("--token-env", default="HF_TOKEN", help="name of the variable with the access token (HF_TOKEN)")
     add("--storage-dir", type=Path, default=Path("output/hub"), help="folder of the embedded Hub (output/hub)")
     add("--local-port", type=int, default=8642, help="port of the embedded Hub (8642)")
-    return parser
 
 
 if __name__ == "__main__":

@@ -4,13 +4,25 @@ configured."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from pipeline.components.hf_pusher.card_text import LOADING, LOADING_INTRODUCTION, NON_COMMERCIAL, USE
-from pipeline.components.hf_pusher.plan import EXPORTS
+from pipeline.components.hf_pusher.card_facts import LOCAL_HUB, PUBLIC_HUB, CardFacts, eval_results
+from pipeline.components.hf_pusher.card_text import (
+    DATA_DIGEST,
+    EXAMPLES,
+    KIND_TAGS,
+    LOADING,
+    LOADING_INTRODUCTION,
+    NON_COMMERCIAL,
+    PURPOSES,
+    SLICES,
+    USE,
+    WORDS,
+)
+from pipeline.components.hf_pusher.markdown import fenced, number, one_line, section, table
+from pipeline.components.hf_pusher.plan import PastRevision
 
 # Hub identifier of the checkpoint behind each KerasHub preset.
 BASE_MODELS: Mapping[str, str] = {
@@ -19,10 +31,6 @@ BASE_MODELS: Mapping[str, str] = {
     "gpt2_large_en": "openai-community/gpt2-large",
     "gpt2_extra_large_en": "openai-community/gpt2-xl",
 }
-PUBLIC_HUB = "https://huggingface.co"
-# The embedded server: its port may change from run to run, so the card does not name its address.
-LOCAL_HUB = "local"
-
 # Where training.json has each figure.
 _METRICS = (
     ("parameters", "Parameters"),
@@ -44,20 +52,8 @@ _LIBRARIES = {
 }
 
 
-@dataclass(frozen=True)
-class CardFacts:
-    """What the card may say: `training.json` and `prompt.json` of the model, and what the run was told."""
-
-    training: Mapping[str, Any]
-    prompt: Mapping[str, Any]
-    license: str  # the Hub's identifier, such as "apache-2.0"
-    endpoint: str = PUBLIC_HUB  # address, or "local"
-    space_repo_id: str | None = None
-    exports: tuple[str, ...] = tuple(EXPORTS)
-
-
-def write_card(facts: CardFacts, *, repo_id: str, revision: str) -> str:
-    """The whole README.md of one revision: YAML front matter and Markdown body."""
+def write_card(facts: CardFacts, *, repo_id: str, revision: str, history: Sequence[PastRevision] = ()) -> str:
+    """The whole README.md of one revision, which came after those in `history`: YAML front matter and Markdown."""
     from huggingface_hub import ModelCard
 
     name = repo_id.rsplit("/", 1)[-1]
@@ -65,14 +61,16 @@ def write_card(facts: CardFacts, *, repo_id: str, revision: str) -> str:
         [
             f"# {name}",
             _introduction(facts),
-            _section("Intended use and limits", USE),
-            _section("Prompt format", _prompt_format(facts.prompt)),
-            _section("How to load it", _loading(facts, repo_id=repo_id, revision=revision)),
-            _section("Metrics", _metrics_table(facts.training)),
-            _section("Sample answers", _samples(facts.training)),
-            _section("How it was trained", _settings_tables(facts.training)),
-            _section("Licence", _licence(facts.license)),
-            _section("This revision", _revision(facts, revision=revision)),
+            section("Intended use and limits", USE[_kind(facts)]),
+            section("Prompt format", _prompt_format(facts.prompt)),
+            section("How to load it", _loading(facts, repo_id=repo_id, revision=revision)),
+            section("Metrics", "\n\n".join([_metrics_table(facts.training), *_slices(facts)])),
+            section("Sample answers", _samples(facts.training)),
+            section("Training data", _training_data(facts)),
+            section("How it was trained", _settings_tables(facts.training)),
+            section("Licence", _licence(facts.license)),
+            section("This revision", _revision(facts, revision=revision)),
+            *_history(facts, repo_id=repo_id, history=history),
         ]
     )
     return str(ModelCard(f"---\n{_front_matter(facts, name=name)}\n---\n\n{body}\n"))
@@ -86,32 +84,18 @@ def base_model(training: Mapping[str, Any]) -> str | None:
 
 
 def _front_matter(facts: CardFacts, *, name: str) -> str:
-    from huggingface_hub import EvalResult, ModelCardData
+    from huggingface_hub import ModelCardData
 
-    results = [
-        EvalResult(
-            task_type="text-generation",
-            dataset_type="instructions",
-            dataset_name="evaluation split",
-            metric_type=metric,
-            metric_name=label,
-            metric_value=facts.training[key],
-        )
-        for key, metric, label in (
-            ("eval_loss", "loss", "Evaluation loss"),
-            ("eval_token_accuracy", "accuracy", "Evaluation token accuracy"),
-        )
-        if key in facts.training
-    ]
     data = ModelCardData(
         language="en",
         license=facts.license,
         library_name=_LIBRARIES[facts.exports[0]],
         pipeline_tag="text-generation",
         base_model=base_model(facts.training),
-        tags=["gpt2", "instruction-following", "alpaca-format", "keras-hub", "ctranslate2", "tensorflow"],
+        datasets=list(facts.datasets) or None,
+        tags=["gpt2", *KIND_TAGS[_kind(facts)], "keras-hub", "ctranslate2", "tensorflow"],
         model_name=name,
-        eval_results=results or None,
+        eval_results=eval_results(facts) or None,
     )
     return str(data.to_yaml()).strip()
 
@@ -121,20 +105,31 @@ def _introduction(facts: CardFacts) -> str:
     parameters = f"{facts.training['parameters']:,} parameters" if "parameters" in facts.training else "GPT-2"
     preset = model.get("preset")
     origin = f"fine-tuned from `{PurePath(str(preset)).name}`" if preset else "trained from scratch"
+    purpose = PURPOSES[_kind(facts)]
     return (
-        f"A GPT-2 language model ({parameters}), {origin} to follow instructions: it is given an instruction, "
-        "and optionally an input, and writes one response. It was trained and published by an automatic pipeline; "
-        "every number below was recorded by that run."
+        f"A GPT-2 language model ({parameters}), {origin} {purpose} It was trained and published by an automatic "
+        "pipeline; every number below was recorded by that run."
     )
 
 
+def _kind(facts: CardFacts) -> str:
+    """What the model was trained on: instructions, or raw text."""
+    return str(facts.prompt.get("kind", "instructions"))
+
+
 def _prompt_format(prompt: Mapping[str, Any]) -> str:
+    if prompt.get("kind") == "text":
+        return (
+            f"A text's beginning, as it is; the model continues it, and ends a document with `{prompt['end_token']}` "
+            f"(id {prompt['end_token_id']}). Beginning and continuation together have at most "
+            f"{prompt['context_length']} tokens."
+        )
     return "\n\n".join(
         [
             "With an input:",
-            _fenced(prompt["with_input"]),
+            fenced(prompt["with_input"]),
             "Without one (an input of only white space counts as none):",
-            _fenced(prompt["without_input"]),
+            fenced(prompt["without_input"]),
             f"The prompt ends with a line feed after `### Response:`. The model then writes its response and ends it "
             f"with `{prompt['end_token']}` (id {prompt['end_token_id']}). Prompt and response together have at most "
             f"{prompt['context_length']} tokens. `prompt.json` holds these templates for programs.",
@@ -143,7 +138,10 @@ def _prompt_format(prompt: Mapping[str, Any]) -> str:
 
 
 def _loading(facts: CardFacts, *, repo_id: str, revision: str) -> str:
+    instruction = EXAMPLES[_kind(facts)]
     values = {
+        "instruction": instruction,
+        "prompt": facts.prompt["without_input"].format(instruction=instruction).replace("\n", "\\n"),
         "repo_id": repo_id,
         "revision": revision,
         "end_token": facts.prompt["end_token"],
@@ -162,12 +160,52 @@ def _loading(facts: CardFacts, *, repo_id: str, revision: str) -> str:
 
 def _metrics_table(training: Mapping[str, Any]) -> str:
     figures = [(label, _figure(training, path)) for path, label in _METRICS]
-    rows = [(label, _number(value)) for label, value in figures if value is not None]
+    rows = [(label, number(value)) for label, value in figures if value is not None]
     exact = training.get("exact_answers")
     if exact:
         answer = f"{exact['exact']} of {exact['rows']} ({exact['share']:.1%})"
         rows.append(("Evaluation prompts answered exactly", answer))
-    return _table(("metric", "value"), rows)
+    return table(("metric", "value"), rows)
+
+
+def _slices(facts: CardFacts) -> list[str]:
+    """What the Evaluator found: a row for all rows of the evaluation split and one for each slice of it."""
+    if not facts.found.slices:
+        return []
+    names = list(dict.fromkeys(name for row in facts.found.slices for name in row.metrics))
+    rows = [
+        (row.title, *(number(row.metrics[name]) if name in row.metrics else "" for name in names))
+        for row in facts.found.slices
+    ]
+    return [SLICES, table(("rows of the evaluation split", *(WORDS.get(name, name) for name in names)), rows)]
+
+
+def _training_data(facts: CardFacts) -> str:
+    parts = []
+    if facts.datasets:
+        parts.append("Datasets: " + ", ".join(_dataset_link(name) for name in facts.datasets) + ".")
+    if facts.found.statistics:
+        columns = list(dict.fromkeys(name for split in facts.found.statistics for name in split.mean_bytes))
+        head = ("split", "rows", *(f"mean length of `{name}`, bytes" for name in columns))
+        parts.append(table(head, (
+            (split.name, f"{split.rows:,}", *(number(split.mean_bytes.get(name, "")) for name in columns))
+            for split in facts.found.statistics
+        )))  # fmt: skip
+    if facts.found.allowed_anomalies:
+        allowed = "\n".join(f"- {one_line(words)}" for words in facts.found.allowed_anomalies)
+        parts.append(f"Anomalies that were found in the data and allowed by the run's configuration:\n\n{allowed}")
+    digests = [
+        (split, f"`{digest}`")
+        for split in ("train", "eval")
+        if (digest := _figure(facts.training, f"provenance.rows_sha256.{split}"))
+    ]
+    if digests:
+        parts += [DATA_DIGEST, table(("split", "sha256"), digests)]
+    return "\n\n".join(parts) or "The run recorded nothing about its data."
+
+
+def _dataset_link(dataset: str) -> str:
+    return f"[{dataset}]({PUBLIC_HUB}/datasets/{dataset})"
 
 
 def _figure(training: Mapping[str, Any], path: str) -> Any:
@@ -188,11 +226,11 @@ def _samples(training: Mapping[str, Any]) -> str:
 
 
 def _sample(sample: Mapping[str, str]) -> str:
-    shown = _fenced(sample["prompt"] + sample["response"])
+    shown = fenced(sample["prompt"] + sample["response"])
     expected = sample.get("expected")
     if expected is None or expected == sample["response"]:
         return shown
-    return f"{shown}\n\nExpected:\n\n{_fenced(expected)}"
+    return f"{shown}\n\nExpected:\n\n{fenced(expected)}"
 
 
 def _settings_tables(training: Mapping[str, Any]) -> str:
@@ -201,7 +239,7 @@ def _settings_tables(training: Mapping[str, Any]) -> str:
         for group in ("model", "training")
         for key, value in _scalars(training.get(group, {}))
     ]
-    return _table(("setting", "value"), rows) if rows else "The run recorded no settings."
+    return table(("setting", "value"), rows) if rows else "The run recorded no settings."
 
 
 def _licence(license_id: str) -> str:
@@ -211,37 +249,35 @@ def _licence(license_id: str) -> str:
 
 def _revision(facts: CardFacts, *, revision: str) -> str:
     lines = [f"- revision `{revision}`, named by the UTC time of publication; `main` is the newest one"]
+    lines += [
+        f"- {title}: `{value}`"
+        for title, path in (
+            ("trained in run", "provenance.run_id"),
+            ("code, version", "provenance.code.version"),
+            ("code, git commit", "provenance.code.git_commit"),
+            ("code, sha256 of the training modules", "provenance.code.modules_sha256"),
+        )
+        if (value := _figure(facts.training, path))
+    ]
     if facts.space_repo_id:
-        host = "" if facts.endpoint == LOCAL_HUB else facts.endpoint
-        lines.append(f"- [demo]({host}/spaces/{facts.space_repo_id})")
+        lines.append(f"- [demo]({_host(facts)}/spaces/{facts.space_repo_id})")
     lines.append("- `manifest.json` lists every file with its size and sha256")
     return "\n".join(lines)
 
 
-def _section(title: str, text: str) -> str:
-    return f"## {title}\n\n{text.strip()}"
+def _history(facts: CardFacts, *, repo_id: str, history: Sequence[PastRevision]) -> list[str]:
+    if not history:
+        return []
+    lines = [
+        f"- [`{past.revision}`]({_host(facts)}/{repo_id}/tree/{past.revision}), commit `{past.commit[:12]}`"
+        for past in history
+    ]
+    text = "Those that were there when this one was published, newest first; some may have been removed since."
+    return [section("Earlier revisions", "\n\n".join([text, "\n".join(lines)]))]
 
 
-def _fenced(text: str) -> str:
-    """`text` as a code block that its own backticks cannot end."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text.rstrip(chr(10))}\n{fence}"
-
-
-def _table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
-    lines = [f"| {head[0]} | {head[1]} |", "| --- | ---: |"]
-    return "\n".join([*lines, *(f"| {name} | {_cell(value)} |" for name, value in rows)])
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+def _host(facts: CardFacts) -> str:
+    return "" if facts.endpoint == LOCAL_HUB else facts.endpoint
 
 
 def _scalars(group: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -1,19 +1,53 @@
 """The parts of the model card that are the same for every model."""
 
-USE = """
+# By what the model was trained on.
+PURPOSES = {
+    "instructions": (
+        "to follow instructions: it is given an instruction, and optionally an input, and writes one response."
+    ),
+    "text": "to continue text: it is given the beginning of a document and writes on.",
+}
+KIND_TAGS = {"instructions": ("instruction-following", "alpaca-format"), "text": ("base-model",)}
+EXAMPLES = {"instructions": "Name the capital of France.", "text": "Once upon a time"}
+_LIMITS = """
+It is a small language model. It repeats what it was trained on, it can be wrong while sounding sure, it knows nothing
+that its data does not hold, and it was neither aligned nor filtered for safety. Do not rely on what it writes where a
+wrong answer does harm (medicine, law, money, decisions about people), and check it before you pass it on. Its data are
+in English; in other languages it was not tried.
+"""
+USE = {
+    "instructions": f"""
 Made to show a complete path from a table of instructions to a published model, for learning, experiments, and as a
 starting point for other data. It answers one instruction at a time and remembers nothing of earlier ones.
-
-It is a small language model. It repeats what it was trained on, it can be wrong while sounding sure, it knows
-nothing that its data does not hold, and it was neither aligned nor filtered for safety. Do not rely on its answers
-where a wrong one does harm (medicine, law, money, decisions about people), and check what it writes before you pass
-it on.
-"""
+{_LIMITS}""",
+    "text": f"""
+A base model, made as a starting point: it continues text and follows no instructions. To be fine-tuned, or looked at.
+{_LIMITS}""",
+}
 
 NON_COMMERCIAL = (
     "That licence forbids commercial use of the data, so this model is published under the same terms: "
     "for research and personal use only."
 )
+
+SLICES = """
+Measured on the evaluation split through the published SavedModel's own scoring, weighted by response tokens: loss is
+the mean negative log-likelihood of a response token in nats, token accuracy the share of response tokens that the model
+finds likeliest, and bits per byte does not depend on the tokenizer.
+""".strip()
+
+# What the tables call a metric; one that is not here has its own name.
+WORDS = {
+    "token_accuracy": "token accuracy",
+    "bits_per_byte": "bits per byte",
+    "scored_rows": "rows scored",
+    "tokens": "response tokens",
+}
+
+DATA_DIGEST = """
+The rows that the model was trained and evaluated on, as one number each: the sha256 of all rows' sha256 in sorted
+order, so that it depends on the rows (prompt and response as formatted above) but not on their order.
+""".strip()
 
 LOADING_INTRODUCTION = "All of these load this very revision; leave the revision out for the newest one."
 
@@ -27,7 +61,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained("<<repo_id>>", revision="<<revision>>")
 model = AutoModelForCausalLM.from_pretrained("<<repo_id>>", revision="<<revision>>")
-prompt = "### Instruction:\\nName the capital of France.\\n\\n### Response:\\n"
+prompt = "<<prompt>>"
 tokens = tokenizer(prompt, return_tensors="pt")
 answer = model.generate(**tokens, max_new_tokens=<<max_new_tokens>>, eos_token_id=<<end_token_id>>)
 print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))
@@ -46,7 +80,7 @@ folder = snapshot_download("<<repo_id>>", revision="<<revision>>", allow_pattern
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
 model = keras_hub.models.GPT2CausalLM.from_preset(f"{folder}/keras", preprocessor=None)
 model.compile(sampler="greedy")
-prompt = "### Instruction:\\nName the capital of France.\\n\\n### Response:\\n"
+prompt = "<<prompt>>"
 ids = tokenizer.encode(prompt).ids
 room = min(<<max_new_tokens>>, <<context_length>> - len(ids))
 tokens = {
@@ -75,7 +109,7 @@ folder = snapshot_download(
 )
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
 generator = ctranslate2.Generator(f"{folder}/ctranslate2")
-prompt = "### Instruction:\\nName the capital of France.\\n\\n### Response:\\n"
+prompt = "<<prompt>>"
 result = generator.generate_batch(
     [tokenizer.encode(prompt).tokens],
     max_length=<<max_new_tokens>>,
@@ -95,8 +129,11 @@ from huggingface_hub import snapshot_download
 
 folder = snapshot_download("<<repo_id>>", revision="<<revision>>", allow_patterns="saved_model/*")
 model = tf.saved_model.load(f"{folder}/saved_model")
-answer = model.instruct(tf.constant(["Name the capital of France."]), tf.constant([""]))
+answer = model.instruct(tf.constant(["<<instruction>>"]), tf.constant([""]))
 print(answer["response"][0].numpy().decode())
 ```
+
+TensorFlow Serving serves the folder as it is: `tensorflow_model_server --model_base_path=…` with `saved_model` as its
+version `1`.
 """,
 }

@@ -10,6 +10,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.hf_pusher.executor import Executor
 from pipeline.components.hf_pusher.plan import EXPORTS, check_exports
 
@@ -22,6 +23,7 @@ class HFPusherSpec(ComponentSpec):
         "space_repo_id": ExecutionParameter(type=str, optional=True),
         "space_template": ExecutionParameter(type=str, optional=True),
         "space_private": ExecutionParameter(type=int, optional=True),
+        "space_sdk": ExecutionParameter(type=str, optional=True),
         "space_hardware": ExecutionParameter(type=str, optional=True),
         "space_values": ExecutionParameter(type=str, optional=True),  # JSON
         "exports": ExecutionParameter(type=str),  # parted by commas
@@ -32,12 +34,17 @@ class HFPusherSpec(ComponentSpec):
         "private": ExecutionParameter(type=int),
         "token_env": ExecutionParameter(type=str),
         "license": ExecutionParameter(type=str),
+        "datasets": ExecutionParameter(type=str, optional=True),  # parted by commas
+        "signing_key_env": ExecutionParameter(type=str, optional=True),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         "model": ChannelParameter(type=standard_artifacts.Model),
         "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
         "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
+        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation, optional=True),
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        "data_blessing": ChannelParameter(type=DataBlessing, optional=True),
     }
     OUTPUTS = {  # noqa: RUF012
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel),
@@ -53,6 +60,36 @@ class HFPusher(base_component.BaseComponent):
     and `pushed_version`; its folder holds `publication.json` with all of that and the file manifest.
 
         HFPusher(model=trainer.outputs["model"], repo_id="me/my-model", endpoint="https://huggingface.co")
+
+    Parameters:
+      model: what to publish, from the Trainer.
+      repo_id: model repository, "namespace/name"; created if absent.
+      endpoint: address of the Hub, or "local" for the embedded server.
+      model_blessing: the Evaluator's verdict; a model that is not blessed is not pushed.
+      infra_blessing: the InfraValidator's verdict, likewise.
+      evaluation: the Evaluator's result, whose report.json gives the card its metrics by slice.
+      statistics: StatisticsGen's, which give it rows and lengths of the data.
+      data_blessing: the DataGate's, which tells it what was found in the data and let through.
+      space_repo_id: Space repository; without it no Space is published.
+      space_template: folder that the Space is rendered from; needed with `space_repo_id`.
+      space_sdk: "gradio" or "docker"; what the template's README names unless given.
+      space_private: whether a Space that has to be created is private; as the model unless given.
+      space_hardware: the Hub's name of the hardware of a Space that has to be created.
+      space_values: further placeholders of the template, by name.
+      exports: what to publish of "transformers", "keras", "ctranslate2", "saved_model".
+      keep_revisions: how many of the newest dated revisions stay; 0 keeps all. One that a Space runs stays.
+      storage_dir: folder of the embedded server; needed with endpoint "local".
+      local_port: port of the embedded server on 127.0.0.1; needed with endpoint "local".
+      private: whether a repository that has to be created is private.
+      token_env: *name* of the environment variable that holds the token; never the token.
+      license: the Hub's identifier of the model's licence.
+      datasets: the Hub's names of what the model was trained on, for the card.
+      signing_key_env: *name* of the environment variable that holds the path of a private key to sign the
+        revision with; not signed unless given.
+      fingerprint: anything else that, when changed, must publish anew although TFX sees the same inputs;
+        see `fingerprint.publication_fingerprint`.
+
+    Parameters that cannot work raise ValueError or PlanError.
     """
 
     SPEC_CLASS = HFPusherSpec
@@ -66,8 +103,12 @@ class HFPusher(base_component.BaseComponent):
         endpoint: str,
         model_blessing: types.BaseChannel | None = None,
         infra_blessing: types.BaseChannel | None = None,
+        evaluation: types.BaseChannel | None = None,
+        statistics: types.BaseChannel | None = None,
+        data_blessing: types.BaseChannel | None = None,
         space_repo_id: str | None = None,
         space_template: str | None = None,
+        space_sdk: str | None = None,
         space_private: bool | None = None,
         space_hardware: str | None = None,
         space_values: Mapping[str, str] | None = None,
@@ -78,39 +119,12 @@ class HFPusher(base_component.BaseComponent):
         private: bool = False,
         token_env: str = "HF_TOKEN",
         license: str = "apache-2.0",
+        datasets: Sequence[str] = (),
+        signing_key_env: str | None = None,
         fingerprint: str = "",
     ) -> None:
-        """Describes one publication.
-
-        Args:
-          model: what to publish, from the Trainer.
-          repo_id: model repository, "namespace/name"; created if absent.
-          endpoint: address of the Hub, or "local" for the embedded server.
-          model_blessing: the Evaluator's verdict; a model that is not blessed is not pushed.
-          infra_blessing: the InfraValidator's verdict, likewise.
-          space_repo_id: Space repository; without it no Space is published.
-          space_template: folder that the Space is rendered from; needed with `space_repo_id`.
-          space_private: whether a Space that has to be created is private; as the model unless given.
-          space_hardware: the Hub's name of the hardware of a Space that has to be created.
-          space_values: further placeholders of the template, by name.
-          exports: what to publish of "transformers", "keras", "ctranslate2", "saved_model".
-          keep_revisions: how many of the newest dated revisions stay; 0 keeps all. One that a Space runs stays.
-          storage_dir: folder of the embedded server; needed with endpoint "local".
-          local_port: port of the embedded server on 127.0.0.1; needed with endpoint "local".
-          private: whether a repository that has to be created is private.
-          token_env: *name* of the environment variable that holds the token; never the token.
-          license: the Hub's identifier of the model's licence.
-          fingerprint: anything else that, when changed, must publish anew although TFX sees the same inputs;
-            see `fingerprint.publication_fingerprint`.
-
-        Raises:
-          ValueError, PlanError: parameters that cannot work.
-        """
-        if endpoint == "local" and (storage_dir is None or local_port is None):
-            raise ValueError(
-                'The embedded Hub needs a folder and a port. Received: endpoint="local", '
-                f"storage_dir={storage_dir!r}, local_port={local_port!r}."
-            )
+        """Describes one publication; see the class."""
+        _check_hub(endpoint, storage_dir, local_port)
         if space_repo_id is not None and space_template is None:
             raise ValueError(f"A Space needs a template folder. Received: space_repo_id={space_repo_id!r} alone.")
         if keep_revisions < 0:
@@ -121,10 +135,14 @@ class HFPusher(base_component.BaseComponent):
                 model=model,
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
+                evaluation=evaluation,
+                statistics=statistics,
+                data_blessing=data_blessing,
                 repo_id=repo_id,
                 endpoint=endpoint,
                 space_repo_id=space_repo_id,
                 space_template=space_template,
+                space_sdk=space_sdk,
                 space_private=None if space_private is None else int(space_private),
                 space_hardware=space_hardware,
                 space_values=json.dumps(dict(space_values), sort_keys=True) if space_values else None,
@@ -135,7 +153,17 @@ class HFPusher(base_component.BaseComponent):
                 private=int(private),
                 token_env=token_env,
                 license=license,
+                datasets=",".join(datasets) or None,
+                signing_key_env=signing_key_env,
                 fingerprint=fingerprint,
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )
+        )
+
+
+def _check_hub(endpoint: str, storage_dir: str | None, local_port: int | None) -> None:
+    if endpoint == "local" and (storage_dir is None or local_port is None):
+        raise ValueError(
+            'The embedded Hub needs a folder and a port. Received: endpoint="local", '
+            f"storage_dir={storage_dir!r}, local_port={local_port!r}."
         )

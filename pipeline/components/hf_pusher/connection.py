@@ -30,16 +30,29 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @contextmanager
 def connect(
-    *, endpoint: str, token_env: str, storage_dir: str | None = None, local_port: int | None = None
+    *,
+    endpoint: str,
+    token_env: str,
+    storage_dir: str | None = None,
+    local_port: int | None = None,
+    read_only: bool = False,
 ) -> Iterator[Hub]:
     """The Hub at `endpoint`; for "local", the embedded server runs as long as the context is open.
+
+    Args:
+      endpoint: address, or "local".
+      token_env: name of the variable with the token.
+      storage_dir: folder of the embedded server.
+      local_port: its port.
+      read_only: whether to go on as a visitor where there is no token.
 
     Raises:
       TokenError: the variable `token_env` holds no token, or the token would be sent unencrypted.
     """
     if endpoint != LOCAL_ENDPOINT:
-        token = read_token(os.environ, name=token_env, endpoint=endpoint)
-        with impatient_client():
+        is_visitor = read_only and not os.environ.get(token_env, "").strip()
+        token = None if is_visitor else read_token(os.environ, name=token_env, endpoint=endpoint)
+        with impatient_client(), silent_client():
             yield _hub(endpoint, token, token_env)
         return
     if storage_dir is None or local_port is None:
@@ -68,12 +81,12 @@ def read_token(environment: Mapping[str, str], *, name: str, endpoint: str) -> s
     return token
 
 
-def _hub(endpoint: str, token: str, token_env: str) -> Hub:
+def _hub(endpoint: str, token: str | None, token_env: str) -> Hub:
     from huggingface_hub import HfApi
 
     from pipeline.components.hf_pusher.hub_client import Hub
 
-    return Hub(HfApi(endpoint=endpoint, token=token, library_name="gpt2-alpaca-pipeline"), token_env=token_env)
+    return Hub(HfApi(endpoint=endpoint, token=token or False, library_name="gpt2-alpaca-pipeline"), token_env=token_env)
 
 
 @contextmanager
@@ -111,11 +124,24 @@ def impatient_client(
 
 
 @contextmanager
-def loopback_client() -> Iterator[None]:
-    """Makes the client speak plain LFS (the embedded server has no Xet), reach loopback past any proxy, and
-    draw no bars.
+def silent_client() -> Iterator[None]:
+    """Keeps the client from asking the public Hub which program uses it, whatever Hub it was made for."""
+    from huggingface_hub import constants
 
-    The first two settings are read when the client is imported or first used, which may have happened long
+    before = constants.HF_HUB_DISABLE_TELEMETRY
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_TELEMETRY = before
+
+
+@contextmanager
+def loopback_client() -> Iterator[None]:
+    """Makes the client speak plain LFS (the embedded server has no Xet), reach loopback past any proxy, ask nobody
+    else, and draw no bars.
+
+    The first settings are read when the client is imported or first used, which may have happened long
     before.
     """
     from huggingface_hub import close_session, constants
@@ -129,7 +155,8 @@ def loopback_client() -> Iterator[None]:
     disable_progress_bars()
     close_session()
     try:
-        yield
+        with silent_client():
+            yield
     finally:
         constants.HF_HUB_DISABLE_XET = xet_before
         if bars_before:

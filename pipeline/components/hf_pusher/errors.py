@@ -21,6 +21,10 @@ class TokenError(PublishError):
     """The environment variable that should hold the token is absent or blank."""
 
 
+class SigningError(PublishError):
+    """Nothing can be signed or checked: no key, a key of another kind, or no `model-signing`."""
+
+
 class HubError(PublishError):
     """The Hub refused a request, failed, or could not be reached; `status` is its HTTP status, 0 for no answer."""
 

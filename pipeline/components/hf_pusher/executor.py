@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +15,22 @@ from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from pipeline.components.hf_pusher.card_facts import (
+    Findings,
+    SliceMetrics,
+    read_allowed_anomalies,
+    read_slices,
+    read_statistics,
+)
 from pipeline.components.hf_pusher.connection import connect
 
 if TYPE_CHECKING:
-    from pipeline.components.hf_pusher.publication import Publication, Published
+    from pipeline.components.hf_pusher.publication import Publication, Published, Signer
 
 logger = logging.getLogger(__name__)
 
 RECORD_NAME = "publication.json"
+STATISTICS_FILE = "FeatureStats.pb"  # StatisticsGen's, in each split's folder
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -33,7 +42,8 @@ class Executor(base_executor.BaseExecutor):
         """Publishes `model` and describes the result in `pushed_model`.
 
         Args:
-          input_dict: `model`, and where given `model_blessing` and `infra_blessing`.
+          input_dict: `model`, and where given `model_blessing`, `infra_blessing`, `evaluation`, `statistics` and
+            `data_blessing`.
           output_dict: `pushed_model`.
           exec_properties: the parameters of `HFPusherSpec`.
         """
@@ -48,7 +58,7 @@ class Executor(base_executor.BaseExecutor):
             )
             return
         model = artifact_utils.get_single_instance(input_dict["model"])
-        published = _publish(Path(model.uri), exec_properties)
+        published = _publish(Path(model.uri), exec_properties, _findings(input_dict))
         _record(pushed_model, _properties(published))
         _write_record(Path(pushed_model.uri), published)
 
@@ -70,10 +80,26 @@ def _refusal(input_dict: Artifacts) -> str | None:
     return None
 
 
-def _publish(model_folder: Path, properties: Mapping[str, Any]) -> Published:
+def _findings(input_dict: Artifacts) -> Findings:
+    """What the components before this one found, as far as they are there."""
+    slices: tuple[SliceMetrics, ...] = ()
+    statistics: dict[str, bytes] = {}
+    if input_dict.get("evaluation"):
+        slices = read_slices(Path(artifact_utils.get_single_uri(input_dict["evaluation"])))
+    for artifact in input_dict.get("statistics") or []:
+        for split in artifact_utils.decode_split_names(artifact.split_names):
+            path = Path(artifact_utils.get_split_uri([artifact], split)) / STATISTICS_FILE
+            statistics[split] = path.read_bytes()
+    allowed: tuple[str, ...] = ()
+    if input_dict.get("data_blessing"):
+        allowed = read_allowed_anomalies(Path(artifact_utils.get_single_uri(input_dict["data_blessing"])))
+    return Findings(slices, read_statistics(statistics), allowed)
+
+
+def _publish(model_folder: Path, properties: Mapping[str, Any], found: Findings) -> Published:
     from pipeline.components.hf_pusher.publisher import publish
 
-    publication = _publication(model_folder, properties)
+    publication = _publication(model_folder, properties, found)
     with connect(
         endpoint=properties["endpoint"],
         token_env=properties["token_env"],
@@ -83,14 +109,16 @@ def _publish(model_folder: Path, properties: Mapping[str, Any]) -> Published:
         return publish(hub, publication, clock=lambda: datetime.now(UTC))
 
 
-def _publication(model_folder: Path, properties: Mapping[str, Any]) -> Publication:
+def _publication(model_folder: Path, properties: Mapping[str, Any], found: Findings) -> Publication:
     from pipeline.components.hf_pusher.publication import SpaceTarget, publication_of
 
     space, visibility = None, properties.get("space_private")
+    key_variable, datasets = properties.get("signing_key_env"), properties.get("datasets")
     if properties.get("space_repo_id"):
         space = SpaceTarget(
             repo_id=properties["space_repo_id"],
             template=Path(properties["space_template"]),
+            sdk=properties.get("space_sdk"),
             private=None if visibility is None else bool(visibility),
             hardware=properties.get("space_hardware"),
             values=json.loads(properties.get("space_values") or "{}"),
@@ -104,7 +132,16 @@ def _publication(model_folder: Path, properties: Mapping[str, Any]) -> Publicati
         exports=properties["exports"].split(","),
         keep_revisions=properties["keep_revisions"],
         space=space,
+        datasets=datasets.split(",") if datasets else (),
+        found=found,
+        signer=_signer(key_variable) if key_variable else None,
     )
+
+
+def _signer(variable: str) -> Signer:
+    from pipeline.components.hf_pusher.signing import key_signer
+
+    return key_signer(os.environ, variable=variable)
 
 
 def _properties(published: Published) -> dict[str, str | int]:

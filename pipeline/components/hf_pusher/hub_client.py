@@ -100,6 +100,11 @@ class Hub:
         )
         return {ref.name: ref.target_commit for ref in refs.branches}
 
+    def commit_of(self, repo_id: str, *, revision: str) -> str:
+        """The commit of a model repository that a branch, a tag or a commit's own name names."""
+        info = self._repeat(f"look up {revision} of {repo_id}", lambda: self.api.model_info(repo_id, revision=revision))
+        return str(info.sha)
+
     def create_branch(self, repo_id: str, *, branch: str, commit: str) -> bool:
         """Creates `branch` of a model repository at `commit`; False when it is there already, at another commit."""
         action = f"create the branch {branch} of {repo_id}"

@@ -2,16 +2,18 @@
 
 A revision of a model repository holds, at its root, the Transformers files (which KerasHub's `hf://` loader reads
 too), `prompt.json`, `training.json`, the card `README.md` and `manifest.json`, and below it `keras/`, `saved_model/`
-and `ctranslate2/`, as far as these exports are published. `manifest.json` names the revision and every other file with
-size and sha256: by it a later run finds what it has already published.
+and `ctranslate2/`, as far as these exports are published. `manifest.json` names the revision, the revisions before it,
+and every other file with size and sha256: by it a later run finds what it has already published, and anybody can check
+what they downloaded. A signed revision also has `model.sig`, the one file that no manifest can name.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from pipeline.components.hf_pusher.errors import PlanError
 CARD_PATH = "README.md"
 MANIFEST_PATH = "manifest.json"
 MANIFEST_FORMAT = 1
+SIGNATURE_PATH = "model.sig"
 
 # What each export is: folder of the model artifact -> folder of the revision ("" is its root).
 EXPORTS: Mapping[str, tuple[str, str]] = {
@@ -42,6 +45,10 @@ MODEL_FILES: Mapping[str, str] = {
 HUB_OWN_FILES = frozenset({".gitattributes"})
 
 _READ_SIZE_BYTES = 1 << 20
+_REVISION = re.compile(r"v\d{8}-\d{6}")
+_PICKLE_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")  # the second byte; the first protocols have no mark
+_PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"})
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,23 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
+class PastRevision:
+    """A revision that was there before: its name and its commit."""
+
+    revision: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` says: the revision, earlier ones (newest first), and sha256 and size of every other file."""
+
+    revision: str
+    history: tuple[PastRevision, ...] = ()
+    files: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Plan:
     """The exact content of one repository at one revision."""
 
@@ -96,6 +120,21 @@ class Plan:
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def signature(self) -> bytes | None:
+        """The revision's signature; None when it is not signed."""
+        found = [file.source for file in self.files if file.path == SIGNATURE_PATH]
+        return found[0] if found and isinstance(found[0], bytes) else None
+
+    @property
+    def signed_files(self) -> tuple[PlannedFile, ...]:
+        """What a signature is about: all files but itself."""
+        return tuple(file for file in self.files if file.path != SIGNATURE_PATH)
+
+    def signed(self, signature: bytes) -> Plan:
+        """This plan with a signature."""
+        return replace(self, files=(*self.signed_files, PlannedFile.from_bytes(SIGNATURE_PATH, signature)))
 
     def render(self) -> str:
         """The plan as text: one line for the target, one for each file."""
@@ -133,6 +172,12 @@ def plan_files(model_folder: Path, exports: Collection[str] = tuple(EXPORTS)) ->
             "A model must be exported in every format that is published. "
             f"Received: {model_folder} without {', '.join(missing)}. Run the Trainer again, or name other exports."
         )
+    unsafe = [file for name, _ in folders for file in _files_below(model_folder / name) if _may_run_code(file)]
+    if unsafe:
+        raise PlanError(
+            "What is published must be data that run no code when they are loaded: no pickle, no archive of one. "
+            f"Received: {', '.join(str(file.relative_to(model_folder)) for file in unsafe)}. Export it as safetensors."
+        )
     planned = [
         PlannedFile.from_file("/".join(filter(None, (target, file.relative_to(model_folder / name).as_posix()))), file)
         for name, target in folders
@@ -156,18 +201,23 @@ def check_exports(exports: Collection[str]) -> None:
 
 
 def plan_model(
-    files: tuple[PlannedFile, ...], *, repo_id: str, revision: str, write_card: Callable[[str], str]
+    files: tuple[PlannedFile, ...],
+    *,
+    repo_id: str,
+    revision: str,
+    write_card: Callable[[str], str],
+    history: tuple[PastRevision, ...] = (),
 ) -> Plan:
     """The plan of one revision: the model's files, its card (written for that revision) and the manifest."""
     card = PlannedFile.from_bytes(CARD_PATH, write_card(revision).encode())
     content = tuple(sorted((*files, card), key=lambda file: file.path))
-    manifest = PlannedFile.from_bytes(MANIFEST_PATH, _manifest(content, repo_id=repo_id, revision=revision))
+    manifest = _manifest(content, repo_id=repo_id, revision=revision, history=history)
     return Plan(
         repo_id=repo_id,
         repo_type="model",
         revision=revision,
         title=f"Publish {revision}",
-        files=(*content, manifest),
+        files=(*content, PlannedFile.from_bytes(MANIFEST_PATH, manifest)),
     )
 
 
@@ -187,23 +237,33 @@ def space_title(model: str, commit: str) -> str:
     return f"Serve {model} at {commit}"
 
 
-def revision_in_manifest(manifest: bytes) -> str | None:
-    """The revision that a published `manifest.json` names; None when it is not one of ours."""
+def read_manifest(content: bytes) -> Manifest | None:
+    """A published `manifest.json`; None when it is not one of ours."""
     try:
-        content = json.loads(manifest)
-    except ValueError:
+        manifest = json.loads(content)
+        if manifest["format"] != MANIFEST_FORMAT or not isinstance(manifest["revision"], str):
+            return None
+        past = tuple(_past_revision(**entry) for entry in manifest.get("history", ()))
+        files = {str(path): (str(file["sha256"]), int(file["size"])) for path, file in manifest["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    if not isinstance(content, dict) or content.get("format") != MANIFEST_FORMAT:
-        return None
-    revision = content.get("revision")
-    return revision if isinstance(revision, str) else None
+    return Manifest(manifest["revision"], past, files)
 
 
-def _manifest(files: tuple[PlannedFile, ...], *, repo_id: str, revision: str) -> bytes:
+def _past_revision(revision: str, commit: str) -> PastRevision:
+    if not _REVISION.fullmatch(revision) or not _COMMIT.fullmatch(commit):
+        raise ValueError(f"A revision is named by its moment, a commit by 40 digits. Received: {revision}, {commit}")
+    return PastRevision(revision, commit)
+
+
+def _manifest(
+    files: tuple[PlannedFile, ...], *, repo_id: str, revision: str, history: tuple[PastRevision, ...]
+) -> bytes:
     content = {
         "format": MANIFEST_FORMAT,
         "repo_id": repo_id,
         "revision": revision,
+        "history": [asdict(past) for past in history],
         "files": {file.path: {"size": file.size_bytes, "sha256": file.sha256} for file in files},
     }
     return (json.dumps(content, indent=2) + "\n").encode()
@@ -217,6 +277,13 @@ def _difference(planned: PlannedFile, remote: RemoteFile | None) -> str | None:
     if remote.sha256 is not None:
         return None if remote.sha256 == planned.sha256 else f"{planned.path}: another sha256, {remote.sha256}"
     return None if remote.git_oid == planned.git_oid else f"{planned.path}: another git oid, {remote.git_oid}"
+
+
+def _may_run_code(file: Path) -> bool:
+    """Whether the file is a pickle, or an archive as PyTorch packs its pickles into."""
+    with file.open("rb") as stream:
+        head = stream.read(2)
+    return head == b"PK" or (head[:1] == b"\x80" and head[1:] in _PICKLE_PROTOCOLS) or file.suffix in _PICKLE_SUFFIXES
 
 
 def _files_below(folder: Path) -> list[Path]:

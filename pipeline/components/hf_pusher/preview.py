@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline.components.hf_pusher.plan import CARD_PATH, HUB_OWN_FILES, MANIFEST_PATH, Plan, PlannedFile, RemoteFile
-from pipeline.components.hf_pusher.publisher import MAIN, find_revision
+from pipeline.components.hf_pusher.publisher import MAIN, Found, find_revision, history_before
 from pipeline.components.hf_pusher.retention import retired_revisions
 from pipeline.components.hf_pusher.revision_names import revision_at
 
@@ -44,8 +44,10 @@ def _lines(hub: Hub | None, publication: Publication, *, now: datetime) -> Itera
     there = _main(hub, repo_id, repo_type="model")
     branches = hub.branches(repo_id, repo_type="model") if hub and there.commit else {}
     found = find_revision(hub, publication, branches) if hub and branches else None
-    revision, commit = found or (revision_at(now), _UNKNOWN_COMMIT)
-    plan = publication.plan(revision)
+    name = revision_at(now)
+    new = Found(publication.plan(name, history=history_before(name, branches)), _UNKNOWN_COMMIT)
+    plan, commit = (found or new).plan, (found or new).commit
+    revision = plan.revision
     if found:
         yield f"model {repo_id} @ {revision}: published already, commit {commit}"
     else:
@@ -59,7 +61,8 @@ def _lines(hub: Hub | None, publication: Publication, *, now: datetime) -> Itera
         )
         space = _main(hub, space_plan.repo_id, repo_type="space")
         private = publication.private if publication.space.private is None else publication.space.private
-        yield f"space {space_plan.repo_id}, sdk {publication.space.sdk}: {_state(space)}, {_visibility(private, space)}"
+        sdk, visibility = publication.space.readme_sdk, _visibility(private, space)
+        yield f"space {space_plan.repo_id}, sdk {sdk}: {_state(space)}, {visibility}"
         yield from _file_lines(space_plan, space.tree)
         yield from _text_differences(hub, space_plan, space)
     yield from _retention_lines(hub, publication, revision, known=bool(branches))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from pipeline.components.hf_pusher.card import CardFacts, write_card
+from pipeline.components.hf_pusher.card import write_card
+from pipeline.components.hf_pusher.card_facts import CardFacts, Findings
 from pipeline.components.hf_pusher.errors import PlanError
 from pipeline.components.hf_pusher.plan import (
     EXPORTS,
+    PastRevision,
     Plan,
     PlannedFile,
     check_exports,
@@ -29,6 +32,14 @@ from pipeline.components.hf_pusher.space_template import (
 SPACE_EXPORT = "ctranslate2"
 
 
+class Signer(Protocol):
+    """Signs the files of a revision, and knows its own signatures again."""
+
+    def sign(self, files: Sequence[PlannedFile]) -> bytes: ...
+
+    def made(self, signature: bytes, files: Sequence[PlannedFile]) -> bool: ...
+
+
 @dataclass(frozen=True)
 class SpaceTarget:
     """Where the Space goes and what it is rendered from."""
@@ -38,10 +49,12 @@ class SpaceTarget:
     private: bool | None = None  # None: as the model
     hardware: str | None = None  # the Hub's name of it, such as "cpu-upgrade"; None: the Hub's free default
     values: Mapping[str, str] = field(default_factory=dict)  # further placeholders of the template
+    sdk: str | None = None  # "gradio" or "docker"; None: what the template's README names
 
     @property
-    def sdk(self) -> str:
-        return space_sdk(self.template)
+    def readme_sdk(self) -> str:
+        """What the rendered README names."""
+        return space_sdk(self.template, sdk=self.sdk)
 
 
 @dataclass(frozen=True)
@@ -54,14 +67,29 @@ class Publication:
     private: bool = False
     space: SpaceTarget | None = None
     keep_revisions: int = 0  # the newest so many dated revisions stay; 0: all of them
+    signer: Signer | None = None  # None: the revision is not signed
 
-    def plan(self, revision: str) -> Plan:
-        return plan_model(
+    def plan(self, revision: str, *, history: tuple[PastRevision, ...] = (), signature: bytes | None = None) -> Plan:
+        """The plan of a revision that came after those in `history`; `signature` is one that was made before."""
+        plan = plan_model(
             self.files,
             repo_id=self.repo_id,
             revision=revision,
-            write_card=lambda name: write_card(self.facts, repo_id=self.repo_id, revision=name),
+            history=history,
+            write_card=lambda name: write_card(self.facts, repo_id=self.repo_id, revision=name, history=history),
         )
+        return plan if signature is None else plan.signed(signature)
+
+    def new_plan(self, revision: str, *, history: tuple[PastRevision, ...]) -> Plan:
+        """The plan of a revision that is about to be made, signed if it is to be."""
+        plan = self.plan(revision, history=history)
+        return plan if self.signer is None else plan.signed(self.signer.sign(plan.files))
+
+    def accepts(self, plan: Plan) -> bool:
+        """Whether a plan that was read back from a Hub is signed as this publication would be."""
+        if self.signer is None:
+            return plan.signature is None
+        return plan.signature is not None and self.signer.made(plan.signature, plan.signed_files)
 
     def space_plan(self, target: SpaceTarget, *, revision: str, commit: str, endpoint: str) -> Plan:
         values = {
@@ -71,7 +99,7 @@ class Publication:
             "MODEL_VERSION": revision,
             "SHA": commit,
         }
-        rendered = render(read_template(target.template), values)
+        rendered = render(read_template(target.template, sdk=target.sdk), values)
         return plan_space(rendered, repo_id=target.repo_id, model=f"{self.repo_id}@{revision}", commit=commit)
 
 
@@ -108,6 +136,9 @@ def publication_of(
     exports: Collection[str] = tuple(EXPORTS),
     keep_revisions: int = 0,
     space: SpaceTarget | None = None,
+    datasets: Sequence[str] = (),
+    found: Findings | None = None,
+    signer: Signer | None = None,
 ) -> Publication:
     """The publication of a Trainer's model artifact; reads its files and checks the Space's template.
 
@@ -117,7 +148,7 @@ def publication_of(
     """
     check_exports(exports)
     if space is not None:
-        check_template(space.template, placeholders=(*PLACEHOLDERS, *space.values))
+        check_template(space.template, sdk=space.sdk, placeholders=(*PLACEHOLDERS, *space.values))
         if SPACE_EXPORT not in exports:
             raise PlanError(
                 f"The Space answers with the export {SPACE_EXPORT}. Received: {', '.join(exports)}. "
@@ -134,8 +165,11 @@ def publication_of(
             endpoint=endpoint,
             space_repo_id=space.repo_id if space else None,
             exports=tuple(name for name in EXPORTS if name in exports),
+            datasets=tuple(datasets),
+            found=found or Findings(),
         ),
         private=private,
         space=space,
         keep_revisions=keep_revisions,
+        signer=signer,
     )

@@ -22,7 +22,15 @@ from datetime import datetime, timedelta
 
 from pipeline.components.hf_pusher.errors import HubError
 from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.plan import MANIFEST_PATH, Plan, RemoteFile, revision_in_manifest
+from pipeline.components.hf_pusher.plan import (
+    MANIFEST_PATH,
+    SIGNATURE_PATH,
+    Manifest,
+    PastRevision,
+    Plan,
+    RemoteFile,
+    read_manifest,
+)
 from pipeline.components.hf_pusher.publication import Publication, Published, PublishedSpace, SpaceTarget
 from pipeline.components.hf_pusher.retention import delete_old_revisions
 from pipeline.components.hf_pusher.revision_names import (
@@ -41,15 +49,24 @@ CLOCKS_APART = timedelta(days=1)  # further ahead than this, a name is not taken
 _NAMES_TRIED = 60
 _TIMES_OUTRUN = 10
 _REVISIONS_LOOKED_AT = 10  # an older revision of the same model is not found again
+_HISTORY = 10  # earlier revisions that a card lists
 
 
 @dataclass(frozen=True)
 class _Draft:
-    """A branch on which a revision is made."""
+    """A branch on which a revision is made, and what it will hold."""
 
-    revision: str
+    plan: Plan
     branch: str
     head: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A dated revision that is there already, just as it would be published."""
+
+    plan: Plan
+    commit: str
 
 
 def publish(hub: Hub, publication: Publication, *, clock: Callable[[], datetime]) -> Published:
@@ -68,10 +85,10 @@ def publish(hub: Hub, publication: Publication, *, clock: Callable[[], datetime]
     hub.ensure_repo(repo_id, repo_type="model", private=publication.private)
     branches = hub.branches(repo_id, repo_type="model")
     found = find_revision(hub, publication, branches)
-    if found and unfinished_branch(found[0]) in branches:
-        _clear(hub, repo_id, branch=unfinished_branch(found[0]))
-    revision, commit = found or _push_revision(hub, publication, branches, clock=clock)
-    plan = publication.plan(revision)
+    if found and unfinished_branch(found.plan.revision) in branches:
+        _clear(hub, repo_id, branch=unfinished_branch(found.plan.revision))
+    made = found or _push_revision(hub, publication, branches, clock=clock)
+    plan, commit, revision = made.plan, made.commit, made.plan.revision
     main_commit, on_main = _move_main(hub, plan, commit=commit, before=branches[MAIN])
     space = None
     if publication.space is not None and on_main:
@@ -90,39 +107,56 @@ def publish(hub: Hub, publication: Publication, *, clock: Callable[[], datetime]
     )
 
 
-def find_revision(hub: Hub, publication: Publication, branches: Mapping[str, str]) -> tuple[str, str] | None:
-    """The dated revision that holds this very model already, with its commit."""
+def find_revision(hub: Hub, publication: Publication, branches: Mapping[str, str]) -> Found | None:
+    """The dated revision that holds this very model already."""
     newest = dated_revisions(branches)[: -_REVISIONS_LOOKED_AT - 1 : -1]
     commits = dict.fromkeys([branches[MAIN], *(branches[name] for name in newest)])
     for commit in commits:
-        tree = hub.tree(publication.repo_id, repo_type="model", commit=commit)
-        revision = _named_revision(hub, publication.repo_id, commit=commit, tree=tree)
-        if revision is not None and revision in branches and not publication.plan(revision).differences(tree):
-            logger.info("%s holds this model already, as %s.", publication.repo_id, revision)
-            return revision, branches[revision]
+        plan = _plan_held_at(hub, publication, commit=commit)
+        if plan is not None and plan.revision in branches:
+            logger.info("%s holds this model already, as %s.", publication.repo_id, plan.revision)
+            return Found(plan, branches[plan.revision])
     return None
 
 
-def _named_revision(hub: Hub, repo_id: str, *, commit: str, tree: Iterable[RemoteFile]) -> str | None:
-    """The revision that the manifest at `commit` names."""
+def history_before(revision: str, branches: Mapping[str, str]) -> tuple[PastRevision, ...]:
+    """The dated revisions earlier than `revision`, newest first, as many as a card lists."""
+    earlier = [name for name in dated_revisions(branches) if name < revision]
+    return tuple(PastRevision(name, branches[name]) for name in earlier[: -_HISTORY - 1 : -1])
+
+
+def _plan_held_at(hub: Hub, publication: Publication, *, commit: str) -> Plan | None:
+    """The publication's plan, under the revision and history that the manifest at `commit` names; None when the
+    commit holds anything else."""
+    tree = hub.tree(publication.repo_id, repo_type="model", commit=commit)
+    manifest = _manifest_at(hub, publication.repo_id, commit=commit, tree=tree)
+    if manifest is None:
+        return None
+    is_signed = publication.signer is not None and SIGNATURE_PATH in {file.path for file in tree}
+    signature = hub.read_file(publication.repo_id, path=SIGNATURE_PATH, commit=commit) if is_signed else None
+    plan = publication.plan(manifest.revision, history=manifest.history, signature=signature)
+    return plan if not plan.differences(tree) and publication.accepts(plan) else None
+
+
+def _manifest_at(hub: Hub, repo_id: str, *, commit: str, tree: Iterable[RemoteFile]) -> Manifest | None:
     if MANIFEST_PATH not in {file.path for file in tree}:
         return None
-    return revision_in_manifest(hub.read_file(repo_id, path=MANIFEST_PATH, commit=commit))
+    return read_manifest(hub.read_file(repo_id, path=MANIFEST_PATH, commit=commit))
 
 
 def _push_revision(
     hub: Hub, publication: Publication, branches: Mapping[str, str], *, clock: Callable[[], datetime]
-) -> tuple[str, str]:
+) -> Found:
     """A new dated branch with the planned files in one commit, read back and compared."""
     repo_id = publication.repo_id
     for _ in range(_TIMES_OUTRUN):
         draft = _draft(hub, publication, branches, now=clock())
-        commit = _fill(hub, publication.plan(draft.revision), draft)
-        if commit and hub.create_branch(repo_id, branch=draft.revision, commit=commit):
+        commit, revision = _fill(hub, draft), draft.plan.revision
+        if commit and hub.create_branch(repo_id, branch=revision, commit=commit):
             _clear(hub, repo_id, branch=draft.branch)
-            logger.info("Published %s as %s, commit %s.", repo_id, draft.revision, commit)
-            return draft.revision, commit
-        logger.info("Another publisher took the revision %s of %s; trying the next.", draft.revision, repo_id)
+            logger.info("Published %s as %s, commit %s.", repo_id, revision, commit)
+            return Found(draft.plan, commit)
+        logger.info("Another publisher took the revision %s of %s; trying the next.", revision, repo_id)
         branches = hub.branches(repo_id, repo_type="model")
     raise _outrun(repo_id)
 
@@ -135,22 +169,27 @@ def _draft(hub: Hub, publication: Publication, branches: Mapping[str, str], *, n
         started = moment_of(revision)
         if revision in branches or started is None or now - started > TAKE_OVER:
             _clear(hub, repo_id, branch=branch)
-        elif head == branches[MAIN] or not publication.plan(revision).differences(
-            hub.tree(repo_id, repo_type="model", commit=head)
-        ):
+            continue
+        plan = None
+        if head == branches[MAIN]:
+            plan = publication.new_plan(revision, history=history_before(revision, branches))
+        elif (held := _plan_held_at(hub, publication, commit=head)) and held.revision == revision:
+            plan = held
+        if plan is not None:
             logger.info("Going on with %s of %s, which an earlier run left unfinished.", revision, repo_id)
-            return _Draft(revision, branch, head)
-    return _new_draft(hub, repo_id, branches, now=now)
+            return _Draft(plan, branch, head)
+    return _new_draft(hub, publication, branches, now=now)
 
 
-def _new_draft(hub: Hub, repo_id: str, branches: Mapping[str, str], *, now: datetime) -> _Draft:
-    start = _after_the_newest(branches, now)
+def _new_draft(hub: Hub, publication: Publication, branches: Mapping[str, str], *, now: datetime) -> _Draft:
+    repo_id, start = publication.repo_id, _after_the_newest(branches, now)
     for seconds in range(_NAMES_TRIED):
         revision = revision_at(start + timedelta(seconds=seconds))
         branch = unfinished_branch(revision)
         taken = revision in branches or branch in branches
         if not taken and hub.create_branch(repo_id, branch=branch, commit=branches[MAIN]):
-            return _Draft(revision, branch, branches[MAIN])
+            plan = publication.new_plan(revision, history=history_before(revision, branches))
+            return _Draft(plan, branch, branches[MAIN])
     raise HubError(
         f"A revision needs a name of its own. Received: {_NAMES_TRIED} names from {revision_at(start)} on, all taken "
         f"in {repo_id}. Check this machine's clock."
@@ -164,8 +203,9 @@ def _after_the_newest(branches: Mapping[str, str], now: datetime) -> datetime:
     return newest + timedelta(seconds=1) if newest is not None and ahead else now
 
 
-def _fill(hub: Hub, plan: Plan, draft: _Draft) -> str | None:
+def _fill(hub: Hub, draft: _Draft) -> str | None:
     """The planned files in one commit on the draft's branch, read back; None when somebody else took the branch."""
+    plan = draft.plan
     try:
         commit = hub.commit(plan, branch=draft.branch, parent=draft.head, message=plan.title)
     except HubError as error:
@@ -204,9 +244,9 @@ def _move_main(hub: Hub, plan: Plan, *, commit: str, before: str) -> tuple[str, 
         tree = hub.tree(plan.repo_id, repo_type="model", commit=head)
         if not plan.differences(tree):
             return head, True
-        there = None if head == before else _named_revision(hub, plan.repo_id, commit=head, tree=tree)
-        if there is not None and there > plan.revision:
-            logger.info("main of %s stays on %s, which is later than %s.", plan.repo_id, there, plan.revision)
+        there = None if head == before else _manifest_at(hub, plan.repo_id, commit=head, tree=tree)
+        if there is not None and there.revision > plan.revision:
+            logger.info("main of %s stays on %s, which is later than %s.", plan.repo_id, there.revision, plan.revision)
             return head, False
         moved = _commit_unless_outrun(hub, plan, parent=head, description=f"Same files as {commit}.")
         if moved:
@@ -221,7 +261,7 @@ def _push_space(
     """The Space's commit for the plan `model`; None when a later publication took `main`, and so the Space."""
     plan = publication.space_plan(target, revision=model.revision, commit=commit, endpoint=hub.endpoint)
     private = publication.private if target.private is None else target.private
-    hub.ensure_repo(target.repo_id, repo_type="space", private=private, sdk=target.sdk, hardware=target.hardware)
+    hub.ensure_repo(target.repo_id, repo_type="space", private=private, sdk=target.readme_sdk, hardware=target.hardware)
     for _ in range(_TIMES_OUTRUN):
         # In this order: a publication that takes `main` after the second line commits to the Space after the first.
         head = hub.branches(target.repo_id, repo_type="space")[MAIN]

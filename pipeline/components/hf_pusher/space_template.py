@@ -4,6 +4,9 @@
 `$$NAME` is a literal `$NAME`. Every other dollar (`$5`, `$$`, `$name`, `\\$`) stays as it is. A placeholder
 without a value is an error, found by `check_template` before any training. Files that are not UTF-8 text are
 copied.
+
+A template may hold a subfolder with the name of another SDK than its README's, such as `docker/`: its files take the
+place of those of the same name, or are added, where that SDK is asked for, and are left out otherwise.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 
 from pipeline.components.hf_pusher.errors import SpaceTemplateError
 
+SDKS = ("gradio", "docker")
 PLACEHOLDERS = ("MODEL_REPO_ID", "MODEL_REPO_URL", "MODEL_VERSION", "SHA")
 
 _SKIPPED_NAMES = frozenset({"__pycache__", ".git", ".DS_Store", ".mypy_cache", ".ruff_cache"})
@@ -21,14 +25,20 @@ _DOLLAR = re.compile(r"\$(?P<escape>\$)?(?:(?P<bare>[A-Z][A-Z0-9_]+)(?![A-Za-z0-
 _FRONT_MATTER = re.compile(r"\A---\s*\n(?P<yaml>.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
 
 
-def check_template(folder: Path, *, placeholders: Collection[str] = PLACEHOLDERS) -> None:
+def check_template(folder: Path, *, sdk: str | None = None, placeholders: Collection[str] = PLACEHOLDERS) -> None:
     """Checks that `folder` will render: called before training, so that a typing error costs nothing.
+
+    Args:
+      folder: the template.
+      sdk: what the Space is to run on; None for what the template's README names.
+      placeholders: those that will have a value.
 
     Raises:
       SpaceTemplateError: with every problem found.
     """
-    problems = _unknown_placeholders(read_template(folder), placeholders)
-    problems += _front_matter_problems(folder)
+    template = read_template(folder, sdk=sdk)
+    problems = _unknown_placeholders(template, placeholders)
+    problems += _front_matter_problems(template, sdk=sdk)
     if problems:
         known = ", ".join(f"${name}" for name in placeholders)
         raise SpaceTemplateError(
@@ -38,8 +48,8 @@ def check_template(folder: Path, *, placeholders: Collection[str] = PLACEHOLDERS
         )
 
 
-def read_template(folder: Path) -> dict[str, bytes]:
-    """The template's files by path, caches left out.
+def read_template(folder: Path, *, sdk: str | None = None) -> dict[str, bytes]:
+    """The template's files by path, for the SDK that is asked for; caches left out.
 
     Raises:
       SpaceTemplateError: no such folder, or a symbolic link in it (its target would be published).
@@ -52,7 +62,10 @@ def read_template(folder: Path) -> dict[str, bytes]:
     links = [str(path) for path in paths if path.is_symlink()]
     if links:
         raise SpaceTemplateError(f"A Space template must hold no symbolic links. Received: {', '.join(links)}.")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
+    parts = {path: path.partition("/") for path in files}
+    instead = {rest: files[path] for path, (top, _, rest) in parts.items() if top == sdk and rest}
+    return {path: files[path] for path, (top, _, rest) in parts.items() if top not in SDKS or not rest} | instead
 
 
 def render(template: Mapping[str, bytes], values: Mapping[str, str]) -> dict[str, bytes]:
@@ -67,11 +80,10 @@ def render(template: Mapping[str, bytes], values: Mapping[str, str]) -> dict[str
     return {path: _render_file(content, values) for path, content in template.items()}
 
 
-def space_sdk(folder: Path) -> str:
-    """The SDK that the template's README names, as the Hub knows it: "gradio" or "docker"."""
-    readme = folder / "README.md"
-    settings = front_matter(_render_blank(readme.read_bytes())) if readme.is_file() else {}
-    return str(settings.get("sdk", "gradio"))
+def space_sdk(folder: Path, *, sdk: str | None = None) -> str:
+    """The SDK that the README names, as the Hub knows it: "gradio" or "docker"."""
+    readme = read_template(folder, sdk=sdk).get("README.md", b"")
+    return str(front_matter(_render_blank(readme)).get("sdk", "gradio"))
 
 
 def front_matter(readme: str) -> dict[str, object]:
@@ -107,17 +119,18 @@ def _unknown_placeholders(template: Mapping[str, bytes], known: Collection[str])
     ]
 
 
-def _front_matter_problems(folder: Path) -> list[str]:
-    readme = folder / "README.md"
-    if not readme.is_file():
+def _front_matter_problems(template: Mapping[str, bytes], *, sdk: str | None) -> list[str]:
+    if "README.md" not in template:
         return ["README.md is missing: a Space is configured by its front matter"]
-    settings = front_matter(_render_blank(readme.read_bytes()))
+    settings = front_matter(_render_blank(template["README.md"]))
     if "sdk" not in settings:
         return ["README.md: the front matter must be YAML between two lines '---' and name the sdk"]
-    app_file = settings.get("app_file", "app.py")
-    if settings["sdk"] == "docker" and not (folder / "Dockerfile").is_file():
+    named, app_file = settings["sdk"], str(settings.get("app_file", "app.py"))
+    if sdk is not None and named != sdk:
+        return [f"README.md names sdk {named}, but {sdk} is asked for: put a {sdk}/README.md into the template"]
+    if named == "docker" and "Dockerfile" not in template:
         return ["README.md: sdk docker needs a Dockerfile in the template"]
-    if settings["sdk"] == "gradio" and not (folder / str(app_file)).is_file():
+    if named == "gradio" and app_file not in template:
         return [f"README.md: app_file {app_file} is not in the template"]
     return []
 

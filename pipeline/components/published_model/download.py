@@ -84,7 +84,7 @@ def _fetch(hub: Hub, repo_id: str, commit: str, wanted: list[RemoteFile], folder
         copy = Path(place)
         hub.download_files(repo_id, paths=[file.path for file in wanted], commit=commit, folder=copy)
         for file in wanted:
-            _check(file, copy / file.path)
+            check_file(file, copy / file.path)
         shutil.move(copy / SAVED_MODEL, folder / "Format-Serving")
         transformers = folder / "exports" / "transformers"
         transformers.mkdir(parents=True)
@@ -92,7 +92,12 @@ def _fetch(hub: Hub, repo_id: str, commit: str, wanted: list[RemoteFile], folder
             shutil.move(copy / TOKENIZER, transformers / TOKENIZER)
 
 
-def _check(file: RemoteFile, path: Path) -> None:
+def check_file(file: RemoteFile, path: Path) -> None:
+    """Whether a downloaded file is the one that the Hub lists.
+
+    Raises:
+        DownloadError: If its SHA-256 is another.
+    """
     if file.sha256 is None:
         return
     with path.open("rb") as stream:

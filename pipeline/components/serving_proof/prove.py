@@ -1,158 +1,123 @@
-"""The fresh process: loads every exported form of a model, asks it, compares with the reference.
+"""Asks every exported form of a model, each in a fresh process, and compares their answers.
 
-    python -m pipeline.components.serving_proof.prove MODEL_FOLDER REPORT_FILE
+    python -m pipeline.components.serving_proof.prove MODEL_FOLDER
 
-The reference is the Transformers checkpoint, computed in NumPy. Forms that expose logits must give the same ones
-after every token of prompt and answer; the SavedModel must give the same text. CTranslate2 stores int8 weights: there,
-the tokens that it prefers must be nearly the reference's best.
+prints the report as JSON.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import os
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
 
-from pipeline.components.serving_proof.gpt2 import greedy, load_logits
-from pipeline.components.serving_proof.requests import make_prompts
+from pipeline.components.serving_proof.comparison import compare
+from pipeline.components.serving_proof.requests import Requests, make_requests
+from pipeline.errors import PipelineError
 
-NEW_TOKENS = 8
-FLOAT_TOLERANCE = 1e-3  # of logits, as a share of their spread; float32 sums in another order
-INT8_TOLERANCE = 1.0  # how far below the best one, as a share of the spread, the int8 model's choice may be
-NEAR_TIE = 1e-3  # share of the spread; closer choices may fall either way
+logger = logging.getLogger(__name__)
+
+PROJECT = Path(__file__).parents[3]
+PROCESS = "pipeline.components.serving_proof.forms"
+# Form -> its folder in the model artifact, those that take longest first.
+FOLDERS = {
+    "saved_model": "Format-Serving",
+    "keras": "exports/keras",
+    "transformers": "exports/transformers",
+    "ctranslate2_float32": "exports/ctranslate2_float32",
+    "ctranslate2": "exports/ctranslate2",
+}
+OPTIONAL = ("ctranslate2_float32", "ctranslate2")
+PROCESSES = 2  # at once: each may hold the whole model
+
+Found = Mapping[str, np.ndarray] | str  # a form's answers, or the message of its error
 
 
-class Case(NamedTuple):
-    """One request and the reference's answer.
+class ServingProofError(PipelineError):
+    """The forms of a model could not be asked."""
 
-    Attributes:
-        prompt: text.
-        prompt_ids: its last tokens, as far as they leave room for the answer.
-        answer_ids: greedy, without the end token.
-        logits: float32 [prompt and answer tokens, V].
-        certain: whether no choice on the way was nearly a tie.
+
+def prove(model_folder: Path, *, timeout_seconds: float, requests: Requests | None = None) -> dict[str, Any]:
+    """Each form's report, as :func:`pipeline.components.serving_proof.comparison.compare` makes it, and its seconds.
+
+    Args:
+        model_folder: a model artifact's.
+        timeout_seconds: for the whole proof.
+        requests: what to ask; usually :func:`make_requests`.
+
+    Raises:
+        ServingProofError: If the proof takes longer than that.
     """
-
-    prompt: str
-    prompt_ids: list[int]
-    answer_ids: list[int]
-    logits: np.ndarray
-    certain: bool
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation of the logits: the unit of every tolerance."""
-        return float(self.logits.std())
+    requests = requests or make_requests(model_folder)
+    answers = ask_all(model_folder, requests, timeout_seconds=timeout_seconds)
+    report = compare({form: found for form, (found, _) in answers.items()}, model_folder, requests)
+    return {form: report[form] | {"seconds": seconds} for form, (_, seconds) in answers.items()}
 
 
-def make_cases(model_folder: Path, tokenizer: Tokenizer) -> list[Case]:
-    """Every request with the reference's answer."""
-    spec = json.loads((model_folder / "exports/prompt.json").read_text(encoding="utf-8"))
-    end, room = spec["end_token_id"], spec["context_length"] - NEW_TOKENS
-    reference = load_logits(model_folder / "exports/transformers")
-    cases = []
-    for prompt in make_prompts(model_folder):
-        ids = tokenizer.encode(prompt, add_special_tokens=False).ids[-room:] or [end]
-        answer = greedy(reference, ids, steps=NEW_TOKENS, end_token_id=end)
-        logits = reference([*ids, *answer])
-        best = np.sort(logits[len(ids) - 1 :], axis=-1)
-        certain = bool((best[:, -1] - best[:, -2]).min() > NEAR_TIE * logits.std())
-        cases.append(Case(prompt, ids, answer, logits, certain))
-    return cases
-
-
-def check_saved_model(model_folder: Path, cases: Sequence[Case], tokenizer: Tokenizer) -> dict[str, Any]:
-    """The same text, greedily, through the signature that TensorFlow Serving calls."""
-    import tensorflow as tf
-    import tensorflow_text  # noqa: F401 - registers the tokenizer's operations
-
-    serve = tf.saved_model.load(str(model_folder / "Format-Serving")).signatures["serving_default"]
-    greedily = {"max_new_tokens": NEW_TOKENS, "temperature": 0.0, "top_k": 0, "top_p": 1.0, "seed": 0}
-    prompts = tf.constant([case.prompt for case in cases])
-    answers = serve(prompt=prompts, **{name: tf.constant(value) for name, value in greedily.items()})["response"]
-    texts = [answer.decode("utf-8", "replace") for answer in answers.numpy()]
-    wrong = [
-        case.prompt
-        for case, text in zip(cases, texts, strict=True)
-        if text != tokenizer.decode(case.answer_ids, skip_special_tokens=False) and case.certain
-    ]
-    return {"requests": len(cases), "disagreements": wrong, "tolerance": "the same text"}
-
-
-def check_keras(model_folder: Path, cases: Sequence[Case], tokenizer: Tokenizer) -> dict[str, Any]:
-    """The same logits from the KerasHub preset."""
-    import keras_hub
-
-    backbone = keras_hub.models.GPT2CausalLM.from_preset(str(model_folder / "exports/keras")).backbone
-
-    def logits(ids: list[int]) -> np.ndarray:
-        tokens = np.array([ids])
-        hidden = backbone({"token_ids": tokens, "padding_mask": np.ones_like(tokens)})
-        return np.asarray(backbone.token_embedding(hidden, reverse=True))[0]
-
-    return _compare_logits(cases, logits)
-
-
-def check_ctranslate2(model_folder: Path, cases: Sequence[Case], tokenizer: Tokenizer) -> dict[str, Any]:
-    """Choices nearly as good as the reference's, from int8 weights."""
-    import ctranslate2
-
-    generator = ctranslate2.Generator(str(model_folder / "exports/ctranslate2"), device="cpu")
-    wrong, worst, same = [], 0.0, 0
-    for case in cases:
-        tokens = [tokenizer.id_to_token(token) for token in [*case.prompt_ids, *case.answer_ids]]
-        output = np.array(generator.forward_batch([tokens]), dtype=np.float32)[0]
-        chosen, first = output.argmax(-1), len(case.prompt_ids) - 1
-        best = case.logits.max(-1)
-        missed = (best - np.take_along_axis(case.logits, chosen[:, None], axis=-1)[:, 0])[first:] / case.spread
-        worst, same = max(worst, float(missed.max())), same + int(not missed.any())
-        if not np.isfinite(output).all() or missed.max() > INT8_TOLERANCE:
-            wrong.append(case.prompt)
-    tolerance = f"choices within {INT8_TOLERANCE} of the logits' spread"
-    return {
-        "requests": len(cases), "disagreements": wrong, "tolerance": tolerance, "largest": worst, "same_choices": same
-    }  # fmt: skip
-
-
-def _compare_logits(cases: Sequence[Case], logits: Callable[[list[int]], np.ndarray]) -> dict[str, Any]:
-    wrong, worst = [], 0.0
-    for case in cases:
-        difference = float(np.abs(logits([*case.prompt_ids, *case.answer_ids]) - case.logits).max()) / case.spread
-        worst = max(worst, difference)
-        if not difference <= FLOAT_TOLERANCE:  # NaN included
-            wrong.append(case.prompt)
-    tolerance = f"logits within {FLOAT_TOLERANCE} of their spread"
-    return {"requests": len(cases), "disagreements": wrong, "tolerance": tolerance, "largest": worst}
-
-
-CHECKS = {"saved_model": check_saved_model, "keras": check_keras, "ctranslate2": check_ctranslate2}
-
-
-def prove(model_folder: Path) -> dict[str, Any]:
-    """Every form's result, or the error that kept it from being loaded."""
-    tokenizer = Tokenizer.from_file(str(model_folder / "exports/transformers/tokenizer.json"))
-    tokenizer.encode_special_tokens = True
-    return dict(_results(model_folder, make_cases(model_folder, tokenizer), tokenizer))
-
-
-def _results(model_folder: Path, cases: list[Case], tokenizer: Tokenizer) -> Iterator[tuple[str, dict[str, Any]]]:
-    finite = all(np.isfinite(case.logits).all() for case in cases)
-    wrong = [] if finite else [case.prompt for case in cases if not np.isfinite(case.logits).all()]
-    yield "transformers", {"requests": len(cases), "disagreements": wrong, "tolerance": "finite logits: the reference"}
-    for name, check in CHECKS.items():
-        started = time.monotonic()
+def ask_all(model_folder: Path, requests: Requests, *, timeout_seconds: float) -> dict[str, tuple[Found, float]]:
+    """By form, its answers or its error's message, and the seconds that it took; the arguments are :func:`prove`'s."""
+    forms = [form for form, folder in FOLDERS.items() if form not in OPTIONAL or (model_folder / folder).is_dir()]
+    deadline = time.monotonic() + timeout_seconds
+    pool = ThreadPoolExecutor(PROCESSES)
+    with tempfile.TemporaryDirectory() as folder:
+        asked = Path(folder, "requests.json")
+        asked.write_text(json.dumps(asdict(requests)), encoding="utf-8")
         try:
-            result = check(model_folder, cases, tokenizer)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            result = {"error": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
-        yield name, result | {"seconds": time.monotonic() - started}
+            running = {form: pool.submit(_ask, form, model_folder, asked, deadline) for form in forms}
+            return {form: future.result() for form, future in running.items()}
+        finally:
+            pool.shutdown(cancel_futures=True)  # nothing more is started once one has failed
+
+
+def _ask(form: str, model_folder: Path, requests: Path, deadline: float) -> tuple[Found, float]:
+    """The form's answers or its error's message, and the seconds that it took."""
+    started, answers = time.monotonic(), requests.with_name(f"{form}.npz")
+    command = [sys.executable, "-m", PROCESS, form, str(model_folder), str(requests), str(answers)]
+    try:
+        finished = subprocess.run(
+            command,
+            cwd=PROJECT,
+            env=os.environ | {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"},
+            capture_output=True,
+            text=True,
+            timeout=max(deadline - started, 0),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ServingProofError(
+            f"The exports must be proven to serve in time. Received: no answer from {form} after "
+            f"{time.monotonic() - started:.0f} s. Look for a larger machine, or set evaluation.prove_serving to false."
+        ) from error
+    logger.info("Serving proof, %s: %s", form, finished.stderr)
+    seconds = time.monotonic() - started
+    if finished.returncode != 0:
+        return _last_line(finished.stderr) or f"it ended with status {finished.returncode}", seconds
+    with np.load(answers) as arrays:
+        return dict(arrays), seconds
+
+
+def _last_line(text: str) -> str:
+    """The last line of a traceback that says what went wrong."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    errors = [line for line in lines if line.split(":")[0].endswith(("Error", "Exception"))]
+    return (errors or lines or [""])[-1]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Prints the report."""
+    (model_folder,) = arguments
+    sys.stdout.write(json.dumps(prove(Path(model_folder), timeout_seconds=3600), indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(prove(Path(sys.argv[1])), indent=2), encoding="utf-8")
+    main(sys.argv[1:])

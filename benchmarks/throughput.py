@@ -1,0 +1,163 @@
+"""Supervised tokens per second and peak memory of this trainer against TRL's SFTTrainer, GPT-2 124M on Alpaca rows.
+
+Both sides get the same rows, tokenizer, sizes, AdamW and precision, and start from random weights; the loss falls on
+responses and end tokens only, on both. TRL runs with its defaults (batches of 8 rows, padded to the longest; gradient
+checkpointing), with its packing on (8 rows of 1,024 tokens, all else default), and packed as it runs best here (4 rows
+of 256, no gradient checkpointing); in an environment of its own that this command makes. Each run is a fresh process;
+the sides take turns, and the ratio is taken within each turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.environments import PROJECT, make_environment
+from benchmarks.rows import add_row_flags, take_pairs, write_pairs
+from benchmarks.trainers.job import Job, Sizes
+
+OWN, TRL = "benchmarks.trainers.own", "benchmarks.trainers.sft_trainer"
+RIVALS = ("trl", "trl-packed", "trl-packed-tuned")
+ABLATIONS = ("own-remat", "no-packing", "full-logits", "bfloat16", "batches-made-before")
+Result = dict[str, Any]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints a table of all turns, then one of medians."""
+    options = _parse(arguments)
+    python = make_environment("trl") if any(side.startswith("trl") for side in options.sides) else None
+    with tempfile.TemporaryDirectory() as folder:
+        rows = write_pairs(take_pairs(options, longest=options.length), Path(folder, "rows.json"))
+        jobs = {side: make_job(side, rows, options) for side in options.sides}
+        results: dict[str, list[Result]] = {side: [] for side in jobs}
+        for _ in range(options.turns):
+            for side, (module, job) in jobs.items():
+                interpreter = python if module == TRL and python else Path(sys.executable)
+                results[side].append(run(interpreter, module, job, Path(folder)))
+                last = results[side][-1]
+                sys.stderr.write(
+                    f"{side}: {last['supervised_per_second']:.1f} supervised tokens/s, {last['peak_mb']:.0f} MB\n"
+                )
+    sys.stdout.write(table(results) + "\n" + describe(results))
+    return 0
+
+
+def make_job(side: str, rows: str, options: argparse.Namespace) -> tuple[str, Job]:
+    """The module that does it, and what it is told."""
+    own = Job(
+        rows=rows,
+        tokenizer=str(options.tokenizer.resolve()),
+        steps=options.steps,
+        warmup_steps=2,
+        batch_size=options.batch_size,
+        sequence_length=options.length,
+        packing=True,
+        dropout=options.dropout,
+        seed=options.seed,
+        sizes=sizes(options),
+    )
+    trl = replace(own, steps=options.rival_steps, warmup_steps=1, batch_size=8, sequence_length=None, packing=False)
+    tuned = {"gradient_checkpointing": False}
+    return {
+        "own": (OWN, own),
+        "no-packing": (OWN, replace(own, packing=False)),
+        "full-logits": (OWN, replace(own, options={"full_logits": True})),
+        "own-remat": (OWN, replace(own, options={"remat": True})),
+        "bfloat16": (OWN, replace(own, precision="bfloat16")),
+        "batches-made-before": (OWN, replace(own, options={"batches_made_before": True})),
+        "trl": (TRL, trl),
+        "trl-packed": (TRL, replace(trl, packing=True, steps=options.packed_steps)),
+        "trl-packed-tuned": (
+            TRL,
+            replace(trl, packing=True, batch_size=4, sequence_length=options.length, options=tuned),
+        ),
+    }[side]
+
+
+def sizes(options: argparse.Namespace) -> Sizes:
+    """GPT-2's, or tiny ones to try the command."""
+    if options.tiny:
+        return Sizes(num_layers=1, num_heads=2, hidden_dim=32, intermediate_dim=64)
+    return Sizes()
+
+
+def run(interpreter: Path, module: str, job: Job, folder: Path) -> Result:
+    """Has `module` do `job` in a fresh process; what it answers."""
+    file = folder / "job.json"
+    job.write(file)
+    done = subprocess.run(
+        [str(interpreter), "-m", module, str(file)], cwd=PROJECT, check=False, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"{module} must end well. Received: status {done.returncode}.\n{done.stderr[-3000:]}")
+    result: Result = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def table(results: Mapping[str, Sequence[Result]]) -> str:
+    """Medians by side; ratios of `own` to each other side, taken within each turn."""
+    lines = [
+        "| side | supervised tokens/s | tokens/s | padding | peak MB | speed of own / its | memory of own / its |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    own = results.get("own", ())
+    for side, turns in results.items():
+        pairs = list(zip(own, turns, strict=False))
+        faster = [ours["supervised_per_second"] / other["supervised_per_second"] for ours, other in pairs]
+        memory = [ours["peak_mb"] / other["peak_mb"] for ours, other in pairs]
+        padding = statistics.median(1 - turn["tokens"] / turn["computed_tokens"] for turn in turns)
+        lines.append(
+            f"| {side} | {_median(turns, 'supervised_per_second'):.1f} | {_median(turns, 'tokens_per_second'):.1f} "
+            f"| {padding:.0%} | {_median(turns, 'peak_mb'):.0f} | {_ratios(faster)} | {_ratios(memory)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def describe(results: Mapping[str, Sequence[Result]]) -> str:
+    """Versions and settings, as the processes told them."""
+    lines = []
+    for side, turns in results.items():
+        first = turns[0]
+        facts = first["versions"] | first.get("settings", {}) | {"steps measured": first["steps"]}
+        lines.append(f"{side}: " + ", ".join(f"{name} {value}" for name, value in facts.items()))
+    return "\n".join(lines) + "\n"
+
+
+def _median(turns: Sequence[Result], name: str) -> float:
+    return statistics.median(turn[name] for turn in turns)
+
+
+def _ratios(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.2f}" for value in values) or "-"
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
+    add_row_flags(parser, rows=400)
+    sides = ("own", *RIVALS, *ABLATIONS)
+    parser.add_argument(
+        "--sides", nargs="+", choices=sides, default=["own", *RIVALS], help="what to run, in this order"
+    )
+    parser.add_argument("--turns", type=int, default=2, help="how often each side runs")
+    parser.add_argument("--steps", type=int, default=16, help="optimizer steps of this trainer, 2 of them warm-up")
+    parser.add_argument("--rival-steps", type=int, default=16, help="optimizer steps of TRL, 1 of them warm-up")
+    parser.add_argument("--packed-steps", type=int, default=2, help="the same for TRL's packing at 8 x 1,024 tokens")
+    parser.add_argument("--batch-size", type=int, default=4, help="rows per step of this trainer")
+    parser.add_argument(
+        "--length", type=int, default=256, help="tokens per row of this trainer; longer rows: neither side"
+    )
+    parser.add_argument("--dropout", type=float, default=0.0, help="share of activations dropped, on both sides")
+    parser.add_argument("--tiny", action="store_true", help="a model of a few thousand parameters, to try the command")
+    return parser.parse_args(list(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

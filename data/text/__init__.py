@@ -1,0 +1,1 @@
+"""Documents of raw text, for pre-training, as TFRecords."""

@@ -1,0 +1,124 @@
+"""Several devices of one machine for one training.
+
+- ``data_parallel``: every device has the whole model and takes its share of each batch's rows: `keras.distribution` on
+  JAX, MirroredStrategy on TensorFlow;
+- ``fully_sharded``, on JAX: besides, every device keeps only its share of the large weights and of their optimizer
+  state, and gets the others' for the moment in which it computes with them (Rajbhandari et al., 2020, ZeRO stage 3).
+
+The loss of a step is the same as on one device: the weights of a batch's tokens add up to 1 over all devices.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+
+from modules.slots import Sharing
+
+logger = logging.getLogger(__name__)
+
+# Weights of GPT-2 that are worth sharing, and the dimension that is cut: one that devices divide. All else is small.
+SHARDED = {
+    r".*token_embedding/embeddings": (None, "batch"),
+    r".*position_embedding/.*embeddings": (None, "batch"),
+    r".*self_attention/(query|key|value)/kernel": ("batch", None, None),
+    r".*self_attention/attention_output/kernel": (None, None, "batch"),
+    r".*feedforward_intermediate_dense/kernel": (None, "batch"),
+    r".*feedforward_output_dense/kernel": ("batch", None),
+}
+
+
+class DeviceError(ValueError):
+    """The devices that there are cannot share a training as asked."""
+
+    user_message = True
+
+
+@contextlib.contextmanager
+def shared_training(kind: str, *, devices: int, batch_size: int) -> Iterator[Sharing]:
+    """While active, models are made for, and trained on, several devices.
+
+    Args:
+        kind: ``none``, ``data_parallel`` or ``fully_sharded``.
+        devices: how many; 0 for all.
+        batch_size: rows of a batch.
+
+    Raises:
+        DeviceError: If there are not as many, they do not divide the batch, or the backend cannot do it.
+    """
+    if kind == "none":
+        yield Sharing()
+        return
+    on_jax = keras.backend.backend() == "jax"
+    chosen = choose(_found_by_jax() if on_jax else _found_by_tensorflow(), devices, batch_size=batch_size)
+    if kind == "fully_sharded" and not on_jax:
+        raise DeviceError(
+            "training.distribution=fully_sharded needs Keras on JAX. "
+            f"Received: {keras.backend.backend()}. Set training.backend=jax, or take data_parallel."
+        )
+    logger.info("Training on %d devices, %s: %s", len(chosen), kind, ", ".join(chosen))
+    with _on_jax(kind, chosen) if on_jax else _on_tensorflow(chosen):
+        yield Sharing(len(chosen), apart=not on_jax)
+
+
+def choose(found: Sequence[str], count: int, *, batch_size: int) -> list[str]:
+    """The first `count` of the devices that were found; all if it is 0.
+
+    Raises:
+        DeviceError: If there are fewer, or they do not suit the batch.
+    """
+    wanted = count or len(found)
+    if wanted > len(found):
+        raise DeviceError(
+            "training.devices cannot exceed the devices of this machine. "
+            f"Received: devices={count}; there are {', '.join(found)}. Set it to 0 for all of them."
+        )
+    if batch_size % wanted:
+        raise DeviceError(
+            "Devices that share a training must divide training.batch_size: each takes as many rows. "
+            f"Received: {wanted} devices, batch_size={batch_size}. Set training.devices or training.batch_size."
+        )
+    return list(found[:wanted])
+
+
+def sum_before_clipping(optimizer: keras.optimizers.Optimizer) -> None:
+    """Makes MirroredStrategy clip the gradient of the whole batch: Keras clips each device's before it adds them up."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    clip, distribute = inner._clip_gradients, importlib.import_module("tensorflow").distribute
+
+    def clip_sum(gradients: list[Any]) -> list[Any]:
+        context = distribute.get_replica_context()
+        clipped = clip(context.all_reduce(distribute.ReduceOp.SUM, gradients))
+        # Keras adds up what is now the same on all.
+        return [gradient / context.num_replicas_in_sync for gradient in clipped]
+
+    inner._clip_gradients = clip_sum
+
+
+def _found_by_jax() -> list[str]:
+    return [str(device) for device in keras.distribution.list_devices()]
+
+
+def _found_by_tensorflow() -> list[str]:
+    config = importlib.import_module("tensorflow").config
+    devices = config.list_logical_devices("GPU") or config.list_logical_devices("CPU")
+    return [device.name for device in devices]
+
+
+def _on_jax(kind: str, devices: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+    mesh = keras.distribution.DeviceMesh((len(devices),), ["batch"], list(devices))
+    if kind == "data_parallel":
+        return keras.distribution.DataParallel(device_mesh=mesh).scope()
+    layouts = keras.distribution.LayoutMap(mesh)
+    for path, layout in SHARDED.items():
+        layouts[path] = layout
+    return keras.distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch").scope()
+
+
+def _on_tensorflow(devices: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+    return importlib.import_module("tensorflow").distribute.MirroredStrategy(list(devices)).scope()

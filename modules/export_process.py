@@ -1,0 +1,153 @@
+"""Exports in a process of their own: the trainer writes a KerasHub preset and lets go of its model; a fresh process on
+the TensorFlow backend reads the preset, writes every other form, and answers with what it made.
+
+    python -m modules.export_process TASK_FILE RESULT_FILE LOG_FILE
+
+Whatever trained the model, and on whichever Keras backend, the preset in ``exports/keras`` is all that it hands over.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modules.processes import run_apart, serve
+
+if TYPE_CHECKING:
+    from keras_hub.models import GPT2Backbone
+    from tokenizers import Tokenizer
+
+    from modules.signatures import ServingModule
+
+logger = logging.getLogger(__name__)
+
+PRESET = "keras"
+# float32 on the processor, as the published model will be asked on any machine; a trainer's accelerator stays its own.
+ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+class ExportError(RuntimeError):
+    """The process that exports the model failed."""
+
+    user_message = True
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Prompts, and the answer that is expected to each; an empty one if any will do."""
+
+    prompts: Sequence[str]
+    expected: Sequence[str]
+
+
+@dataclass(frozen=True)
+class ExportTask:
+    """What to make of a preset.
+
+    Attributes:
+        serving_model_dir: where the SavedModel goes; ``exports/keras`` beside it is the preset to read.
+        generation: decoding defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``.
+        ctranslate2: how its weights are stored, of ``modules.export.CTRANSLATE2_FOLDERS``.
+        samples: what to show answers to.
+        exact: what must be answered with exactly the expected text; none to skip that.
+        kind: what the model was trained on, of ``modules.prompts.FORMATS``.
+    """
+
+    serving_model_dir: str
+    generation: Mapping[str, Any]
+    ctranslate2: Sequence[str]
+    samples: Questions
+    exact: Questions
+    kind: str = "instructions"
+
+    @property
+    def exports(self) -> Path:
+        return Path(self.serving_model_dir).parent / "exports"
+
+
+def export_preset(backbone: GPT2Backbone, tokenizer: Tokenizer, serving_model_dir: Path) -> None:
+    """The trainer's part: the preset in float32, from which all other forms are made."""
+    from modules.export import export_keras
+    from modules.model import as_float32
+
+    gc.collect()  # of the training model and its optimizer
+    export_keras(as_float32(backbone), tokenizer, serving_model_dir.parent / "exports" / PRESET)
+
+
+def export_apart(task: ExportTask) -> dict[str, Any]:
+    """Runs `task` in a fresh process, which ends with this one, however that ends.
+
+    The caller must have let go of its model: what Python still holds in cycles is freed here.
+
+    Returns:
+        What :func:`carry_out` returns there.
+
+    Raises:
+        ExportError: If it fails; with the message of its error.
+    """
+    gc.collect()
+    outcome = run_apart("modules.export_process", asdict(task), environment=ENVIRONMENT)
+    logger.info("Export process: %s", outcome.log)
+    if outcome.status != 0:
+        raise ExportError(
+            f"The trained model must be exported in a process of its own. Received: {outcome.cause}. "
+            "The log has the rest."
+        )
+    return outcome.result
+
+
+def carry_out(task: ExportTask) -> dict[str, Any]:
+    """Writes every form but the preset, which it reads, and asks the SavedModel's graph.
+
+    Returns:
+        ``samples`` and ``exact_answers`` for the training report, ``sizes``: bytes on disk of each form.
+    """
+    from modules.export import form_sizes
+    from modules.metrics import exact_answers
+    from modules.starting_point import load_preset
+
+    backbone, tokenizer = load_preset(str(task.exports / PRESET), dropout=0.0, dtype="float32")
+    module = export_others(backbone, tokenizer, task)
+    return {
+        "samples": answer(module.respond, task.samples),
+        "exact_answers": exact_answers(
+            module.respond, task.exact.prompts, task.exact.expected, rows=len(task.exact.prompts)
+        ),
+        "sizes": form_sizes(Path(task.serving_model_dir)),
+    }
+
+
+def export_others(backbone: GPT2Backbone, tokenizer: Tokenizer, task: ExportTask) -> ServingModule:
+    """Writes every form but the preset from a model in memory."""
+    from modules.export import export_forms
+    from modules.generation import TextGenerator
+    from modules.prompts import FORMATS
+    from modules.signatures import ServingModule, save_serving_model
+
+    form = FORMATS[task.kind]
+    export_forms(backbone, tokenizer, task.exports, generation=task.generation, ctranslate2=task.ctranslate2, form=form)
+    module = ServingModule(TextGenerator(backbone, tokenizer), task.generation, form)
+    save_serving_model(module, Path(task.serving_model_dir))
+    return module
+
+
+def answer(respond: Callable[[Sequence[str]], list[str]], questions: Questions) -> list[dict[str, str]]:
+    """Each prompt with the model's response and, if there is one, the expected one."""
+    responses = respond(questions.prompts) if questions.prompts else []
+    return [
+        {"prompt": prompt, "response": response} | ({"expected": wanted} if wanted else {})
+        for prompt, response, wanted in zip(questions.prompts, responses, questions.expected, strict=True)
+    ]
+
+
+def _carry_out(given: dict[str, Any]) -> dict[str, Any]:
+    return carry_out(ExportTask(**given | {name: Questions(**given[name]) for name in ("samples", "exact")}))
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1:], _carry_out)

@@ -1,0 +1,130 @@
+"""Evaluation on rows that are not trained on: after training and as it goes on, and what follows from it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from modules.dataset import PackedBatches
+from modules.training_state import capture_weights, restore_weights
+
+logger = logging.getLogger(__name__)
+
+Keep = Literal["last", "best"]
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """When to evaluate, and what follows.
+
+    Attributes:
+        every_steps: after each multiple of any of these numbers of optimizer steps.
+        patience: evaluations in a row without a better loss that end the training; 0 never does.
+        min_delta: nats by which a loss must be lower to be better.
+        keep: the weights that the training ends with: the ``last``, or those with the ``best`` evaluation loss.
+    """
+
+    every_steps: tuple[int, ...] = ()
+    patience: int = 0
+    min_delta: float = 0.0
+    keep: Keep = "last"
+
+
+def evaluate(model: keras.Model, batches: PackedBatches) -> dict[str, float]:
+    """``loss`` (nats) and ``token_accuracy`` (0 to 1), both means over all supervised tokens; dropout is off."""
+    sums, tokens = np.zeros(2), 0.0
+    for index in range(len(batches)):
+        inputs, _, weights = batches.batch(0, index)
+        used = weights > 0
+        scores = model.predict_on_batch(inputs)[: len(weights)]  # [N, 2], once per device that works apart
+        sums += scores[used].sum(axis=0, dtype=np.float64)
+        tokens += int(used.sum())
+    loss, correct = sums.tolist()
+    return {"loss": loss / tokens, "token_accuracy": correct / tokens}
+
+
+class HeldOut:
+    """Evaluates a model as it is trained, and remembers the best.
+
+    Args:
+        model: in training.
+        batches: of the evaluation split.
+        plan: when to evaluate.
+        total_steps: optimizer steps of the run; its last one is evaluated too if anything depends on it.
+        report: is told of each evaluation: step, loss (nats) and token accuracy.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        batches: PackedBatches,
+        plan: EvaluationPlan,
+        *,
+        total_steps: int,
+        report: Callable[[int, float, float], None] = lambda *_: None,
+    ) -> None:
+        self.model = model
+        self.batches = batches
+        self.plan = plan
+        self.total_steps = total_steps
+        self.report = report
+        self.results: dict[int, dict[str, float]] = {}
+        self.best_step: int | None = None
+        self.worse = 0
+        self.best_weights: dict[str, np.ndarray] = {}
+
+    def due(self, step: int) -> bool:
+        decides = bool(self.plan.patience) or self.plan.keep == "best"
+        return (decides and step == self.total_steps) or any(step % every == 0 for every in self.plan.every_steps)
+
+    def act(self, step: int) -> bool:
+        """Evaluates; true once patience has run out."""
+        loss = self.evaluate(step)["loss"]
+        best = self.results[self.best_step]["loss"] if self.best_step is not None else float("inf")
+        if loss < best - self.plan.min_delta:
+            self.best_step, self.worse = step, 0
+            if self.plan.keep == "best":
+                self.best_weights = capture_weights(self.model)
+            return False
+        self.worse += 1
+        if not self.plan.patience or self.worse < self.plan.patience:
+            return False
+        logger.info(
+            "Training ends at step %d: %d evaluations in a row were no better than %.4f at step %s.",
+            step, self.worse, best, self.best_step,
+        )  # fmt: skip
+        return True
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """The result at a step, from now or from before."""
+        if step not in self.results:
+            self.results[step] = evaluate(self.model, self.batches)
+            loss, accuracy = self.results[step].values()
+            logger.info("Evaluation at step %d: loss %.4f, token accuracy %.4f", step, loss, accuracy)
+            self.report(step, loss, accuracy)
+        return self.results[step]
+
+    def finish(self, step: int) -> int:
+        """Puts the weights to keep into the model; returns the step that they come from."""
+        if self.plan.keep == "last" or self.best_step is None or self.best_step == step:
+            return step
+        restore_weights(self.model, self.best_weights)
+        return self.best_step
+
+    def progress(self) -> dict[str, Any]:
+        """What a checkpoint must remember, beside :attr:`best_weights`."""
+        results = [[step, result["loss"], result["token_accuracy"]] for step, result in self.results.items()]
+        return {"results": results, "best_step": self.best_step, "worse": self.worse}
+
+    def resume(self, progress: dict[str, Any], best_weights: dict[str, np.ndarray]) -> None:
+        """Goes on from a checkpoint."""
+        self.results = {
+            step: {"loss": loss, "token_accuracy": accuracy} for step, loss, accuracy in progress["results"]
+        }
+        self.best_step, self.worse = progress["best_step"], progress["worse"]
+        self.best_weights = best_weights

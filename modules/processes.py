@@ -1,0 +1,114 @@
+"""Runs a module of this project in a fresh process, which ends when this one does.
+
+The task goes over as a JSON file, the result comes back as one. The fresh process reads from a pipe that nobody writes
+to: it closes when this process ends, however that ends, or is interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+PROJECT = Path(__file__).parents[1]
+ERROR = "error"
+
+
+class Outcome(NamedTuple):
+    """How a process ended: its exit status, what it answered, and what it logged."""
+
+    status: int
+    result: dict[str, Any]
+    log: str
+
+    @property
+    def cause(self) -> str:
+        """Why it failed, without a full stop."""
+        if ERROR in self.result:
+            return str(self.result[ERROR]).rstrip(".")
+        if self.status == -signal.SIGKILL:
+            return "it was killed, as happens when memory runs out"
+        return f"it ended with status {self.status}"
+
+
+def run_apart(
+    module: str, task: Mapping[str, Any], *, environment: Mapping[str, str], shows_progress: bool = False
+) -> Outcome:
+    """Has `module`, whose ``main`` is :func:`serve`, carry `task` out in a fresh process.
+
+    Args:
+        module: dotted name.
+        task: plain JSON.
+        environment: variables to add to this process' own.
+        shows_progress: whether what it writes to standard error is for the user to see; to the log with it otherwise.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        task_file, result_file, log_file = (Path(folder, name) for name in ("task.json", "result.json", "log.txt"))
+        task_file.write_text(json.dumps(task), encoding="utf-8")
+        command = [sys.executable, "-m", module, str(task_file), str(result_file), str(log_file)]
+        with (
+            log_file.open("ab") as written,
+            subprocess.Popen(
+                command,
+                cwd=PROJECT,
+                env=os.environ | environment,
+                stdin=subprocess.PIPE,
+                stdout=written,
+                stderr=_standard_error() if shows_progress else written,
+            ) as process,
+        ):
+            try:
+                status = process.wait()
+            finally:
+                process.kill()
+        log = log_file.read_text(encoding="utf-8", errors="replace")
+        result = json.loads(result_file.read_text(encoding="utf-8")) if result_file.exists() else {}
+    return Outcome(status, result, log)
+
+
+def serve(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+    """The fresh process: reads the task, carries it out, leaves the result, or the error's message."""
+    task_file, result_file, log_file = map(Path, arguments)
+    _end_with_parent()
+    sys.excepthook = _telling(result_file)
+    logging.basicConfig(filename=log_file, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    result = carry_out(json.loads(task_file.read_text(encoding="utf-8")))
+    result_file.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+
+
+def _standard_error() -> int | None:
+    """Where Python writes errors and progress here, if that is a file: not always descriptor 2."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, io.UnsupportedOperation):
+        return None
+
+
+def _end_with_parent() -> None:
+    def watch() -> None:
+        # Returns when the other end is closed. Not through sys.stdin, whose lock would be held when the process ends.
+        os.read(0, 1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _telling(result_file: Path) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
+    """An excepthook that leaves the error's message in the result file, and its trace in the log."""
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        message = str(error) if getattr(error, "user_message", False) else f"{kind.__name__}: {error}"
+        result_file.write_text(json.dumps({ERROR: message}, ensure_ascii=False), encoding="utf-8")
+        logging.getLogger(__name__).error("Failed", exc_info=(kind, error, trace))
+
+    return hook

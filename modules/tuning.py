@@ -1,0 +1,246 @@
+"""Tuner's ``tuner_fn``: short trainings with other hyperparameters; the best evaluation loss wins.
+
+Hyperparameters are called as the configuration's fields, ``training.learning_rate``, so that Trainer can put the best
+ones back where they belong (:mod:`modules.settings`). Every trial is a training as Trainer's own, without an export, on
+the backend that is asked for.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import keras
+import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.errors import FailedTrialError, FatalRuntimeError
+from keras_tuner.oracles import BayesianOptimizationOracle, RandomSearchOracle
+
+from modules.backend import TrainingProcessError, run_task
+from modules.loop import DivergedError
+from modules.memory import OutOfMemoryError
+from modules.settings import Settings, run_settings, with_values
+from modules.tokenizer import save_tokenizer, train_tokenizer
+from modules.trainer import train
+from modules.training_task import RowTexts, TrainingTask
+
+if TYPE_CHECKING:
+    from tfx.components.trainer.fn_args_utils import FnArgs
+    from tfx.components.tuner.component import TunerFnResult
+
+logger = logging.getLogger(__name__)
+
+OBJECTIVE = "eval_loss"
+LARGEST_LEARNING_RATE = 1.0
+# What ends a trial, but says nothing against others.
+TOO_MUCH = (DivergedError, OutOfMemoryError, TrainingProcessError)
+# A trial is judged once, at its end, and leaves nothing behind.
+WITHOUT_FOLLOWERS = {
+    "training.sample_every_steps": 0,
+    "training.evaluate_every_steps": 0,
+    "training.evaluate_every_epoch": False,
+    "training.early_stopping_patience": 0,
+    "training.keep_weights": "last",
+}
+
+Evaluate = Callable[[Mapping[str, Any]], float]
+
+
+class TuningError(FatalRuntimeError):
+    """The search for hyperparameters cannot go on."""
+
+    user_message = True
+
+
+def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
+    """What TFX's Tuner is to run.
+
+    Args:
+        fn_args: TFX's; ``custom_config`` is Trainer's, and holds the group ``tuning`` besides.
+    """
+    from tfx.components.tuner.component import TunerFnResult
+
+    from modules.rows import read_rows
+
+    settings, plan = run_settings(fn_args.custom_config, base_model=fn_args.base_model), fn_args.custom_config["tuning"]
+    rows, eval_rows = read_rows(fn_args.train_files), read_rows(fn_args.eval_files)
+    folder = Path(fn_args.working_dir)
+    settings = with_one_tokenizer(settings, rows, folder / "tokenizer")
+    evaluate = trial_runner(settings, rows, eval_rows, plan, folder=folder, code=fn_args.custom_config["fingerprint"])
+    return TunerFnResult(tuner=TrialTuner(make_oracle(settings, plan), evaluate, folder=folder), fit_kwargs={})
+
+
+def search_space(settings: Settings, plan: Mapping[str, Any]) -> keras_tuner.HyperParameters:
+    """What is varied, around what is configured, which is the default of each.
+
+    Args:
+        settings: the configuration's groups.
+        plan: its group ``tuning``.
+    """
+    training, space = settings["training"], keras_tuner.HyperParameters()
+    rate, span = training["learning_rate"], plan["learning_rate_span"]
+    if span > 1:
+        space.Float(
+            "training.learning_rate",
+            rate / span,
+            min(rate * span, LARGEST_LEARNING_RATE),
+            sampling="log",
+            default=rate,
+        )
+    for name, values in (("batch_size", plan["batch_sizes"]), ("lora_rank", plan["lora_ranks"])):
+        choices = sorted({*values, training[name]})
+        if len(choices) > 1:
+            space.Choice(f"training.{name}", choices, default=training[name])
+    return space
+
+
+def make_oracle(settings: Settings, plan: Mapping[str, Any]) -> keras_tuner.Oracle:
+    """What chooses the next trial's hyperparameters; the first trial is the configuration itself."""
+    oracle = BayesianFromDefaults if plan["search"] == "bayesian" else RandomFromDefaults
+    return oracle(
+        objective=keras_tuner.Objective(OBJECTIVE, "min"),
+        max_trials=plan["trials"],
+        seed=plan["seed"],
+        hyperparameters=search_space(settings, plan),
+        allow_new_entries=False,
+        tune_new_entries=False,
+    )
+
+
+class _FromDefaults:
+    """Takes the defaults first: tuning never ends worse than the configuration did."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """KerasTuner's: the values of a new trial."""
+        oracle = cast(Any, self)
+        if not oracle.trials:
+            return {"status": TrialStatus.RUNNING, "values": dict(oracle.get_space().values)}
+        return cast("dict[str, Any]", cast(Any, super()).populate_space(trial_id))
+
+
+class RandomFromDefaults(_FromDefaults, RandomSearchOracle):
+    """Random search."""
+
+
+class BayesianFromDefaults(_FromDefaults, BayesianOptimizationOracle):
+    """Bayesian optimisation: a Gaussian process over the trials so far."""
+
+
+class TrialTuner(BaseTuner):
+    """Runs one training per trial; says in the log, not on the terminal, what it does.
+
+    Args:
+        oracle: chooses the hyperparameters.
+        evaluate: trains with them; gives the evaluation loss in nats.
+        folder: where KerasTuner keeps its state.
+    """
+
+    def __init__(self, oracle: keras_tuner.Oracle, evaluate: Evaluate, *, folder: Path) -> None:
+        super().__init__(oracle, directory=str(folder), project_name="trials", overwrite=True)
+        self.evaluate = evaluate
+        oracle.verbose = 0
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Trains once.
+
+        Raises:
+            FailedTrialError: If these hyperparameters cannot be trained with.
+            TuningError: If none could.
+        """
+        values, number = trial.hyperparameters.values, len(self.oracle.trials)
+        begun = time.monotonic()
+        logger.info("Trial %d of %d begins: %s", number, self.oracle.max_trials, described(values))
+        try:
+            loss = self.evaluate(values)
+        except TOO_MUCH as error:
+            logger.warning("Trial %d failed: %s", number, error)
+            raise FailedTrialError(str(error)) from error
+        except (ValueError, RuntimeError, OSError) as error:
+            raise TuningError(f"A trial with {described(values)} could not run: {error}") from error
+        logger.info("Trial %d: evaluation loss %.4f after %.0f s", number, loss, time.monotonic() - begun)
+        return {OBJECTIVE: loss}
+
+    def on_search_end(self) -> None:
+        """Looks at what came of it.
+
+        Raises:
+            TuningError: If no trial ended well.
+        """
+        trials = list(self.oracle.trials.values())
+        if not any(trial.status == TrialStatus.COMPLETED for trial in trials):
+            raise TuningError(
+                "At least one trial must end with a loss. "
+                f"Received: {len(trials)} that failed, the last with {described(trials[-1].hyperparameters.values)}. "
+                "Lower training.learning_rate or training.batch_size, which the search is around; the log has each."
+            )
+
+    def search_space_summary(self, extended: bool = False) -> None:
+        """KerasTuner's would print."""
+        logger.info("Search space: %s", [parameter.get_config() for parameter in self.oracle.get_space().space])
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """The table of trials, best first, in the log."""
+        for line in trial_table(self.oracle):
+            logger.info("%s", line)
+
+
+def trial_runner(
+    settings: Settings, rows: RowTexts, eval_rows: RowTexts, plan: Mapping[str, Any], *, folder: Path, code: str
+) -> Evaluate:
+    """A function that trains for `plan`'s steps and gives the evaluation loss.
+
+    Args:
+        settings: the configuration's groups.
+        rows: of the training split.
+        eval_rows: of the evaluation split.
+        plan: the group ``tuning``.
+        folder: for TensorBoard's files.
+        code: fingerprint of the code that trains.
+    """
+    usual = settings["training"]["batch_size"]
+
+    def evaluate(values: Mapping[str, Any]) -> float:
+        # All trials see as many rows: with as many steps, the largest batch would win by having read most.
+        steps = max(round(plan["steps_per_trial"] * usual / values.get("training.batch_size", usual)), 1)
+        chosen = with_values(settings, {**WITHOUT_FOLLOWERS, **values, "training.max_steps": steps})
+        task = TrainingTask(
+            chosen, rows, eval_rows, log_dir=str(folder / "logs"), serving_model_dir=None, checkpoints=None, code=code
+        )
+        try:
+            return float(run_task(task, train).report[OBJECTIVE])
+        finally:
+            keras.utils.clear_session()
+            gc.collect()
+
+    return evaluate
+
+
+def with_one_tokenizer(settings: Settings, rows: RowTexts, folder: Path) -> Settings:
+    """`settings` with the tokenizer that every trial would train anew."""
+    sizes = settings["model"]
+    if sizes.get("start") or sizes["preset"] or sizes["tokenizer_path"]:
+        return settings
+    folder.mkdir(parents=True, exist_ok=True)
+    save_tokenizer(train_tokenizer([*rows[0], *rows[1]], vocabulary_size=sizes["vocabulary_size"]), folder)
+    return with_values(settings, {"model.tokenizer_path": str(folder)})
+
+
+def described(values: Mapping[str, Any]) -> str:
+    """Hyperparameters in a few words."""
+    return ", ".join(f"{name.rpartition('.')[2]} {value:.4g}" for name, value in values.items())
+
+
+def trial_table(oracle: keras_tuner.Oracle) -> list[str]:
+    """A line per trial: those with a loss, best first, then those that failed."""
+    trials = sorted(oracle.trials.values(), key=lambda trial: trial.score if trial.score is not None else float("inf"))
+    return [
+        f"trial {trial.trial_id}: "
+        + (f"eval loss {trial.score:.4f}" if trial.status == TrialStatus.COMPLETED else "failed")
+        + f" · {described(trial.hyperparameters.values)}"
+        for trial in trials
+    ]

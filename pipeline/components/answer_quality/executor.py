@@ -1,0 +1,134 @@
+"""The AnswerQuality executor: draws the sample, asks both models, writes answers.json."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import Artifact, artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from data.tfrecords import Row
+from pipeline.components.answer_quality import conditions
+from pipeline.components.answer_quality.answering import Answer, ask
+from pipeline.components.answer_quality.figures import measure
+from pipeline.components.answer_quality.sample import sample_rows
+from pipeline.components.evaluator.baseline import model_exists
+from pipeline.evaluation import parse_all
+
+logger = logging.getLogger(__name__)
+
+REPORT_FILE = "answers.json"
+SPLIT = "eval"
+PROMPT_FILE = os.path.join("exports", "prompt.json")  # noqa: PTH118 - part of a URI
+
+Artifacts = dict[str, list[Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """Asks `model`, and `baseline_model` if there is one, the same rows."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
+        """Writes answers.json; see `artifact.AnswerSample` for what it holds.
+
+        Args:
+            input_dict: `examples`, `model`, and where there is one `baseline_model`.
+            output_dict: `answers`.
+            exec_properties: the parameters of `AnswerQualitySpec`.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        started = time.monotonic()
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        before = next((model for model in input_dict.get("baseline_model") or [] if model_exists(model)), None)
+        rows = sample_rows(
+            _records(artifact_utils.get_single_instance(input_dict["examples"])),
+            rows=exec_properties["rows"],
+            seed=exec_properties["seed"],
+        )
+        limit = _max_new_tokens(model)
+        report = make_report(
+            rows,
+            ask(_saved_model(model), rows, max_new_tokens=limit),
+            ask(_saved_model(before), rows, max_new_tokens=limit) if before else None,
+            thresholds=json.loads(exec_properties["thresholds"]),
+            against_baseline=json.loads(exec_properties["against_baseline"]),
+        )
+        report |= {
+            "seed": exec_properties["seed"],
+            "max_new_tokens": limit,
+            "seconds": time.monotonic() - started,
+            "baseline_model": {"id": before.id, "uri": before.uri} if before else None,
+        }
+        folder = artifact_utils.get_single_uri(output_dict["answers"])
+        path = os.path.join(folder, REPORT_FILE)  # noqa: PTH118 - a URI
+        io_utils.write_string_file(path, json.dumps(report, indent=2, ensure_ascii=False))
+
+
+def make_report(
+    rows: Sequence[Row],
+    answers: Sequence[Answer],
+    before: Sequence[Answer] | None,
+    *,
+    thresholds: Sequence[str],
+    against_baseline: Sequence[str],
+) -> dict[str, Any]:
+    """Figures, missed conditions, and every answer.
+
+    Args:
+        rows: what was asked.
+        answers: the candidate's, one per row.
+        before: the last blessed model's; None if there is none.
+        thresholds: conditions on the figures, as the configuration writes them.
+        against_baseline: conditions on their change.
+    """
+    expected = [row.output for row in rows]
+    figures = measure(answers, expected) if rows else None
+    figures_before = measure(before, expected) if rows and before is not None else None
+    reasons = conditions.missed(parse_all(thresholds, is_change=False), figures) if figures else []
+    if figures and figures_before:
+        reasons += conditions.lost(parse_all(against_baseline, is_change=True), figures, figures_before)
+    if figures is None and thresholds:
+        reasons.append("no answer was asked for, because the evaluation split has no rows")
+    others = before if before is not None else [None] * len(rows)
+    return {
+        "rows": len(rows),
+        "candidate": figures,
+        "baseline": figures_before,
+        "reasons": reasons,
+        "answers": [_beside(row, now, then) for row, now, then in zip(rows, answers, others, strict=True)],
+    }
+
+
+def _beside(row: Row, answer: Answer, before: Answer | None) -> Mapping[str, Any]:
+    texts = {"instruction": row.instruction, "input": row.input, "expected": row.output}
+    return texts | {"candidate": _recorded(answer), "baseline": _recorded(before)}
+
+
+def _recorded(answer: Answer | None) -> dict[str, Any] | None:
+    return None if answer is None else {"text": answer.text, "stopped": answer.stopped}
+
+
+def _max_new_tokens(model: Artifact) -> int:
+    """The model's own limit, less where the context could not hold one token more."""
+    with fileio.open(os.path.join(model.uri, PROMPT_FILE), "r") as file:  # noqa: PTH118
+        spec = json.loads(file.read())
+    return max(1, min(spec["generation"]["max_new_tokens"], spec["context_length"] - 2))
+
+
+def _saved_model(model: Artifact) -> str:
+    return str(path_utils.serving_model_path(model.uri))
+
+
+def _records(examples: Artifact) -> Iterator[bytes]:
+    import tensorflow as tf
+
+    pattern = os.path.join(artifact_utils.get_split_uri([examples], SPLIT), "*")  # noqa: PTH118
+    for path in sorted(tf.io.gfile.glob(pattern)):
+        compression = "GZIP" if path.endswith(".gz") else ""
+        yield from tf.data.TFRecordDataset(path, compression_type=compression).as_numpy_iterator()

@@ -1,0 +1,93 @@
+"""One look at all the rows: what cannot be trained on, what is unusual, and what they look like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from data.tfrecords import Kind
+from pipeline.components.data_gate import checks, rules
+from pipeline.components.data_gate.anomalies import Anomaly, Limits
+from pipeline.components.data_gate.survey import Survey
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was seen.
+
+    Attributes:
+        contents: by split.
+        anomalies: everything unusual.
+        skew: distances of the evaluation rows from the train rows; None if they cannot be compared.
+        drift: distances of the train rows from the last accepted run's; likewise.
+        notes: what was not looked at.
+    """
+
+    contents: Mapping[str, checks.Content]
+    anomalies: tuple[Anomaly, ...]
+    skew: Mapping[str, float] | None
+    drift: Mapping[str, float] | None
+    notes: tuple[str, ...]
+
+    def problems(self, allow: Set[str]) -> list[str]:
+        """What must stop the run, if the anomalies of these names are let through."""
+        unfit = [problem for content in self.contents.values() for problem in content.problems]
+        return unfit + [str(anomaly) for anomaly in self.anomalies if anomaly.name not in allow]
+
+    def report(self, allow: Set[str]) -> dict[str, Any]:
+        """What report.json holds; see `artifact.DataBlessing`."""
+        surveys = {split: content.survey for split, content in self.contents.items()}
+        return {
+            "rows": {split: survey.rows for split, survey in surveys.items()},
+            "splits": {split: survey.as_dict() for split, survey in surveys.items()},
+            "shares": {split: _shares(survey) for split, survey in surveys.items()},
+            "skew": self.skew,
+            "drift": self.drift,
+            "allowed": [_recorded(anomaly) for anomaly in self.anomalies if anomaly.name in allow],
+            "notes": list(self.notes),
+        }
+
+
+def inspect(
+    records: Mapping[str, Iterable[bytes]],
+    *,
+    limits: Limits,
+    validated: Mapping[str, anomalies_pb2.Anomalies],
+    earlier: Mapping[str, Any] | None,
+    kind: Kind = "instructions",
+) -> Inspection:
+    """Reads every row once.
+
+    Args:
+        records: serialized examples by split, `train` first.
+        limits: from where on rows are unusual.
+        validated: ExampleValidator's findings by split.
+        earlier: the last accepted run's report; None if there is none.
+        kind: of what the rows are.
+    """
+    contents: dict[str, checks.Content] = {}
+    for split, of_split in records.items():
+        train = contents[rules.TRAIN].survey if rules.TRAIN in contents else None
+        contents[split] = checks.check_content(of_split, split=split, survey=Survey(limits, train), kind=kind)
+    surveys = {split: content.survey for split, content in contents.items()}
+    found = [anomaly for split, of_split in validated.items() for anomaly in checks.schema_anomalies(of_split, split)]
+    found += [anomaly for content in contents.values() for anomaly in content.anomalies]
+    found += rules.content_anomalies(surveys, limits, kind=kind)
+    comparison = rules.compare(surveys, limits, earlier)
+    return Inspection(
+        contents, (*found, *comparison.anomalies), comparison.skew, comparison.drift, tuple(comparison.notes)
+    )
+
+
+def _shares(survey: Survey) -> dict[str, float]:
+    findings = {"overlong": survey.overlong, "duplicates": survey.repeated, "in_train": survey.in_train}
+    return {name: finding.rows / survey.rows if survey.rows else 0.0 for name, finding in findings.items()}
+
+
+def _recorded(anomaly: Anomaly) -> dict[str, Any]:
+    recorded = asdict(anomaly)
+    del recorded["way_out"]
+    return recorded | {"examples": list(anomaly.examples)}

@@ -1,0 +1,125 @@
+"""What a split's rows look like, gathered in one pass that keeps counts and hashes, never the rows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from data.tfrecords import Row
+from pipeline.components.data_gate.anomalies import Limits
+
+BINS_PER_DOUBLING = 2
+SHOWN = 3
+
+
+@dataclass
+class Finding:
+    """How many rows have something in common, and the first few of them."""
+
+    rows: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, quote: Callable[[], str]) -> None:
+        """Counts a row; quotes it if it is one of the first."""
+        self.rows += 1
+        if len(self.examples) < SHOWN:
+            self.examples.append(quote())
+
+
+class Survey:
+    """Counts what the rows of one split have in common.
+
+    Memory: 16 bytes and Python's set entries per row, for the hashes.
+
+    Args:
+        limits: what counts as overlong.
+        train: the train split's survey, for a split that must not repeat its prompts.
+    """
+
+    def __init__(self, limits: Limits, train: Survey | None = None) -> None:
+        self._limits = limits
+        self._train = train
+        self._rows: set[bytes] = set()
+        self._prompts: set[bytes] = set()
+        self.rows = 0
+        self.with_input = 0
+        self.characters: dict[str, Counter[int]] = {"prompt": Counter(), "response": Counter()}  # by bin
+        self.totals: Counter[str] = Counter()
+        self.longest: dict[str, int] = {"prompt": 0, "response": 0}
+        self.overlong, self.repeated, self.in_train = Finding(), Finding(), Finding()
+
+    def add(self, row: Row, quote: Callable[[], str]) -> None:
+        """Takes in a row.
+
+        Args:
+            row: the texts.
+            quote: how to name the row, called for the first few of a kind.
+        """
+        self.rows += 1
+        self.with_input += bool(row.input.strip())
+        prompt, response = len(row.instruction) + len(row.input), len(row.output)
+        for part, count in (("prompt", prompt), ("response", response)):
+            self.characters[part][length_bin(count)] += 1
+            self.totals[part] += count
+            self.longest[part] = max(self.longest[part], count)
+        if prompt > self._limits.prompt_characters or response > self._limits.response_characters:
+            self.overlong.add(lambda: f"{quote()} ({prompt:,} and {response:,} characters)")
+        self._compare(row, quote)
+
+    def _compare(self, row: Row, quote: Callable[[], str]) -> None:
+        texts = [normalised(text) for text in row]
+        # A document of raw text has no prompt: there, its text is what must not come twice.
+        prompt = _hash(texts[:2] if any(texts[:2]) else texts)
+        if self._train is not None:
+            if prompt in self._train._prompts:
+                self.in_train.add(quote)
+            return
+        self._prompts.add(prompt)
+        whole = _hash(texts)
+        if whole in self._rows:
+            self.repeated.add(quote)
+        self._rows.add(whole)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As report.json keeps it, to compare a later run with."""
+        return {
+            "rows": self.rows,
+            "with_input": self.with_input / self.rows if self.rows else 0.0,
+            "characters": {
+                part: {
+                    "mean": self.totals[part] / self.rows if self.rows else 0.0,
+                    "longest": self.longest[part],
+                    "bins": {str(number): count for number, count in sorted(bins.items())},
+                }
+                for part, bins in self.characters.items()
+            },
+        }
+
+
+def normalised(text: str) -> str:
+    """`text` without what two writings of the same may differ in: case and white space."""
+    return " ".join(text.casefold().split())
+
+
+def length_bin(characters: int) -> int:
+    """The bin of a length; each is 1.4 times as wide as the one before."""
+    return int(BINS_PER_DOUBLING * math.log2(1 + characters))
+
+
+def divergence(first: Mapping[str, int], second: Mapping[str, int]) -> float:
+    """Jensen-Shannon divergence of two histograms, base 2: 0 for the same shape, 1 for nothing in common (Lin 1991)."""
+    return (_against_mean(first, second) + _against_mean(second, first)) / 2
+
+
+def _against_mean(first: Mapping[str, int], second: Mapping[str, int]) -> float:
+    total, other = sum(first.values()), sum(second.values())
+    shares = ((count / total, second.get(key, 0) / other) for key, count in first.items() if count)
+    return sum(share * math.log2(2 * share / (share + opposite)) for share, opposite in shares)
+
+
+def _hash(texts: list[str]) -> bytes:
+    return blake2b("\0".join(texts).encode(), digest_size=8).digest()

@@ -1,0 +1,1 @@
+"""StartingPoint: a revision of a model repository as an artifact that Trainer starts from."""

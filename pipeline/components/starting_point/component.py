@@ -1,0 +1,67 @@
+"""The StartingPoint component: its parameters and output."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from pipeline.components.starting_point.executor import Executor
+
+
+class StartingPointSpec(ComponentSpec):
+    """What StartingPoint is told, and writes."""
+
+    PARAMETERS = {  # noqa: RUF012 - TFX reads a class attribute
+        "repo_id": ExecutionParameter(type=str),
+        "revision": ExecutionParameter(type=str),
+        "endpoint": ExecutionParameter(type=str),
+        "token_env": ExecutionParameter(type=str),
+        "storage_dir": ExecutionParameter(type=str, optional=True),
+        "local_port": ExecutionParameter(type=int, optional=True),
+    }
+    INPUTS: dict[str, ChannelParameter] = {}  # noqa: RUF012
+    OUTPUTS = {"model": ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
+
+
+class StartingPoint(base_component.BaseComponent):
+    """Downloads the weights and the tokenizer of a model repository's revision.
+
+    The output `model` goes to Trainer as its `base_model`; it has the custom properties `repo_id` and `commit`.
+    """
+
+    SPEC_CLASS = StartingPointSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        repo_id: str,
+        revision: str,
+        endpoint: str,
+        token_env: str = "HF_TOKEN",
+        storage_dir: str | None = None,
+        local_port: int | None = None,
+    ) -> None:
+        """Describes one download.
+
+        Args:
+          repo_id: model repository, "namespace/name".
+          revision: commit, branch or tag; from cache, a branch would be what it was when it was downloaded first.
+          endpoint: address of the Hub, or "local" for the embedded server.
+          token_env: *name* of the environment variable that holds the token; never the token.
+          storage_dir: folder of the embedded server; needed with endpoint "local".
+          local_port: port of the embedded server on 127.0.0.1; needed with endpoint "local".
+        """
+        super().__init__(
+            StartingPointSpec(
+                repo_id=repo_id,
+                revision=revision,
+                endpoint=endpoint,
+                token_env=token_env,
+                storage_dir=storage_dir,
+                local_port=local_port,
+                model=types.Channel(type=standard_artifacts.Model),
+            )
+        )

@@ -1,0 +1,235 @@
+"""Curves, bars and pairs of dots, as pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline.report.drawing import Area, Box, Dot, Label, Line, Picture, Point, Role, Shape, text_width
+from pipeline.report.facts import Curve
+
+TEXT = 12.0
+TOP = 10.0
+LINE_ROLES: tuple[Role, ...] = ("first", "second", "good", "cached")
+MOST_POINTS = 400  # more than a chart is wide in pixels tells nothing
+
+Words = Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Maps values to pixels, and names some of them."""
+
+    low: float
+    high: float
+    first: float  # pixel of `low`
+    last: float  # pixel of `high`
+    ticks: tuple[float, ...]
+
+    def at(self, value: float) -> float:
+        """The pixel of `value`."""
+        span = self.high - self.low
+        return self.first + (self.last - self.first) * ((value - self.low) / span if span else 0.5)
+
+
+def make_axis(values: Sequence[float], first: float, last: float, *, from_zero: bool = True, count: int = 5) -> Axis:
+    """An axis over `values` that ends on round numbers."""
+    low, high = (min(0.0, *values) if from_zero else min(values)), max(values)
+    if high <= low:
+        high = low + (abs(low) or 1.0)
+    step = _round_step((high - low) / count)
+    start, end = math.floor(low / step), math.ceil(high / step - 1e-3)  # float32 is a little more than it says
+    ticks = tuple(round(index * step, 12) for index in range(start, end + 1))
+    return Axis(ticks[0], ticks[-1], first, last, ticks)
+
+
+def _round_step(step: float) -> float:
+    """The next 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * 0.999)
+
+
+def line_chart(
+    curves: Sequence[Curve], *, width: float, height: float, words: Words, alternative: str, filled: bool
+) -> Picture:
+    """Curves over optimizer steps, each named above the plot; the first is the main one, filled below if `filled`."""
+    drawn = [Curve(curve.name, thinned(curve.points)) for curve in curves]
+    xs = [x for curve in drawn for x, _ in curve.points]
+    y_values = [y for curve in drawn for _, y in curve.points]
+    legend_rows = _legend_rows([curve.name for curve in drawn], width) if len(drawn) > 1 else []
+    top = TOP + 20 * len(legend_rows)
+    y_axis = make_axis(y_values, height - 38, top)
+    left = max(text_width(words(tick), TEXT) for tick in y_axis.ticks) + 10
+    x_axis = make_axis(xs, left, width - 12, count=max(int(width // 130), 2))
+    shapes = _grid(x_axis, y_axis, width, height, words)
+    for role, curve in reversed(list(zip(LINE_ROLES, drawn, strict=False))):
+        if filled and role == "first":
+            shapes += _fill(curve, x_axis, y_axis)
+        shapes += _curve(curve, role, x_axis, y_axis, words)
+    for row, names in enumerate(legend_rows):
+        shapes += _legend(names, TOP + 20 * row)
+    return Picture(width, height, alternative, tuple(shapes))
+
+
+def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> tuple[Point, ...]:
+    """At most about `most` points that keep every peak: of each stretch, the lowest and the highest."""
+    if len(points) <= most:
+        return tuple(points)
+    stretch = math.ceil(2 * len(points) / most)
+    kept: list[Point] = []
+    for start in range(0, len(points), stretch):
+        part = points[start : start + stretch]
+        kept += sorted({min(part, key=lambda point: point[1]), max(part, key=lambda point: point[1])})
+    return tuple(kept)
+
+
+def _grid(x_axis: Axis, y_axis: Axis, width: float, height: float, words: Words) -> list[Shape]:
+    shapes: list[Shape] = []
+    for tick in y_axis.ticks:
+        y = y_axis.at(tick)
+        shapes.append(Line(((x_axis.first, y), (x_axis.last, y)), "rule"))
+        shapes.append(Label(x_axis.first - 8, y + 4, words(tick), TEXT, "muted", "end"))
+    for tick in x_axis.ticks:
+        shapes.append(Label(x_axis.at(tick), height - 20, f"{tick:,.10g}", TEXT, "muted", "middle"))
+    shapes.append(Label((x_axis.first + x_axis.last) / 2, height - 4, "step", TEXT, "muted", "middle"))
+    return shapes
+
+
+def _fill(curve: Curve, x_axis: Axis, y_axis: Axis) -> list[Shape]:
+    points = [(x_axis.at(x), y_axis.at(y)) for x, y in curve.points]
+    base = y_axis.at(max(y_axis.low, 0.0))
+    return [Area(((points[0][0], base), *points, (points[-1][0], base)), "first-soft")]
+
+
+def _curve(curve: Curve, role: Role, x_axis: Axis, y_axis: Axis, words: Words) -> list[Shape]:
+    points = tuple((x_axis.at(x), y_axis.at(y)) for x, y in curve.points)
+    shapes: list[Shape] = [Line(points, role, 2.25 if role == "first" else 1.75)]
+    if len(points) <= 60:
+        for (x, y), (step, value) in zip(points, curve.points, strict=True):
+            shapes.append(
+                Dot(
+                    x, y, 2.5 if role == "first" else 4, role, title=f"{curve.name}: {words(value)} at step {step:,.0f}"
+                )
+            )
+    return shapes
+
+
+def _legend_rows(names: Sequence[str], width: float) -> list[list[tuple[Role, str, float]]]:
+    """(role, name, x) of each curve, on as many rows as are needed."""
+    rows: list[list[tuple[Role, str, float]]] = [[]]
+    x = 0.0
+    for role, name in zip(LINE_ROLES, names, strict=False):
+        wide = 26 + text_width(name, TEXT) + 20
+        if rows[-1] and x + wide > width:
+            rows.append([])
+            x = 0.0
+        rows[-1].append((role, name, x))
+        x += wide
+    return rows
+
+
+def _legend(names: Sequence[tuple[Role, str, float]], y: float) -> list[Shape]:
+    shapes: list[Shape] = []
+    for role, name, x in names:
+        shapes += [Line(((x, y), (x + 18, y)), role, 2.5), Label(x + 24, y + 4, name, TEXT, "muted")]
+    return shapes
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: its length and what stands at its end."""
+
+    name: str
+    value: float
+    words: str
+    role: Role = "first"
+
+
+def bar_chart(bars: Sequence[Bar], *, width: float, alternative: str) -> Picture:
+    """Horizontal bars, one below the other, each with its name above."""
+    highest = max((bar.value for bar in bars), default=0.0) or 1.0
+    room = width - max((text_width(bar.words, TEXT) for bar in bars), default=0.0) - 12
+    shapes: list[Shape] = []
+    for index, bar in enumerate(bars):
+        y = 14 + index * 44
+        long = max(room * bar.value / highest, 2)
+        shapes.append(Label(0, y, bar.name, 13, "ink"))
+        shapes.append(Box(0, y + 7, long, 14, bar.role, radius=3, title=f"{bar.name}: {bar.words}"))
+        shapes.append(Label(long + 8, y + 18.5, bar.words, TEXT, "muted"))
+    return Picture(width, max(len(bars) * 44 - 4, 1), alternative, tuple(shapes))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One group of a column chart: a share between 0 and 1 for each series."""
+
+    name: str
+    shares: tuple[float, ...]
+    words: tuple[str, ...]
+
+
+def column_chart(
+    columns: Sequence[Column], series: Sequence[str], *, width: float, height: float, title: str, alternative: str
+) -> Picture:
+    """Groups of columns from a common base line, with a legend."""
+    base, top = height - 22, 48.0
+    highest = max((share for column in columns for share in column.shares), default=0.0) or 1.0
+    step = width / max(len(columns), 1)
+    wide = min((step - 8) / max(len(series), 1), 26)
+    shapes: list[Shape] = [Label(0, 13, title, 13, "ink", bold=True)]
+    shapes += _legend(_legend_rows(series, width)[0], 32)
+    shapes.append(Line(((0, base), (width, base)), "rule"))
+    for index, column in enumerate(columns):
+        middle = step * (index + 0.5)
+        left = middle - wide * len(column.shares) / 2
+        for number, (share, words) in enumerate(zip(column.shares, column.words, strict=True)):
+            tall = (base - top) * share / highest
+            if share:
+                box = Box(left + wide * number + 1, base - max(tall, 1.5), wide - 2, max(tall, 1.5), LINE_ROLES[number])
+                shapes.append(Box(box.x, box.y, box.width, box.height, box.role, radius=2, title=words))
+        shapes.append(Label(middle, height - 6, column.name, 11, "muted", "middle"))
+    return Picture(width, height, alternative, tuple(shapes))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A figure now, and before where there was one."""
+
+    name: str
+    now: float
+    before: float | None
+
+
+def pair_chart(pairs: Sequence[Pair], *, width: float, words: Words, alternative: str) -> Picture:
+    """Each pair on a line of its own, over a common axis: a full dot now, a hollow one before."""
+    values = [value for pair in pairs for value in (pair.now, pair.before) if value is not None]
+    has_before = any(pair.before is not None for pair in pairs)
+    names = max((text_width(pair.name, 13) for pair in pairs), default=0.0)
+    left = names + 16 if names < width * 0.45 else 8.0
+    above = left == 8.0  # on a narrow picture names stand above their lines
+    row, top = (42.0 if above else 30.0), (34.0 if has_before else 8.0)
+    height = top + row * len(pairs) + 24
+    axis = make_axis(values, left, width - 16, from_zero=False, count=max(int((width - left) // 110), 2))
+    shapes: list[Shape] = []
+    if has_before:
+        shapes += [Dot(6, 12, 5, "first"), Label(16, 16, "this model", TEXT, "muted")]
+        shapes += [Dot(106, 12, 5, "second", hollow=True), Label(116, 16, "last blessed model", TEXT, "muted")]
+    for tick in axis.ticks:
+        shapes.append(Line(((axis.at(tick), top), (axis.at(tick), height - 22)), "rule"))
+        shapes.append(Label(axis.at(tick), height - 6, words(tick), TEXT, "muted", "middle"))
+    for index, pair in enumerate(pairs):
+        y = top + row * index + (30 if above else 15)
+        shapes.append(Label(0, y - 12, pair.name, 13) if above else Label(0, y + 4, pair.name, 13))
+        shapes += _pair(pair, axis, y, words)
+    return Picture(width, height, alternative, tuple(shapes))
+
+
+def _pair(pair: Pair, axis: Axis, y: float, words: Words) -> list[Shape]:
+    shapes: list[Shape] = []
+    if pair.before is not None:
+        shapes.append(Line(((axis.at(pair.before), y), (axis.at(pair.now), y)), "idle", 2))
+        said = f"{pair.name}: last blessed model {words(pair.before)}"
+        shapes.append(Dot(axis.at(pair.before), y, 5.5, "second", hollow=True, title=said))
+    shapes.append(Dot(axis.at(pair.now), y, 5, "first", title=f"{pair.name}: {words(pair.now)}"))
+    return shapes

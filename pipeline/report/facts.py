@@ -1,0 +1,283 @@
+"""What is known of a run: plain, frozen data, whatever it was read from.
+
+A part that a run did not come to, or whose artifact is gone, is None or empty; `RunFacts.missing` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+State = Literal["done", "cached", "failed", "unfinished", "not reached"]
+Outcome = Literal["published", "not published", "finished", "failed", "unfinished"]
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """One component in the run.
+
+    Attributes:
+        seconds: from its start to its end; None if it never ended, or nobody saw when.
+        cached_from: run whose result was used.
+    """
+
+    node_id: str
+    state: State
+    started_ms: int | None = None
+    seconds: float | None = None
+    cached_from: str | None = None
+    execution_id: int | None = None
+
+
+@dataclass(frozen=True)
+class FeatureFacts:
+    """A text column of a split.
+
+    Attributes:
+        mean_length: characters, by StatisticsGen.
+        lengths: characters and how many rows are up to that long and longer than the entry before; empty if not
+            counted.
+    """
+
+    name: str
+    rows: int
+    missing: int
+    blank: int
+    unique: int
+    mean_length: float
+    longest: int | None = None
+    lengths: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """The rows of one split."""
+
+    name: str
+    rows: int
+    features: tuple[FeatureFacts, ...]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What was trained on.
+
+    Attributes:
+        content_hash: SHA-256 over the rows in any order; None if they were too many to be read for a report.
+        anomalies: ExampleValidator's, in words.
+        findings: for which the data gate stopped the run, in words.
+        allowed: what it found and was told to let through: names, words and rows.
+        notes: what it did not look at.
+        measured: what it measured, by name.
+    """
+
+    source: str | None = None
+    content_hash: str | None = None
+    splits: tuple[SplitFacts, ...] = ()
+    anomalies: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    allowed: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    notes: tuple[str, ...] = ()
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A quantity over the optimizer's steps."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """How the model was trained: the Trainer's report, and its curves."""
+
+    report: Mapping[str, Any] = field(default_factory=dict)
+    loss: tuple[Curve, ...] = ()
+    learning_rate: tuple[Curve, ...] = ()
+
+
+@dataclass(frozen=True)
+class ConditionFacts:
+    """One threshold and what came of it.
+
+    Attributes:
+        rows: the slice it is about, such as ``with_input=yes``; empty for all rows.
+        value: the candidate's figure.
+        baseline: the last blessed model's, if the condition compares with it.
+        passed: None if it was not applied: there was nothing to compare with.
+    """
+
+    metric: str
+    rows: str
+    demand: str
+    value: float | None
+    baseline: float | None
+    passed: bool | None
+
+
+@dataclass(frozen=True)
+class SliceFacts:
+    """The metrics of some rows; `rows` is empty for all."""
+
+    rows: str
+    candidate: Mapping[str, float]
+    baseline: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EvaluationFacts:
+    """The Evaluator's verdict and what it rests on."""
+
+    blessed: bool
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    baseline: str | None = None
+    slices: tuple[SliceFacts, ...] = ()
+    conditions: tuple[ConditionFacts, ...] = ()
+
+
+@dataclass(frozen=True)
+class AnswerFacts:
+    """One question, and what was answered."""
+
+    question: str
+    expected: str | None
+    answer: str
+    baseline: str | None = None
+
+    @property
+    def exact(self) -> bool | None:
+        """Whether the answer is the expected one, spaces around it aside."""
+        return None if self.expected is None else self.answer.strip() == self.expected.strip()
+
+
+@dataclass(frozen=True)
+class QualityFacts:
+    """Figures of generated answers by name, the candidate's and the last blessed model's, over `rows` questions."""
+
+    candidate: Mapping[str, float]
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    conditions: tuple[ConditionFacts, ...] = ()
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class ProofFacts:
+    """How one exported form did when it was asked in a process of its own.
+
+    Attributes:
+        same_answers: requests that it answered exactly as the reference did.
+        largest: the largest difference of a figure, in the tolerance's unit.
+    """
+
+    form: str
+    requests: int
+    disagreements: int
+    tolerance: str
+    same_answers: int | None = None
+    largest: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """A file, its path relative to what it belongs to."""
+
+    path: str
+    size: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class ExportFacts:
+    """One form of the model on disk."""
+
+    name: str
+    files: tuple[FileFacts, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True)
+class PublicationFacts:
+    """What HFPusher did; `record` is its publication.json."""
+
+    pushed: bool
+    reason: str | None
+    record: Mapping[str, Any]
+    files: tuple[FileFacts, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Everything about one run.
+
+    Attributes:
+        edges: pairs of components, the second needing the first.
+        failure: the message that the user saw when the run failed.
+        recorded: what else the run said of itself at its end: `profile`, `seconds`, `log`, …
+        settings: the configuration as the components were told it, by field.
+        code: hashes of the code that made the results, by component.
+        artifacts: (component, key, artifact id, uri).
+        missing: what should be there to be read and is not.
+    """
+
+    pipeline_name: str
+    run_id: str
+    nodes: tuple[NodeFacts, ...]
+    edges: tuple[tuple[str, str], ...] = ()
+    failure: str | None = None
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    data: DataFacts | None = None
+    training: TrainingFacts | None = None
+    evaluation: EvaluationFacts | None = None
+    quality: QualityFacts | None = None
+    answers: tuple[AnswerFacts, ...] = ()
+    proof: tuple[ProofFacts, ...] = ()
+    exports: tuple[ExportFacts, ...] = ()
+    publication: PublicationFacts | None = None
+    artifacts: tuple[tuple[str, str, int, str], ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def started(self) -> datetime | None:
+        """When the first component started, in UTC."""
+        times = [node.started_ms for node in self.nodes if node.started_ms is not None]
+        return datetime.fromtimestamp(min(times) / 1000, UTC) if times else None
+
+    @property
+    def seconds(self) -> float:
+        """From the first component's start to the last one's end."""
+        spans = [(node.started_ms, node.seconds) for node in self.nodes]
+        known = [(start, seconds) for start, seconds in spans if start is not None and seconds is not None]
+        if not known:
+            return 0.0
+        return max(start / 1000 + seconds for start, seconds in known) - min(start for start, _ in known) / 1000
+
+    @property
+    def outcome(self) -> Outcome:
+        """In one word, what came of the run."""
+        states = {node.state for node in self.nodes}
+        if "failed" in states or (self.failure and "unfinished" not in states):
+            return "failed"
+        if "unfinished" in states:
+            return "unfinished"
+        if self.publication is None:
+            return "finished"
+        return "published" if self.publication.pushed else "not published"
+
+    @property
+    def overall(self) -> SliceFacts | None:
+        """The metrics over all rows."""
+        slices = self.evaluation.slices if self.evaluation else ()
+        return next((row for row in slices if not row.rows), None)

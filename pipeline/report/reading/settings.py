@@ -1,0 +1,89 @@
+"""The configuration as the components were told it: the metadata store keeps every parameter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pipeline.report.facts import ConditionFacts
+from pipeline.report.store import StoredNode, StoredRun
+
+# Where a component's parameter comes from: the field of the configuration.
+FIELDS = {
+    ("ImportExampleGen", "input_base"): "data.path",
+    ("ImportSchemaGen", "schema_file"): "data.schema",
+}
+# Parameters that are the same in every run, that say nothing, or that are shown elsewhere.
+NOT_SETTINGS = {
+    "ImportExampleGen": {"input_config", "output_config", "output_data_format", "output_file_format", "span",
+                         "input_fingerprint", "version"},
+    "Transform": {"force_tf_compat_v1", "disable_statistics", "preprocessing_fn"},
+    "Trainer": {"train_args", "eval_args", "run_fn"},
+    "DataGate": {"kind"},
+    "AnswerQuality": {"thresholds", "against_baseline"},
+    "Evaluator": {"eval_config", "module_path", "example_splits"},
+    "StatisticsGen": {"exclude_splits"},
+    "ExampleValidator": {"exclude_splits"},
+}  # fmt: skip
+PREFIXES = {"HFPusher": "publish", "PublishedModel": "published_model", "StartingPoint": "starting_point"}
+
+
+def read_settings(run: StoredRun) -> dict[str, str]:
+    """Values by field of the configuration, such as ``training.learning_rate``."""
+    found = {"profile": str(run.record["profile"])} if "profile" in run.record else {}
+    for node in run.nodes:
+        found |= dict(_of_node(node))
+    return found
+
+
+def _of_node(node: StoredNode) -> Iterator[tuple[str, str]]:
+    skipped = NOT_SETTINGS.get(node.node_id, set())
+    for name, value in sorted(node.properties.items()):
+        if name in skipped or name == "fingerprint" or name.startswith("__"):
+            continue
+        if name == "custom_config":
+            yield from _flat("", json.loads(value))
+            continue
+        if name == "input_config" or value in (None, ""):
+            continue
+        field = FIELDS.get((node.node_id, name), f"{PREFIXES.get(node.node_id, node.node_id)}.{name}")
+        yield field, str(value)
+    if node.node_id == "ImportExampleGen":
+        yield from _patterns(node.properties.get("input_config"))
+
+
+def _flat(prefix: str, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, item in sorted(value.items()):
+        if name == "fingerprint":
+            continue
+        if isinstance(item, dict):
+            yield from _flat(f"{prefix}{name}.", item)
+        else:
+            yield f"{prefix}{name}", "none" if item is None else str(item)
+
+
+def _patterns(input_config: str | None) -> Iterator[tuple[str, str]]:
+    for split in json.loads(input_config or "{}").get("splits", ()):
+        yield f"data.{split.get('name', '?')}_pattern", str(split.get("pattern", ""))
+
+
+def conditions_as_settings(conditions: Iterable[ConditionFacts]) -> dict[str, str]:
+    """The thresholds by metric and slice: TFMA's own form of them is a page long."""
+    found: dict[str, list[str]] = {}
+    for condition in conditions:
+        where = f" where {condition.rows}" if condition.rows else ""
+        found.setdefault(f"evaluation.{condition.metric}{where}", []).append(condition.demand)
+    return {name: ", ".join(demands) for name, demands in found.items()}
+
+
+def read_code(run: StoredRun) -> dict[str, str]:
+    """Hashes of the code behind the components, which tell whether two runs ran the same."""
+    found = {}
+    for node in run.nodes:
+        given = node.properties.get("fingerprint")
+        if not given and "custom_config" in node.properties:
+            given = json.loads(node.properties["custom_config"]).get("fingerprint")
+        if given:
+            found[node.node_id] = str(given)
+    return found

@@ -1,0 +1,227 @@
+"""What the page says that is not a fact itself: which sections there are, the figures on top, words for values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pipeline.evaluation import METRICS
+from pipeline.report import wording
+from pipeline.report.facts import RunFacts, State
+from pipeline.report.figures import Figure
+
+Tone = Literal["good", "bad", "idle", "cached", ""]
+
+TONES: dict[State, Tone] = {
+    "done": "good", "cached": "cached", "failed": "bad", "unfinished": "bad", "not reached": "idle",
+}  # fmt: skip
+BADGES: dict[str, tuple[str, Tone]] = {
+    "published": ("✓ blessed and published", "good"),
+    "not published": ("✗ nothing published", "bad"),
+    "finished": ("✓ finished", "good"),
+    "failed": ("✗ failed", "bad"),
+    "unfinished": ("… did not finish", "bad"),
+}
+HEADLINE = ("loss", "perplexity", "token_accuracy")
+LINKS = ("url", "space_url")
+PUBLICATION = {
+    "repo_id": "repository", "revision": "revision", "commit": "commit", "url": "address", "space_repo_id": "Space",
+    "space_url": "Space's address", "space_commit": "Space's commit",
+}  # fmt: skip
+ROWS = {
+    "rows_read": "rows read", "rows_dropped": "too long, dropped", "rows_truncated": "prompt cut",
+    "rows_split": "cut in pieces", "tokens": "tokens", "supervised_tokens": "response tokens",
+    "packed_rows": "sequences", "pad_fraction": "padding",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure on top of the page."""
+
+    name: str
+    figure: str
+    remark: str = ""
+    tone: Tone = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """Values for the template, in the order of the page."""
+
+    title: str
+    sentence: str
+    badge: str
+    tone: Tone
+    run_seconds: float | None
+    counts: str
+    reasons: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+    sections: tuple[tuple[str, str], ...]
+    tones: Mapping[State, Tone]
+    waits_for: Mapping[str, list[str]]
+    gate_passed: bool
+    length_figures: tuple[Figure, ...]
+    training_facts: tuple[tuple[str, str], ...]
+    row_facts: tuple[tuple[str, dict[str, str]], ...]
+    metric_names: tuple[str, ...]
+    has_baseline: bool
+    exact_answers: str
+    has_baseline_answers: bool
+    exports_total: str
+    publication_facts: tuple[tuple[str, str, str], ...]
+    published_size: int
+    code_facts: tuple[tuple[str, str], ...]
+
+
+def make_view(facts: RunFacts, figures: Mapping[str, Figure]) -> View:
+    """The values that the template needs besides the facts."""
+    sentence = wording.outcome(facts)
+    badge, tone = BADGES[facts.outcome]
+    publication = facts.publication
+    slices = facts.evaluation.slices if facts.evaluation else ()
+    cached = sum(node.state == "cached" for node in facts.nodes)
+    return View(
+        title=f"{sentence} · run {facts.run_id}",
+        sentence=sentence,
+        badge=badge,
+        tone=tone,
+        run_seconds=facts.recorded.get("seconds", facts.seconds),
+        counts=f"{len(facts.nodes)} components, {cached} from cache",
+        reasons=tuple(_reasons(facts)),
+        tiles=tuple(_tiles(facts)),
+        sections=tuple(_sections(facts)),
+        tones=TONES,
+        waits_for=_waits_for(facts),
+        gate_passed=any(node.node_id == "DataGate" and node.state in ("done", "cached") for node in facts.nodes),
+        length_figures=tuple(made for name, made in figures.items() if name.startswith("lengths_")),
+        training_facts=tuple(_training(facts)),
+        row_facts=tuple(_rows(facts)),
+        metric_names=tuple(name for name in METRICS if any(name in row.candidate for row in slices)),
+        has_baseline=any(row.baseline for row in slices),
+        exact_answers=_exact(facts),
+        has_baseline_answers=any(answer.baseline is not None for answer in facts.answers),
+        exports_total=f"{wording.size(sum(export.size for export in facts.exports))} in all.",
+        publication_facts=tuple(_publication(facts)),
+        published_size=sum(file.size for file in publication.files) if publication else 0,
+        code_facts=tuple(_code(facts)),
+    )
+
+
+def _reasons(facts: RunFacts) -> Iterator[str]:
+    """Why nothing was published."""
+    if facts.failure:
+        yield facts.failure
+    elif facts.outcome in ("failed", "unfinished"):
+        yield "The run kept no message: its log has the rest."
+    elif facts.outcome == "not published" and facts.publication and facts.publication.reason:
+        yield wording.sentence(facts.publication.reason)
+
+
+def _sections(facts: RunFacts) -> Iterator[tuple[str, str]]:
+    yield "pipeline", "Pipeline"
+    present: Sequence[tuple[str, str, Any]] = (
+        ("data", "Data", facts.data),
+        ("training", "Training", facts.training),
+        ("evaluation", "Evaluation", facts.evaluation),
+        ("answers", "Answers", facts.answers),
+        ("serving", "Serving proof", facts.proof),
+        ("exports", "Exports", facts.exports),
+        ("publication", "Publication", facts.publication),
+    )
+    yield from ((name, title) for name, title, part in present if part)
+    yield "provenance", "Provenance"
+
+
+def _tiles(facts: RunFacts) -> Iterator[Tile]:
+    overall = facts.overall
+    figures, earlier = (overall.candidate, overall.baseline) if overall else ({}, {})
+    for name in (name for name in HEADLINE if name in figures):
+        now, before = figures[name], earlier.get(name)
+        better = wording.is_better(name, now, before)
+        moved = wording.change(name, now, before)
+        remark = f"{moved} vs the last blessed" if moved else ""
+        remark = "as the last blessed" if now == before else remark
+        yield Tile(wording.readable(name), wording.metric(name, now), remark, _tone(better))
+    report = facts.training.report if facts.training else {}
+    if facts.quality:
+        share = facts.quality.candidate.get("exact_match")
+        yield Tile("exact answers", wording.metric("exact_match", share), f"of {facts.quality.rows:,} asked")
+    elif answers := report.get("exact_answers"):
+        yield Tile("exact answers", f"{answers['share']:.0%}", f"{answers['exact']:,} of {answers['rows']:,}")
+    if "parameters" in report:
+        yield Tile("parameters", f"{report['parameters']:,}")
+    if "seconds" in report:
+        yield Tile("training", wording.duration(report["seconds"]), f"{report.get('steps', 0):,} steps")
+    if facts.data and facts.data.splits:
+        told = ", ".join(f"{split.name} {split.rows:,}" for split in facts.data.splits)
+        yield Tile("rows", f"{sum(split.rows for split in facts.data.splits):,}", told)
+
+
+def _tone(better: bool | None) -> Tone:
+    return "" if better is None else "good" if better else "bad"
+
+
+def _waits_for(facts: RunFacts) -> dict[str, list[str]]:
+    result: dict[str, list[str]] = {}
+    for before, after in facts.edges:
+        result.setdefault(after, []).append(before)
+    return result
+
+
+def _training(facts: RunFacts) -> Iterator[tuple[str, str]]:
+    report = facts.training.report if facts.training else {}
+    for name, key in (("training loss", "train_loss"), ("evaluation loss", "eval_loss")):
+        if key in report:
+            yield name, wording.figure(report[key])
+    if "eval_token_accuracy" in report:
+        yield "evaluation token accuracy", wording.metric("token_accuracy", report["eval_token_accuracy"])
+    if report.get("kept_step", report.get("steps")) != report.get("steps"):
+        yield "weights kept", f"those of step {report['kept_step']:,}"
+    if report.get("resumed_from"):
+        yield "resumed", f"from step {report['resumed_from']:,}"
+    if "supervised_tokens_per_second" in report:
+        yield "speed", f"{report['supervised_tokens_per_second']:,.0f} response tokens/s"
+
+
+def _rows(facts: RunFacts) -> Iterator[tuple[str, dict[str, str]]]:
+    """(split, figures by name), each split with the same names."""
+    splits: Mapping[str, Mapping[str, Any]] = facts.training.report.get("data", {}) if facts.training else {}
+    names = {key: name for key, name in ROWS.items() if any(key in values for values in splits.values())}
+    for split, values in splits.items():
+        yield split, {name: _count(key, values.get(key)) for key, name in names.items()}
+
+
+def _count(key: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1%}" if key == "pad_fraction" else f"{value:,.0f}"
+
+
+def _exact(facts: RunFacts) -> str:
+    known = [answer.exact for answer in facts.answers if answer.exact is not None]
+    return f"{sum(known)} of these {len(known)} are the same as expected." if known else ""
+
+
+def _publication(facts: RunFacts) -> Iterator[tuple[str, str, str]]:
+    """(name, value, address to link to or "")."""
+    record = facts.publication.record if facts.publication else {}
+    for key, name in PUBLICATION.items():
+        if record.get(key):
+            value = str(record[key])
+            is_link = key in LINKS and urlsplit(value).scheme in ("http", "https")
+            yield name, value, value if is_link else ""
+
+
+def _code(facts: RunFacts) -> Iterator[tuple[str, str]]:
+    """What the Trainer says of the code that it ran, and of the rows that it was given."""
+    report = facts.training.report if facts.training else {}
+    provenance = report.get("provenance") or {}
+    code = provenance.get("code") or {}
+    for key, name in (("version", "version"), ("git_commit", "git commit")):
+        if code.get(key):
+            yield name, str(code[key])
+    for split, digest in (provenance.get("rows_sha256") or {}).items():
+        yield f"{split} rows as trained on", str(digest)

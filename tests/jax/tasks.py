@@ -1,0 +1,65 @@
+"""A training task small enough for any backend."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modules.training_task import TrainingTask
+from pipeline.config import PipelineConfig
+
+WORDS = ("pear", "apple", "plum", "fig", "kiwi", "lime", "date", "quince", "a longer fruit", "nut", "bean", "rye")
+ROWS = ([f"say {word}\n" for word in WORDS], [f"{word} {word}" for word in WORDS])
+TEXTS = [*ROWS[0], *ROWS[1]]
+STEPS = 5
+
+
+def make_task(preset: Path, folder: Path, **training: Any) -> TrainingTask:
+    """Five steps from `preset`, dropout off; `training` are further settings."""
+    config = PipelineConfig().model_dump(mode="json")
+    options = {
+        "sequence_length": 32,
+        "batch_size": 4,
+        "epochs": 5,
+        "max_steps": STEPS,
+        "learning_rate": 1e-3,
+        "weight_decay": 0.01,
+        "log_every_steps": 1,
+        "evaluate_every_steps": 1,
+        "packing": "none",
+        "seed": 3,
+    }
+    settings = {group: config[group] for group in ("data", "model", "training", "generation", "export")}
+    settings["model"] |= {"preset": str(preset), "dropout": 0.0}
+    settings["training"] |= options | training
+    return TrainingTask(
+        settings,
+        ROWS,
+        ROWS,
+        log_dir=str(folder / "logs"),
+        serving_model_dir=str(folder / "model" / "Format-Serving"),
+        checkpoints=None,
+        code="code",
+    )
+
+
+def losses(report: dict[str, Any]) -> list[float]:
+    """The evaluation loss after each step: it tells the weights apart."""
+    return [loss for _, loss, _ in report["evaluations"]]
+
+
+def preset_weights(task: TrainingTask) -> list[np.ndarray]:
+    """The weights of the preset that a task left."""
+    from modules.starting_point import load_preset
+
+    folder = Path(task.serving_model_dir).parent / "exports" / "keras"
+    backbone, _ = load_preset(str(folder), dropout=0.0, dtype="float32")
+    return [np.asarray(weight) for weight in backbone.get_weights()]
+
+
+def describe(report: dict[str, Any]) -> str:
+    """For a failing test's message."""
+    return json.dumps(report, indent=1)

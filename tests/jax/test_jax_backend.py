@@ -1,0 +1,33 @@
+"""Training on JAX, in a process without TensorFlow, against training on TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modules.backend import TrainingProcessError, run_task, train_apart
+from modules.training_task import TrainingTask
+from tests.jax.tasks import STEPS, losses, make_task, preset_weights
+
+
+def test_jax_trains_as_tensorflow_does(task: TrainingTask, preset: Path, tmp_path: Path) -> None:
+    from modules.trainer import train
+
+    on_tensorflow = run_task(task, train)
+    other = make_task(preset, tmp_path / "jax", backend="jax")
+    on_jax = run_task(other, train)
+    assert len(losses(on_jax.report)) == STEPS
+    np.testing.assert_allclose(losses(on_jax.report), losses(on_tensorflow.report), rtol=0, atol=1e-4)
+    assert on_jax.report["eval_loss"] < losses(on_jax.report)[0]
+    for one, same in zip(preset_weights(task), preset_weights(other), strict=True):
+        np.testing.assert_allclose(one, same, rtol=0, atol=1e-4)
+
+
+def test_an_error_on_jax_arrives_in_its_own_words(preset: Path, tmp_path: Path) -> None:
+    task = make_task(preset, tmp_path, backend="jax", sequence_length=65)
+    with pytest.raises(
+        TrainingProcessError, match=r"Received: A training sequence .*sequence_length=65, context 64\. The log has"
+    ):
+        train_apart(task, "jax")

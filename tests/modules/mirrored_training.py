@@ -1,0 +1,23 @@
+"""A training on four virtual devices of TensorFlow; a process of its own, run by a test."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import tensorflow as tf
+
+from modules.backend import carry_out
+from modules.processes import serve
+
+DEVICES = 4
+
+
+def carry_out_on_four(task: dict[str, Any]) -> dict[str, Any]:
+    (processor,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * DEVICES)
+    return carry_out(task)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1:], carry_out_on_four)

@@ -1,0 +1,53 @@
+"""What the training core imports, and how a training process fails; tests/jax compares the backends."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from modules.backend import ABSENT_ON_JAX, TrainingProcessError, train_apart
+from modules.processes import Outcome
+from tests.jax.tasks import make_task
+
+MODULES = Path(__file__).parents[2] / "modules"
+
+
+def imported_at_once(module: str, found: set[str]) -> set[str]:
+    """All that importing `module` imports, through this project's modules; not what functions import later."""
+    tree = ast.parse((MODULES.parent / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom):
+            package = f"{node.module}."
+            names = [f"{package}{name}" for name in names] if node.module == "modules" else [str(node.module)]
+        for name in set(names) - found:
+            found.add(name)
+            if name.startswith("modules."):
+                imported_at_once(name, found)
+    return found
+
+
+def test_the_training_core_imports_no_tensorflow() -> None:
+    found = imported_at_once("modules.trainer", set())
+    assert {"modules.model", "modules.losses", "modules.dataset", "modules.training", "modules.export_process"} <= found
+    assert not {name for name in found if name.partition(".")[0] in ABSENT_ON_JAX}
+
+
+def test_a_backend_that_is_not_installed_is_told(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "absent", tmp_path)
+    with pytest.raises(TrainingProcessError, match=r"Training on mxnet .* Received: .*mxnet.*\. The log has the rest"):
+        train_apart(task, "mxnet")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause"),
+    [
+        (Outcome(1, {"error": "It is so."}, ""), "It is so"),
+        (Outcome(-9, {}, ""), "it was killed, as happens when memory runs out"),
+        (Outcome(3, {}, ""), "it ended with status 3"),
+    ],
+)
+def test_a_failed_process_tells_its_cause(outcome: Outcome, cause: str) -> None:
+    assert outcome.cause == cause

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tokenizers import Tokenizer
+
+from modules.configured_training import TrainingData, checkpoint_folder, run_training
+from modules.generation import Decoding, TextGenerator
+from modules.loop import StepScores
+from modules.memory import OutOfMemoryError, memory_errors
+from modules.model import build_backbone
+from modules.run_log import RunLog
+from modules.samples import Sampler
+from pipeline.config import PipelineConfig
+from tests.modules.conftest import make_backbone
+from tests.modules.fitting import ROWS, make_batches
+
+
+def options(**chosen: Any) -> dict[str, Any]:
+    settings = {"sequence_length": 32, "batch_size": 2, "max_steps": 6, "learning_rate": 1e-2, "log_every_steps": 2}
+    return PipelineConfig.model_validate({"training": settings | chosen}).training.model_dump(mode="json")
+
+
+def data(tokenizer: Tokenizer, chosen: dict[str, Any]) -> TrainingData:
+    batches = make_batches(tokenizer, packing=chosen["packing"], accumulation_steps=chosen["accumulation_steps"])
+    prompts = [prompt for prompt, _ in ROWS]
+    return TrainingData(batches, make_batches(tokenizer, shuffle=False), prompts, prompts)
+
+
+def train(tokenizer: Tokenizer, log_dir: Path, **chosen: Any) -> tuple[Any, Any]:
+    keras.utils.set_random_seed(3)
+    settings = options(**chosen)
+    backbone = build_backbone(
+        vocabulary_size=tokenizer.get_vocab_size(),
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=32,
+        dropout=0.0,
+        max_sequence_length=32,
+        dtype=settings["precision"],
+    )
+    made = data(tokenizer, settings)
+    return made, run_training(
+        backbone, tokenizer, made, settings, log_dir=str(log_dir), checkpoints=None, max_new_tokens=4
+    )
+
+
+def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    found = events.Tags()["tensors"]
+    texts = {"samples"} & set(found)
+    return {
+        tag: [(event.step, tf.make_ndarray(event.tensor_proto).item()) for event in events.Tensors(tag)]
+        for tag in found
+        if tag not in texts
+    } | {tag: [(event.step, tf.make_ndarray(event.tensor_proto).item().decode()) for event in events.Tensors(tag)]
+         for tag in texts}  # fmt: skip
+
+
+def test_curves_and_samples_are_logged(tokenizer: Tokenizer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        made, result = train(tokenizer, tmp_path, evaluate_every_steps=3, sample_every_steps=6, sample_rows=2)
+    written = curves(tmp_path / "train")
+    assert {tag: [step for step, _ in points] for tag, points in written.items() if not tag.startswith("data/")} == {
+        "loss": [2, 4, 6],
+        "token_accuracy": [2, 4, 6],
+        "learning_rate": [2, 4, 6],
+        "supervised_tokens_per_second": [4, 6],
+        "tokens_per_second": [4, 6],
+        "samples": [6],
+    }
+    assert written["data/pad_fraction"] == [(0, pytest.approx(made.batches.report().pad_fraction))]
+    assert written["data/rows"] == [(0, 6.0)]
+    assert written["samples"][0][1].count("```text") == 2
+    assert [step for step, _ in curves(tmp_path / "eval")["loss"]] == [3, 6]
+    assert curves(tmp_path / "eval")["loss"][-1][1] == pytest.approx(result.eval_loss)
+    assert caplog.text.count("Sample at step 6: 'say ") == 2
+    assert [step for step, *_ in result.evaluations] == [3, 6]
+
+
+def test_a_run_that_goes_on_shows_the_whole_curve(tmp_path: Path) -> None:
+    def log(folder: str) -> RunLog:
+        return RunLog(str(tmp_path / folder), learning_rate=lambda _: 0.1, tokens_per_supervised=2.0, every_steps=1)
+
+    first, second = log("first"), log("second")
+    first.read([StepScores(1, 3.0, 0.5, 10)])
+    second.replay(first.scalars)
+    second.read([StepScores(2, 2.0, 0.5, 10)])
+    first.close()
+    second.close()
+    assert curves(tmp_path / "second" / "train")["loss"] == [(1, 3.0), (2, 2.0)]
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_every_precision_learns(tokenizer: Tokenizer, tmp_path: Path, precision: str) -> None:
+    _, result = train(tokenizer, tmp_path, precision=precision, max_steps=60, learning_rate=3e-2)
+    assert result.eval_loss < 2.5, "5.7 before"
+
+
+def test_buckets_train_through_every_shape(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    _, result = train(tokenizer, tmp_path, packing="buckets", max_steps=6)
+    assert result.steps == 6
+
+
+def test_accumulated_steps_are_steps_of_the_optimizer(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    made, result = train(tokenizer, tmp_path, accumulation_steps=2, max_steps=4, packing="none")
+    assert (made.batches.steps, len(made.batches), result.steps) == (2, 4, 4)
+    rates = curves(tmp_path / "train")["learning_rate"]
+    assert [step for step, _ in rates] == [2, 4]
+
+
+def test_samples_are_what_the_serving_model_answers(tokenizer: Tokenizer) -> None:
+    backbone = make_backbone(tokenizer)
+    prompts = ["pear", "Sort the words.\n", ""]
+    sampler = Sampler(backbone, tokenizer, prompts, max_new_tokens=7)
+    greedy = Decoding(tf.constant(7), tf.constant(0.0), tf.constant(0), tf.constant(1.0), tf.constant(0))
+    generate = tf.function(TextGenerator(backbone, tokenizer).generate, autograph=False)
+    answers = generate(tf.constant(prompts), greedy).numpy()
+    assert sampler() == [
+        (prompt, answer.decode(errors="replace")) for prompt, answer in zip(prompts, answers, strict=True)
+    ]
+
+
+def test_settings_without_effect_share_checkpoints_and_others_do_not(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    def name(facts: dict[str, Any], **chosen: Any) -> str | None:
+        settings = options(**chosen)
+        batches = data(tokenizer, settings).batches
+        folder = checkpoint_folder(str(tmp_path), settings, batches=batches, facts=facts)
+        return folder.fingerprint if folder else None
+
+    facts = {"code": "1"}
+    usual = name(facts)
+    assert usual == name(facts, log_every_steps=7, checkpoint_every_steps=1, keep_checkpoints=9, sample_every_steps=1)
+    assert len({usual, name({"code": "2"}), name(facts, learning_rate=2e-2), name(facts, accumulation_steps=2)}) == 4
+    assert name(facts, checkpoint_every_steps=0) is None
+
+
+def test_exhausted_memory_is_said_with_what_to_lower(tokenizer: Tokenizer) -> None:
+    with (
+        pytest.raises(
+            OutOfMemoryError,
+            match=r"Received: training\.batch_size=2 rows of training\.sequence_length=32 tokens; .*OOM when allocating"
+            r".*Lower training\.batch_size and raise training\.accumulation_steps",
+        ),
+        memory_errors(make_batches(tokenizer)),
+    ):
+        tf.zeros([2**44])
+    with pytest.raises(tf.errors.InvalidArgumentError), memory_errors(make_batches(tokenizer)):
+        tf.reshape(tf.zeros([2]), [3])

@@ -1,0 +1,94 @@
+"""The exports' own process: what it leaves, and how it fails."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from keras_hub.models import GPT2Backbone
+from tokenizers import Tokenizer
+
+from modules.export_process import ExportError, ExportTask, Questions, export_apart, export_preset
+from modules.generation import TextGenerator
+from modules.processes import Outcome
+from modules.signatures import ServingModule
+
+GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+PROMPTS = ["pear", "🙂 héllo"]
+
+# Has a fresh process tell its id and wait, as the project's own ones do.
+PARENT = """
+import sys
+from modules import processes
+processes.run_apart("tests.modules.waiting", {"told": sys.argv[1]}, environment={})
+"""
+
+
+def task(folder: Path, *, exact: int = 0) -> ExportTask:
+    return ExportTask(
+        str(folder / "Format-Serving"),
+        GENERATION,
+        ("int8", "float32"),
+        samples=Questions(PROMPTS, ["x", ""]),
+        exact=Questions(PROMPTS[:exact], ["no model answers this", "nor this"][:exact]),
+    )
+
+
+def test_from_the_preset_alone_a_fresh_process_makes_every_other_form_and_answers(
+    backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    export_preset(backbone, tokenizer, tmp_path / "Format-Serving")
+    assert [path.name for path in (tmp_path / "exports").iterdir()] == ["keras"]
+
+    result = export_apart(task(tmp_path, exact=2))
+
+    answers = ServingModule(TextGenerator(backbone, tokenizer), GENERATION).respond(PROMPTS)
+    assert result["samples"] == [
+        {"prompt": PROMPTS[0], "response": answers[0], "expected": "x"},
+        {"prompt": PROMPTS[1], "response": answers[1]},
+    ]
+    assert result["exact_answers"] == {"rows": 2, "exact": 0, "share": 0.0}
+    forms = {"saved_model", "keras", "transformers", "ctranslate2", "ctranslate2_float32"}
+    assert result["sizes"].keys() == forms
+    weights = 4 * backbone.count_params()
+    assert weights < result["sizes"]["ctranslate2_float32"] < weights + 40_000
+    assert result["sizes"]["ctranslate2"] < weights / 2
+    assert (tmp_path / "exports/prompt.json").is_file()
+
+
+def test_its_error_is_told_in_its_own_words(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"in a process of its own\. Received: The .*preset"):
+        export_apart(task(tmp_path))
+
+
+def test_a_process_that_is_killed_points_to_memory() -> None:
+    assert Outcome(-signal.SIGKILL, {}, "").cause == "it was killed, as happens when memory runs out"
+    assert Outcome(3, {}, "").cause == "it ended with status 3"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_the_process_that_started_it(how: signal.Signals, tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(told)], stderr=subprocess.DEVNULL) as parent:
+        _wait_until(lambda: told.exists() and bool(told.read_text()))
+        parent.send_signal(how)
+
+    _wait_until(lambda: not _runs(int(told.read_text())))
+
+
+def _runs(process: int) -> bool:
+    """Whether it is there, and not only waiting for somebody to notice its end."""
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+from modules.held_out import EvaluationPlan
+from modules.loop import Action, DivergedError
+from modules.training_state import CheckpointMismatchError
+from tests.modules.fitting import STEPS_PER_EPOCH, Fit, KilledError
+
+
+def saved_steps(fit: Fit) -> list[int]:
+    assert fit.folder is not None
+    return [int(path.stem.split("-")[1]) for path in sorted(fit.folder.folder.glob("*.npz"))]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dropout": 0.3},
+        {"dropout": 0.3, "batch_size": 1, "accumulation_steps": 2},
+        {"dropout": 0.3, "precision": "mixed_float16"},
+    ],
+    ids=["dropout", "accumulation", "loss scale"],
+)
+def test_a_killed_training_reaches_the_same_weights(
+    tokenizer: Tokenizer, tmp_path: Path, settings: dict[str, float]
+) -> None:
+    whole = Fit(tokenizer, **settings)
+    expected = whole.run()
+    killed = Fit(tokenizer, tmp_path, **settings)
+    with pytest.raises(KilledError):
+        killed.run(killed_after=5)
+    assert saved_steps(killed) == [2, 4]
+    resumed = Fit(tokenizer, tmp_path, **settings)
+    result = resumed.run()
+    assert result.resumed_from == 4
+    assert list(resumed.scores) == [5, 6, 7, 8]
+    for step, loss in resumed.scores.items():
+        assert loss == pytest.approx(whole.scores[step], rel=1e-6)
+    assert (result.steps, result.train_loss) == (8, pytest.approx(expected.train_loss, rel=1e-6))
+    assert result.eval_loss == pytest.approx(expected.eval_loss, rel=1e-6)
+    for one, other in zip(resumed.weights(), whole.weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+
+
+def test_a_process_that_is_killed_leaves_what_the_next_one_goes_on_from(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-m", "tests.modules.killed_training", str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    whole, resumed = Fit(tokenizer, dropout=0.3), Fit(tokenizer, tmp_path, dropout=0.3)
+    whole.run()
+    assert resumed.run().resumed_from == 4
+    for one, other in zip(resumed.weights(), whole.weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+
+
+def test_a_training_that_had_ended_is_not_repeated(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    first = Fit(tokenizer, tmp_path, dropout=0.3)
+    expected = first.run()
+    again = Fit(tokenizer, tmp_path, dropout=0.3)
+    result = again.run()
+    assert again.scores == {}
+    assert (result.resumed_from, result.train_loss) == (8, expected.train_loss)
+    for one, other in zip(again.weights(), first.weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_best_weights_survive_a_kill(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    plan = EvaluationPlan(every_steps=(1,), keep="best")
+    # A learning rate that ruins what the first steps learnt.
+    whole = Fit(tokenizer, learning_rate=3.0)
+    expected = whole.run(evaluation=plan)
+    assert expected.kept_step < 8
+    assert expected.eval_loss == min(loss for _, loss, _ in expected.evaluations)
+    with pytest.raises(KilledError):
+        Fit(tokenizer, tmp_path, learning_rate=3.0).run(evaluation=plan, killed_after=7)
+    resumed = Fit(tokenizer, tmp_path, learning_rate=3.0)
+    result = resumed.run(evaluation=plan)
+    assert (result.resumed_from, result.kept_step) == (6, expected.kept_step)
+    assert [step for step, *_ in result.evaluations] == list(range(1, 9))
+    for one, other in zip(resumed.weights(), whole.weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_patience_ends_the_training_and_a_resumed_one_stays_ended(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    plan = EvaluationPlan(every_steps=(STEPS_PER_EPOCH,), patience=1, min_delta=100.0)
+    result = Fit(tokenizer, tmp_path).run(30, evaluation=plan)
+    assert (result.steps, [step for step, *_ in result.evaluations]) == (6, [3, 6])
+    again = Fit(tokenizer, tmp_path)
+    assert again.run(30, evaluation=plan).steps == 6
+    assert again.scores == {}
+
+
+def test_evaluation_and_checkpoints_leave_the_training_as_it_was(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    plain, watched = Fit(tokenizer, dropout=0.3), Fit(tokenizer, tmp_path, dropout=0.3)
+    plain.run()
+    watched.run(evaluation=EvaluationPlan(every_steps=(1,)))
+    for one, other in zip(watched.weights(), plain.weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+
+
+def test_a_checkpoint_of_other_sizes_names_layers_and_both_shapes(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    with pytest.raises(KilledError):
+        Fit(tokenizer, tmp_path).run(killed_after=3)
+    with pytest.raises(
+        CheckpointMismatchError,
+        match=r"token_embedding/embeddings: checkpoint \(\d+, 16\), model \(\d+, 24\); .* and \d+ more\. "
+        "It was made with other sizes",
+    ):
+        Fit(tokenizer, tmp_path, hidden_dim=24).run()
+
+
+def test_a_weight_that_is_not_finite_is_never_saved(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    fit = Fit(tokenizer, tmp_path)
+
+    def spoil(step: int) -> bool:
+        fit.backbone.layer_norm.beta.assign(keras.ops.full((16,), float("inf")))
+        return False
+
+    with pytest.raises(
+        DivergedError,
+        match=r"a weight is nan at optimizer step 4 \(epoch 2\), of 2 rows: .*The checkpoint of step 2 is kept\.",
+    ):
+        fit.run(actions=[Action(lambda step: step == 4, spoil)], describe_row=lambda row: f"say\n  {row}")
+    assert saved_steps(fit) == [2]
+
+
+def test_rows_of_a_diverged_step_are_those_of_its_batch(tokenizer: Tokenizer) -> None:
+    fit = Fit(tokenizer, learning_rate=1e30)
+    with pytest.raises(DivergedError) as caught:
+        fit.run()
+    step = max(fit.scores) + 1 if fit.scores else 1
+    epoch, index = divmod(step - 1, STEPS_PER_EPOCH)
+    rows = sorted(fit.batches.examples_of(epoch, index))
+    assert f"at optimizer step {step} (epoch {epoch + 1}), of 2 rows: {rows[0]}: '{rows[0]}'; {rows[1]}: " in str(
+        caught.value
+    )
