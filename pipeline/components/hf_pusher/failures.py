@@ -12,6 +12,7 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
 )
 
+from pipeline.components.hf_pusher.connection import LOCAL_TOKEN
 from pipeline.components.hf_pusher.errors import HubError
 
 NO_ANSWER = 0
@@ -115,4 +116,6 @@ def _words(error: Exception) -> str:
 
 
 def _without_token(text: str, token: object) -> str:
-    return text.replace(token, "***") if isinstance(token, str) and token else text
+    """The embedded Hub's token is a word that repository names hold, and no secret."""
+    secret = isinstance(token, str) and token and token != LOCAL_TOKEN
+    return text.replace(str(token), "***") if secret else text
