@@ -93,7 +93,7 @@ def write_warmup_requests(path: Path, form: PromptFormat = INSTRUCTIONS) -> None
                 inputs={name: tf.make_tensor_proto(value) for name, value in inputs.items()},
             )
             logged = prediction_log_pb2.PredictLog(request=request)
-            writer.write(prediction_log_pb2.PredictionLog(predict_log=logged).SerializeToString())
+            writer.write(prediction_log_pb2.PredictionLog(predict_log=logged).SerializeToString(deterministic=True))
 
 
 class _Functions(NamedTuple):

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from data.records import Example, write_record
-from data.tfrecords import Row, encode, write_examples
 from hub.access import Identity
 from hub.server import running
 from pipeline.config.sources import load_config
@@ -30,6 +28,7 @@ CACHED = [name for name in ALL if name not in NEVER_CACHED]
 FROM_TRAINER = ["DataResolver", *ALL[7:]]
 BEFORE_TRANSFORM, BEFORE_TRAINER = ([name for name in ALL[:end] if name not in NEVER_CACHED] for end in (6, 7))
 MODEL_FILES = {
+    "Format-Serving/assets.extra/tf_serving_warmup_requests",
     "Format-Serving/fingerprint.pb",
     "Format-Serving/saved_model.pb",
     "Format-Serving/variables/variables.data-00000-of-00001",
@@ -37,6 +36,9 @@ MODEL_FILES = {
     "exports/ctranslate2/config.json",
     "exports/ctranslate2/model.bin",
     "exports/ctranslate2/vocabulary.json",
+    "exports/ctranslate2_float32/config.json",
+    "exports/ctranslate2_float32/model.bin",
+    "exports/ctranslate2_float32/vocabulary.json",
     "exports/keras/assets/tokenizer/merges.txt",
     "exports/keras/assets/tokenizer/vocabulary.json",
     "exports/keras/config.json",
@@ -56,7 +58,6 @@ MODEL_FILES = {
     "exports/transformers/tokenizer_config.json",
     "exports/transformers/vocab.json",
 }
-ROW = Row("Name the capital of France.", "", "Paris")
 
 
 def files_below(folder: Path) -> set[str]:
@@ -293,80 +294,7 @@ def test_an_interrupted_or_killed_run_leaves_nothing_that_is_reused(
     assert report["steps"] == 150
 
 
-# --------------------------------------------------------------------------------------------- Bad input
-
-
-def with_two_features(folder: Path) -> None:
-    with (folder / "rows-train.tfrecord").open("wb") as file:
-        example = Example()
-        example.features.feature["instruction"].bytes_list.value.append(b"Say hello.")
-        example.features.feature["input"].bytes_list.value.append(b"")
-        write_record(file, example.SerializeToString())
-
-
-def with_cut_file(folder: Path) -> None:
-    path = folder / "rows-train.tfrecord"
-    path.write_bytes(path.read_bytes()[:-2])
-
-
-def with_blank_output(folder: Path) -> None:
-    write_examples(folder / "rows-train.tfrecord", [ROW, Row("Say hello.", "", "  ")])
-
-
-def with_bytes_that_are_no_text(folder: Path) -> None:
-    with (folder / "rows-train.tfrecord").open("wb") as file:
-        write_record(file, encode(ROW).replace(b"Paris", b"\xff\xfe\xfd.."))
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (shutil.rmtree, ["data.path must be a folder"]),
-        (with_cut_file, ["rows-train.tfrecord, row 0", "the file is cut"]),
-        (with_two_features, ["rows-train.tfrecord, row 0", "'output' is missing"]),
-        (with_blank_output, ["rows-train.tfrecord, row 1", "'output' must not be blank"]),
-        (with_bytes_that_are_no_text, ["rows-train.tfrecord, row 0", "'output' must be UTF-8"]),
-        (lambda folder: (folder / "rows-eval.tfrecord").write_bytes(b""), ["split 'eval'", "must have rows"]),
-    ],
-)
-def test_bad_data_are_refused_before_anything_runs(tmp_path: Path, spoil: object, words: list[str]) -> None:
-    folder = tmp_path / "rows"
-    write_examples(folder / "rows-train.tfrecord", [ROW])
-    write_examples(folder / "rows-eval.tfrecord", [ROW])
-    spoil(folder)  # type: ignore[operator]
-    place = Place(tmp_path / "output", free_port())
-
-    refused = place.run(data__path=str(folder))
-
-    assert refused.status == 1
-    assert refused.out == ""
-    for word in words:
-        assert word in refused.err
-    assert not place.output.exists()
-
-
-def test_the_gate_stops_the_run_with_the_anomalys_own_words(tmp_path: Path) -> None:
-    folder = tmp_path / "rows"
-    for split in ("train", "eval"):
-        folder.mkdir(exist_ok=True)
-        with (folder / f"rows-{split}.tfrecord").open("wb") as file:
-            write_record(file, encode(ROW))
-    schema = tmp_path / "strict.pbtxt"
-    text = (REPOSITORY / "pipeline/schema/alpaca.pbtxt").read_text()
-    schema.write_text(text + '\nfeature { name: "source" type: BYTES presence { min_fraction: 1 min_count: 1 } }\n')
-    place = Place(tmp_path / "output", free_port())
-
-    stopped = place.run(data__path=str(folder), data__schema=str(schema))
-
-    assert stopped.status == 1
-    assert stopped.ran == ALL[:5]
-    assert "feature 'source', split 'train': Column dropped. " in stopped.err
-    assert "feature 'source', split 'eval': Column dropped. " in stopped.err
-    assert "Traceback" not in stopped.err
-    (log,) = (place.output / "logs").iterdir()
-    assert "DataGateError" in log.read_text()
-    assert not (place.root / "Trainer").exists()
-    assert not (place.output / "hub").exists()
+# ------------------------------------------------------------------------------------- A Hub that refuses
 
 
 def test_a_hub_that_refuses_leaves_nothing_published(first_run: Finished, place: Place, tmp_path: Path) -> None:
