@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -73,7 +74,13 @@ def serve(
     config = uvicorn.Config(door, log_config=None, lifespan="off", timeout_graceful_shutdown=0)
     listener = _bound(port)
     listener.listen(128)
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+    try:
+        server.run(sockets=[listener])
+    except h11.LocalProtocolError:
+        # Told to stop, uvicorn takes its leave of every connection, also of one that a killed publisher broke.
+        if not server.should_exit:
+            raise
 
 
 @contextmanager
