@@ -41,7 +41,7 @@ def example(**values: object) -> bytes:
             feature.int64_list.value.append(value)
         elif isinstance(value, list):
             feature.bytes_list.value.extend(value)
-    return message.SerializeToString()
+    return message.SerializeToString(deterministic=True)
 
 
 def row_places(message: str) -> str:
@@ -97,7 +97,9 @@ def test_tensorflow_reads_the_same_rows_and_its_own_files_are_read(path: Path, t
                 name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()]))
                 for name, text in row._asdict().items()
             }
-            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+            writer.write(
+                tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
+            )
     assert list(read_examples(theirs)) == ROWS
 
 

@@ -34,7 +34,7 @@ def example(**texts: bytes) -> bytes:
     made = Example()
     for name, text in texts.items():
         made.features.feature[name].bytes_list.value.append(text)
-    return bytes(made.SerializeToString())
+    return bytes(made.SerializeToString(deterministic=True))
 
 
 def anomalies(text: str) -> Anomalies:
