@@ -2,8 +2,8 @@
 
     python -m benchmarks.evaluation_sabotage [--output-dir output/sabotage] [--steps 1000] [flags of local_runner.py]
 
-The saboteur shuffles the responses of the training rows, raises the learning rate to the highest that the
-configuration allows (a thousand times the quickstart's would be refused as above 1), or ends the training half-way.
+The saboteur shuffles the responses of the training rows, multiplies the learning rate by a thousand, or ends the
+training half-way.
 Each run is one of the same pipeline, so the first one's model is what the others are compared with.
 """
 
@@ -23,7 +23,7 @@ from data.tfrecords import Row, read_examples, write_examples
 
 PROJECT = Path(__file__).parents[1]
 SAMPLE = PROJECT / "data/sample/tfrecords"
-HIGHEST_LEARNING_RATE = 1.0
+LEARNING_RATE = 2e-3 * 1000  # of the quickstart
 SEED = 7
 # From the line with the verdict to the one with the revision: the reasons are between them.
 VERDICT = re.compile(r"^  verdict .*?^  revision .*?$", re.MULTILINE | re.DOTALL)
@@ -65,7 +65,7 @@ def sabotages(shuffled: Path, *, steps: int) -> dict[str, Mapping[str, str]]:
     return {
         "good": {"training.max-steps": str(steps)},
         "shuffled responses": {"training.max-steps": str(steps), "data.path": str(shuffled)},
-        "learning rate 1": {"training.max-steps": str(steps), "training.learning-rate": str(HIGHEST_LEARNING_RATE)},
+        "learning rate times 1000": {"training.max-steps": str(steps), "training.learning-rate": str(LEARNING_RATE)},
         "half trained": {"training.max-steps": str(steps // 2)},
     }
 

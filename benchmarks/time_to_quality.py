@@ -1,10 +1,10 @@
 """Held-out response loss after equal time and after equal tokens: this trainer against TRL's SFTTrainer.
 
-The same small GPT-2 from random weights, the same rows, the same AdamW with a constant learning rate, float32; both
-sides see every row once per epoch, in an order of their own, for several seeds. TRL runs packed, at the batch that
-gives both sides about as many supervised tokens per step, and without gradient checkpointing, which would only slow it
-down. Evaluation does not count as time; both sides evaluate the same held-out rows: the mean negative log-likelihood of
-a response's tokens, end token included.
+The same small GPT-2 from the same random weights, the same rows, the same AdamW with a constant learning rate,
+float32; both sides see every row once per epoch, in an order of their own, for several seeds. TRL runs packed, at the
+batch that gives both sides about as many supervised tokens per step, and without gradient checkpointing, which would
+only slow it down. Evaluation does not count as time; both sides evaluate the same held-out rows: the mean negative
+log-likelihood of a response's tokens, end token included.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         curves: dict[str, list[Curve]] = {"own": [], "trl": []}
         for seed in range(options.seeds):
             for side, module, interpreter, job in (("own", OWN, Path(sys.executable), own), ("trl", TRL, python, trl)):
-                result = run(interpreter, module, replace(job, seed=seed), Path(folder))
+                weights = str(Path(folder, f"weights-{seed}"))
+                result = run(interpreter, module, replace(job, seed=seed, initial_weights=weights), Path(folder))
                 curves[side].append(result["evaluations"])
                 last = result["evaluations"][-1]
                 sys.stderr.write(f"{side}, seed {seed}: {last}\n")

@@ -60,7 +60,7 @@ class Options:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parse(arguments)
+    options = parse_options(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.update(past_proxies(os.environ) | QUIET_CLIENT)
     try:
@@ -230,7 +230,7 @@ def _log_tail(options: Options) -> str:
     return "".join(f"\n  {line}" for line in ["Its log ends with:", *lines])
 
 
-def _parse(arguments: Sequence[str] | None) -> Options:
+def parse_options(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m hub.demo", description="Run a Space from the local Hub.")
     parser.add_argument("--storage-dir", type=Path, default=Path("output/hub"), help="folder of the local Hub")
     parser.add_argument("--port", type=int, default=8642, help="port of the local Hub")

@@ -20,6 +20,7 @@ from modules.configured_training import TrainingData, checkpoint_folder, run_tra
 from modules.devices import shared_training
 from modules.dropped import check_dropped
 from modules.export_process import ExportTask, Questions, export_apart, export_preset
+from modules.initial_weights import draw_weights
 from modules.lora import adapt, has_adapters, parameter_counts
 from modules.model import build_backbone
 from modules.provenance import provenance
@@ -153,6 +154,7 @@ def make_model(
             backbone = build_backbone(
                 vocabulary_size=tokenizer.get_vocab_size(), **{name: sizes[name] for name in SIZES}, **kind
             )
+        draw_weights(backbone)
     adapt(backbone, options)
     return backbone, tokenizer
 

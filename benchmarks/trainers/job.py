@@ -25,7 +25,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Job:
-    """One training run from random weights.
+    """One training run from scratch.
 
     Attributes:
         rows: JSON file of ``[prompt, response]`` pairs.
@@ -40,6 +40,8 @@ class Job:
         learning_rate: AdamW's, constant.
         seconds: stop after so much training time even if steps are left; None for no limit.
         eval_rows: JSON file of pairs whose loss is wanted, and ``eval_every`` steps between two evaluations.
+        initial_weights: folder of a Transformers checkpoint to start from; this project's trainer, which draws the
+            weights, writes it.
         options: settings that only one of the trainers knows.
     """
 
@@ -57,6 +59,7 @@ class Job:
     eval_rows: str | None = None
     eval_every: int = 0
     seed: int = 0
+    initial_weights: str | None = None
     sizes: Sizes = field(default_factory=Sizes)
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -18,10 +18,13 @@ from benchmarks.trainers.full_logits import full_logits_model
 from benchmarks.trainers.job import Job, StepClock, answer, read_job, read_pairs
 from modules import training
 from modules.dataset import Batch, BatchStream, PackedBatches, tokenize_examples
+from modules.export import export_transformers
 from modules.held_out import evaluate
+from modules.initial_weights import draw_weights
 from modules.model import build_backbone, training_model
 from modules.tokenizer import load_tokenizer
 
+GREEDY = {"max_new_tokens": 1, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
@@ -59,8 +62,9 @@ def make_batches(job: Job, rows: str, *, shuffle: bool = True) -> PackedBatches:
 
 def make_model(job: Job) -> keras.Model:
     """Compiled, from random weights."""
+    tokenizer = load_tokenizer(Path(job.tokenizer))
     backbone = build_backbone(
-        vocabulary_size=load_tokenizer(Path(job.tokenizer)).get_vocab_size(),
+        vocabulary_size=tokenizer.get_vocab_size(),
         num_layers=job.sizes.num_layers,
         num_heads=job.sizes.num_heads,
         hidden_dim=job.sizes.hidden_dim,
@@ -69,6 +73,9 @@ def make_model(job: Job) -> keras.Model:
         max_sequence_length=job.sizes.context,
         dtype=DTYPES[job.precision],
     )
+    draw_weights(backbone)
+    if job.initial_weights:
+        export_transformers(backbone, tokenizer, Path(job.initial_weights), generation=GREEDY)
     if job.options.get("full_logits"):
         model = full_logits_model(backbone)
     else:

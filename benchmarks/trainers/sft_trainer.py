@@ -65,7 +65,13 @@ def make_trainer(job: Job, folder: str) -> Any:
 
 
 def make_model(job: Job) -> Any:
-    """GPT-2 with random weights."""
+    """GPT-2 with the job's initial weights, or random ones."""
+    attention = job.options.get("attention")
+    if job.initial_weights:
+        dropout = dict.fromkeys(("attn_pdrop", "embd_pdrop", "resid_pdrop"), job.dropout)
+        return transformers.AutoModelForCausalLM.from_pretrained(
+            job.initial_weights, attn_implementation=attention, dtype=torch.float32, **dropout
+        )
     config = transformers.GPT2Config(
         n_layer=job.sizes.num_layers,
         n_head=job.sizes.num_heads,
@@ -77,7 +83,7 @@ def make_model(job: Job) -> Any:
         resid_pdrop=job.dropout,
         vocab_size=make_tokenizer(job.tokenizer).vocab_size,
     )
-    return transformers.AutoModelForCausalLM.from_config(config, attn_implementation=job.options.get("attention"))
+    return transformers.AutoModelForCausalLM.from_config(config, attn_implementation=attention)
 
 
 def make_tokenizer(folder: str) -> Any:

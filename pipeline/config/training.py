@@ -29,8 +29,8 @@ class TrainingConfig(BaseModel):
     max_steps: OptionalCount = None
     """Stop after so many steps even if epochs are left, at least 1; `none` for no limit."""
 
-    learning_rate: float = Field(default=2e-3, gt=0, le=1)
-    """Peak learning rate of AdamW, above 0 to 1."""
+    learning_rate: float = Field(default=2e-3, gt=0, le=10)
+    """Peak learning rate of AdamW, above 0 to 10."""
 
     warmup_fraction: float = Field(default=0.05, ge=0, lt=1)
     """Share of the steps during which the learning rate rises to its peak, 0 to below 1."""

@@ -65,8 +65,8 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str],
         console.interrupted()
         return _fail(message_of(error, log=log if log.exists() else None))
     if console.finished_nodes:  # none under `tfx pipeline create`, which only asks for the pipeline
-        total_seconds = time.monotonic() - start
-        console.line(summarize(console.finished_nodes, log=log, report=report.page, total_seconds=total_seconds))
+        spent = time.monotonic() - start
+        console.line(summarize(console.finished_nodes, config, log=log, total_seconds=spent, report=report.page))
     return 0
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.layout import hub_folder
 from pipeline.local.console import seconds
 from pipeline.local.reporting import relative
 from pipeline.local.results import (
@@ -19,16 +21,27 @@ from pipeline.local.results import (
 )
 
 if TYPE_CHECKING:
+    from pipeline.config import PipelineConfig
     from pipeline.local.dag_runner import NodeRun
 
 LABEL_WIDTH = 9
+# Where `make demo` looks if it is not told.
+DEMO_STORAGE, DEMO_PORT = "output/hub", 8642
 
 
-def summarize(nodes: Sequence[NodeRun], *, log: Path, total_seconds: float, report: Path | None = None) -> str:
+def summarize(
+    nodes: Sequence[NodeRun],
+    config: PipelineConfig,
+    *,
+    log: Path,
+    total_seconds: float,
+    report: Path | None = None,
+) -> str:
     """The summary of a whole run.
 
     Args:
         nodes: every component that ran or was cached.
+        config: the run's.
         log: the run's log file.
         total_seconds: from the command to here.
         report: the run's page, if it was written.
@@ -36,11 +49,23 @@ def summarize(nodes: Sequence[NodeRun], *, log: Path, total_seconds: float, repo
     by_id = {node.node_id: node for node in nodes}
     cached = sum(node.cached for node in nodes)
     headline = f"Done in {seconds(total_seconds)}: {len(nodes)} components, {cached} from cache."
-    lines = [f"  {label:<{LABEL_WIDTH}} {text}" for label, text in _entries(by_id, log, report)]
+    lines = [f"  {label:<{LABEL_WIDTH}} {text}" for label, text in _entries(by_id, config, log, report)]
     return "\n".join(["", headline, "", *lines])
 
 
-def _entries(nodes: dict[str, NodeRun], log: Path, page: Path | None) -> Iterator[tuple[str, str]]:
+def demo_command(config: PipelineConfig) -> str:
+    """What serves the Space that the run has published to the local Hub."""
+    flags = []
+    if (storage := relative(hub_folder(config.output_dir))) != DEMO_STORAGE:
+        flags.append(f"--storage-dir {shlex.quote(storage)}")
+    if config.publish.local_port != DEMO_PORT:
+        flags.append(f"--port {config.publish.local_port}")
+    return f'make demo ARGS="{" ".join(flags)}"' if flags else "make demo"
+
+
+def _entries(
+    nodes: dict[str, NodeRun], config: PipelineConfig, log: Path, page: Path | None
+) -> Iterator[tuple[str, str]]:
     if "Trainer" in nodes:
         report = training_report(nodes["Trainer"])
         yield "quality", quality(report)
@@ -63,8 +88,8 @@ def _entries(nodes: dict[str, NodeRun], log: Path, page: Path | None) -> Iterato
     if page:
         yield "report", relative(page)
     yield "log", relative(log)
-    if "HFPusher" in nodes and publication(nodes["HFPusher"])["space_repo_id"]:
-        yield "try it", "make demo"
+    if "HFPusher" in nodes and publication(nodes["HFPusher"])["space_repo_id"] and config.publish.endpoint == "local":
+        yield "try it", demo_command(config)
 
 
 def quality(report: dict[str, Any]) -> str:

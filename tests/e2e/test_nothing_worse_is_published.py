@@ -24,7 +24,7 @@ LEARNING = {
 }
 TOLD = {
     "shuffled responses": "bits_per_byte is ",
-    "learning rate 1": "token_accuracy is ",
+    "learning rate times 1000": "token_accuracy is ",
     "half trained": "bits_per_byte is ",
 }
 

@@ -147,7 +147,7 @@ def test_all_problems_of_all_sources_are_reported_at_once(tmp_path: Path) -> Non
         "training.epochs: input should be a valid integer, unable to parse string as an integer. "
         "Received: 'many' from GPT2_ALPACA_TRAINING__EPOCHS.\nPasses over the training split, 1 to 10000.",
         "training.learning_rate: input should be greater than 0. "
-        "Received: '-1' from --training.learning-rate.\nPeak learning rate of AdamW, above 0 to 1.",
+        "Received: '-1' from --training.learning-rate.\nPeak learning rate of AdamW, above 0 to 10.",
         "training.clip_norm: input should be greater than 0. "
         f"Received: 0.0 from {profile}.\nGlobal norm above which gradients are scaled down, above 0.",
         "model.num_heads must divide model.hidden_dim. Received: hidden_dim=128, num_heads=5. "

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from hub.demo import parse_options as demo_options
 from pipeline.config import PipelineConfig
 from pipeline.local.console import Console
 from pipeline.local.reporting import reported
-from pipeline.local.summary import summarize
+from pipeline.local.summary import DEMO_PORT, DEMO_STORAGE, demo_command, summarize
 from pipeline.report.reading.run import read_facts
 from pipeline.report.store import find_run, stores
 from tests.report.made_run import FAILED, PIPELINE, RUN, MadeStore, Settings, make_run
@@ -100,7 +101,30 @@ def test_a_page_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pyte
     assert warning.getMessage().endswith(f'Once that is put right: make report ARGS="--run {RUN}"')
 
 
-def test_the_summary_links_the_page() -> None:
-    text = summarize([], log=Path("/logs/x.log"), report=Path("/reports/r1/index.html"), total_seconds=1.0)
+def test_the_summary_links_the_page(tmp_path: Path) -> None:
+    text = summarize(
+        [], config_of(tmp_path), log=Path("/logs/x.log"), report=Path("/reports/r1/index.html"), total_seconds=1.0
+    )
 
     assert text.splitlines()[-2:] == ["  report    /reports/r1/index.html", "  log       /logs/x.log"]
+
+
+@pytest.mark.parametrize(
+    ("output", "port", "command"),
+    [
+        ("output", 8642, "make demo"),
+        ("output", 8700, 'make demo ARGS="--port 8700"'),
+        ("/some where", 8642, "make demo ARGS=\"--storage-dir '/some where/hub'\""),
+    ],
+)
+def test_the_demo_is_started_where_the_run_has_published(output: str, port: int, command: str) -> None:
+    config = PipelineConfig(output_dir=output, profile="quickstart")
+    publish = config.publish.model_copy(update={"local_port": port})
+
+    assert demo_command(config.model_copy(update={"publish": publish})) == command
+
+
+def test_the_demo_looks_where_the_summary_says_it_does() -> None:
+    options = demo_options([])
+
+    assert (str(options.storage_dir), options.port) == (DEMO_STORAGE, DEMO_PORT)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from modules.processes import little_garbage
 from pipeline.components.serving_proof.requests import Requests
 
 BATCH_TOKENS = 4096  # of prompts that go through a model together, padding included
@@ -201,7 +202,8 @@ def main(arguments: Sequence[str]) -> None:
     """Answers with one form."""
     form, model_folder, requests_file, answers_file = arguments
     requests = Requests(**json.loads(Path(requests_file).read_text(encoding="utf-8")))
-    np.savez(answers_file, allow_pickle=False, **FORMS[form](Path(model_folder), requests))
+    with little_garbage():
+        np.savez(answers_file, allow_pickle=False, **FORMS[form](Path(model_folder), requests))
 
 
 if __name__ == "__main__":
