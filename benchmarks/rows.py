@@ -8,8 +8,8 @@ import random
 from pathlib import Path
 
 from data.alpaca.sources import read_rows
-from modules.prompts import format_prompt
-from modules.tokenizer import load_tokenizer
+from modules.text.prompts import format_prompt
+from modules.text.tokenizer import load_tokenizer
 
 Pair = tuple[str, str]
 

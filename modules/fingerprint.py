@@ -8,57 +8,62 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = "modules"
+FOLDER = Path(__file__).parent
 
 
-def fingerprint(module: str) -> str:
+def fingerprint(module: str, *, folder: Path = FOLDER) -> str:
     """sha256 over the source of `module` and of everything it imports, transitively, inside ``modules/``.
 
     Imports inside functions count too. Nothing is imported, only parsed.
 
     Args:
         module: dotted name inside the package, such as ``modules.trainer``.
+        folder: the package's.
 
     Raises:
         ModuleNotFoundError: If there is no such module.
     """
     digest = hashlib.sha256()
-    for name, source in sorted(_sources(module).items()):
+    for name, source in sorted(_sources(module, folder).items()):
         digest.update(f"{name}\0{len(source)}\0".encode())
         digest.update(source)
     return digest.hexdigest()
 
 
-def _sources(module: str) -> dict[str, bytes]:
+def _sources(module: str, folder: Path = FOLDER) -> dict[str, bytes]:
+    if _path(module, folder) is None:
+        raise ModuleNotFoundError(f"A fingerprint needs a module inside {PACKAGE}/. Received: module={module!r}")
     sources: dict[str, bytes] = {}
     pending = [module]
     while pending:
         name = pending.pop()
-        if name in sources:
+        path = _path(name, folder)
+        if name in sources or path is None:  # what a module defines, not a module
             continue
-        sources[name] = _path(name).read_bytes()
+        sources[name] = path.read_bytes()
         pending.extend(_imports(sources[name]))
     return sources
 
 
-def _path(module: str) -> Path:
-    spec = find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"A fingerprint needs a module inside {PACKAGE}/. Received: module={module!r}")
-    return Path(spec.origin)
+def _path(module: str, folder: Path) -> Path | None:
+    """The file of a module or a folder of modules."""
+    top, *rest = module.split(".")
+    if top != PACKAGE:
+        return None
+    place = folder.joinpath(*rest)
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
 
 
 def _imports(source: bytes) -> set[str]:
+    """All that may name a module: of ``from a.b import c``, both ``a.b`` and ``a.b.c``."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            if node.module == PACKAGE:
-                found.update(f"{PACKAGE}.{alias.name}" for alias in node.names)
-            else:
-                found.add(node.module)
-    return {name for name in found if name.startswith(f"{PACKAGE}.")}
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found

@@ -21,13 +21,13 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalRuntimeError
 from keras_tuner.oracles import BayesianOptimizationOracle, RandomSearchOracle
 
-from modules.backend import TrainingProcessError, run_task
-from modules.loop import DivergedError
-from modules.memory import OutOfMemoryError
+from modules.fitting.backend import TrainingProcessError, run_task
+from modules.fitting.loop import DivergedError
+from modules.fitting.memory import OutOfMemoryError
+from modules.fitting.training_task import RowTexts, TrainingTask
 from modules.settings import Settings, run_settings, with_values
-from modules.tokenizer import save_tokenizer, train_tokenizer
+from modules.text.tokenizer import save_tokenizer, train_tokenizer
 from modules.trainer import train
-from modules.training_task import RowTexts, TrainingTask
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -65,7 +65,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """
     from tfx.components.tuner.component import TunerFnResult
 
-    from modules.rows import read_rows
+    from modules.text.rows import read_rows
 
     settings, plan = run_settings(fn_args.custom_config, base_model=fn_args.base_model), fn_args.custom_config["tuning"]
     rows, eval_rows = read_rows(fn_args.train_files), read_rows(fn_args.eval_files)

@@ -9,8 +9,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from modules.gpt2_checkpoint import CONFIG, CheckpointError, Sizes, model_folder, read_sizes, shape_problems, tensors
-from modules.tokenizer import TokenizerError, check_fit, read_vocabulary
+from modules.network.gpt2_checkpoint import (
+    CONFIG,
+    CheckpointError,
+    Sizes,
+    model_folder,
+    read_sizes,
+    shape_problems,
+    tensors,
+)
+from modules.text.tokenizer import TokenizerError, check_fit, read_vocabulary
 from pipeline.components.hf_pusher.errors import PublishError
 from pipeline.config import PipelineConfig
 from pipeline.hub_model import HubModel, hub_model

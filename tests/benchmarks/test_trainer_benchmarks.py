@@ -13,7 +13,7 @@ from benchmarks.throughput import OWN, make_job, run, table
 from benchmarks.time_to_quality import loss_at
 from benchmarks.time_to_quality import table as quality_table
 from benchmarks.trainers.job import Job, Sizes, StepClock
-from modules.tokenizer import save_tokenizer, train_tokenizer
+from modules.text.tokenizer import save_tokenizer, train_tokenizer
 
 WORDS = ("pear", "apple", "plum", "fig", "kiwi", "lime", "date", "quince", "nut", "bean", "rye", "oat")
 

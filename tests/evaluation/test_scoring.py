@@ -8,10 +8,11 @@ import tensorflow as tf
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules import losses, scoring
-from modules.prompts import format_prompt, neutralise
-from modules.signatures import ServingModule
-from modules.tokenizer import end_token_id
+from modules.network import losses
+from modules.serving import scoring
+from modules.serving.signatures import ServingModule
+from modules.text.prompts import format_prompt, neutralise
+from modules.text.tokenizer import end_token_id
 
 NAMES = ("negative_log_likelihood", "tokens", "correct_tokens", "response_bytes")
 ROWS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from modules.backend import leave_out_tensorflow
+from modules.fitting.backend import leave_out_tensorflow
 from modules.processes import serve
 
 
@@ -16,9 +16,9 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
 
 def describe(kind: str, devices: int) -> dict[str, Any]:
     """Shapes of some arrays, whole and on the first device; the share of all bytes that this device holds."""
-    from modules.devices import shared_training
-    from modules.model import build_backbone
-    from modules.training import make_optimizer
+    from modules.fitting.devices import shared_training
+    from modules.fitting.training import make_optimizer
+    from modules.network.model import build_backbone
 
     with shared_training(kind, devices=devices, batch_size=devices):
         backbone = build_backbone(

@@ -7,8 +7,8 @@ import keras_hub
 import pytest
 from tokenizers import Tokenizer
 
-from modules.model import build_backbone
-from modules.tokenizer import train_tokenizer
+from modules.network.model import build_backbone
+from modules.text.tokenizer import train_tokenizer
 
 TEXTS = [
     "### Instruction:\nSort the words.\n\n### Input:\npear, apple\n\n### Response:\n",

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from modules.backend import carry_out
+from modules.fitting.backend import carry_out
 from modules.processes import serve
 
 DEVICES = 4

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from modules.adapter_files import CONFIG_FILE, WEIGHTS_FILE, base_name, save_adapter
-from modules.gpt2_layers import blocks
-from modules.lora import TARGETS, add_adapters, quantize_base
-from modules.model import training_model
+from modules.network.adapter_files import CONFIG_FILE, WEIGHTS_FILE, base_name, save_adapter
+from modules.network.gpt2_layers import blocks
+from modules.network.lora import TARGETS, add_adapters, quantize_base
+from modules.network.model import training_model
 from tests.modules.packed import train
 from tests.modules.test_lora import VOCABULARY, make
 

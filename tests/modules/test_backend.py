@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.backend import ABSENT_ON_JAX, TrainingProcessError, train_apart
+from modules.fitting.backend import ABSENT_ON_JAX, TrainingProcessError, train_apart
 from modules.processes import Outcome
 from tests.jax.tasks import make_task
 
@@ -20,8 +20,8 @@ def imported_at_once(module: str, found: set[str]) -> set[str]:
     for node in tree.body:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
         if isinstance(node, ast.ImportFrom):
-            package = f"{node.module}."
-            names = [f"{package}{name}" for name in names] if node.module == "modules" else [str(node.module)]
+            folder = MODULES.parent / str(node.module).replace(".", "/")
+            names = [f"{node.module}.{name}" for name in names] if folder.is_dir() else [str(node.module)]
         for name in set(names) - found:
             found.add(name)
             if name.startswith("modules."):
@@ -31,7 +31,13 @@ def imported_at_once(module: str, found: set[str]) -> set[str]:
 
 def test_the_training_core_imports_no_tensorflow() -> None:
     found = imported_at_once("modules.trainer", set())
-    assert {"modules.model", "modules.losses", "modules.dataset", "modules.training", "modules.export_process"} <= found
+    assert {
+        "modules.network.model",
+        "modules.network.losses",
+        "modules.batches.dataset",
+        "modules.fitting.training",
+        "modules.serving.export_process",
+    } <= found
     assert not {name for name in found if name.partition(".")[0] in ABSENT_ON_JAX}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.checkpoints import CheckpointFolder
+from modules.fitting.checkpoints import CheckpointFolder
 
 FINGERPRINT = "0123456789abcdef" * 4
 

@@ -10,13 +10,13 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tokenizers import Tokenizer
 
-from modules.configured_training import TrainingData, checkpoint_folder, run_training
-from modules.generation import Decoding, TextGenerator
-from modules.loop import StepScores
-from modules.memory import OutOfMemoryError, memory_errors
-from modules.model import build_backbone
-from modules.run_log import RunLog
-from modules.samples import Sampler
+from modules.fitting.configured_training import TrainingData, checkpoint_folder, run_training
+from modules.fitting.loop import StepScores
+from modules.fitting.memory import OutOfMemoryError, memory_errors
+from modules.fitting.run_log import RunLog
+from modules.fitting.samples import Sampler
+from modules.network.model import build_backbone
+from modules.serving.generation import Decoding, TextGenerator
 from pipeline.config import PipelineConfig
 from tests.modules.conftest import make_backbone
 from tests.modules.fitting import ROWS, make_batches

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from modules.dataset import BatchStream, DatasetError, PackedBatches, TokenizedExamples, tokenize_examples
-from modules.model import training_model
-from modules.packing import bucket_lengths, pack
+from modules.batches.dataset import BatchStream, DatasetError, PackedBatches, TokenizedExamples, tokenize_examples
+from modules.batches.packing import bucket_lengths, pack
+from modules.network.model import training_model
 from tests.modules.conftest import make_backbone
 
 PROMPTS = ["Sort the words.\n", "pear", "apple, pear and apple\n\n"]

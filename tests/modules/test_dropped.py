@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.dropped import TooManyDroppedError, check_dropped
+from modules.batches.dropped import TooManyDroppedError, check_dropped
 
 
 def test_a_share_of_dropped_rows_up_to_the_limit_passes() -> None:

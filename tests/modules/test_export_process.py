@@ -13,10 +13,10 @@ import pytest
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.export_process import ExportError, ExportTask, Questions, export_apart, export_preset
-from modules.generation import TextGenerator
 from modules.processes import Outcome
-from modules.signatures import ServingModule
+from modules.serving.export_process import ExportError, ExportTask, Questions, export_apart, export_preset
+from modules.serving.generation import TextGenerator
+from modules.serving.signatures import ServingModule
 
 GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 PROMPTS = ["pear", "🙂 héllo"]

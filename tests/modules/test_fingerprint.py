@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,33 +10,30 @@ from modules.fingerprint import fingerprint
 
 def test_transform_depends_on_the_prompts_and_not_on_the_training_code() -> None:
     names = set(fingerprints._sources("modules.preprocessing"))
-    assert names == {"modules.preprocessing", "modules.prompts"}
+    assert names == {"modules.preprocessing", "modules.text", "modules.text.prompts"}
 
 
 def test_the_trainer_depends_on_everything_that_it_runs() -> None:
     names = set(fingerprints._sources("modules.trainer"))
     assert {
-        "modules.dataset",
-        "modules.model",
-        "modules.prompts",
-        "modules.generation",
-        "modules.export",
+        "modules.batches.dataset",
+        "modules.network.model",
+        "modules.text.prompts",
+        "modules.serving.generation",
+        "modules.serving.export",
     } <= names
 
 
-def test_an_edit_changes_the_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "modules"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "leaf.py").write_text("VALUE = 1\n")
-    (package / "top.py").write_text("def late():\n    from modules.leaf import VALUE\n    return VALUE\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name == "modules" or name.startswith("modules.")]:
-        monkeypatch.delitem(sys.modules, name)
-    before = fingerprint("modules.top")
-    assert fingerprint("modules.top") == before
-    (package / "leaf.py").write_text("VALUE = 2\n")
-    assert fingerprint("modules.top") != before
+@pytest.mark.parametrize("line", ["from modules.deep.leaf import VALUE", "from modules.deep import leaf"])
+def test_an_edit_changes_the_fingerprint(tmp_path: Path, line: str) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/__init__.py").touch()
+    (tmp_path / "deep/leaf.py").write_text("VALUE = 1\n")
+    (tmp_path / "top.py").write_text(f"def late():\n    {line}\n")
+    before = fingerprint("modules.top", folder=tmp_path)
+    assert fingerprint("modules.top", folder=tmp_path) == before
+    (tmp_path / "deep/leaf.py").write_text("VALUE = 2\n")
+    assert fingerprint("modules.top", folder=tmp_path) != before
 
 
 def test_an_unknown_module_is_named() -> None:

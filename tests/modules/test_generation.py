@@ -6,10 +6,10 @@ import tensorflow as tf
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.generation import TextGenerator, filter_logits
-from modules.prompts import format_prompt
-from modules.signatures import ServingModule
-from modules.tokenizer import end_token_id
+from modules.serving.generation import TextGenerator, filter_logits
+from modules.serving.signatures import ServingModule
+from modules.text.prompts import format_prompt
+from modules.text.tokenizer import end_token_id
 
 DEFAULTS = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 PROMPTS = ["pear", "Sort the words.\n\n### Input:\napple", "🙂 héllo", "apple, pear\n"]

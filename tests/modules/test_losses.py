@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules import losses
+from modules.network import losses
 
 TOKENS, WIDTH, VOCABULARY = 24, 6, 11
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.optimizer import FusedAdamW
+from modules.fitting.optimizer import FusedAdamW
 
 SHAPES = {"kernel": (7, 5), "bias": (5,), "embeddings": (11, 3)}
 

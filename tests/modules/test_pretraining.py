@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.dataset import PackedBatches, tokenize_examples
-from modules.generation import TextGenerator
-from modules.held_out import evaluate
-from modules.model import training_model
+from modules.batches.dataset import PackedBatches, tokenize_examples
+from modules.fitting.held_out import evaluate
+from modules.network.model import training_model
 from modules.preprocessing import preprocessing_fn
-from modules.prompts import TEXT, format_prompt, prompt_spec
+from modules.serving.generation import TextGenerator
+from modules.serving.signatures import ServingModule
 from modules.settings import run_settings
-from modules.signatures import ServingModule
-from modules.tokenizer import end_token_id
+from modules.text.prompts import TEXT, format_prompt, prompt_spec
+from modules.text.tokenizer import end_token_id
 from modules.trainer import beginnings
 
 DEFAULTS = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}

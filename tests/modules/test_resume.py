@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from modules.held_out import EvaluationPlan
-from modules.loop import Action, DivergedError
-from modules.training_state import CheckpointMismatchError
+from modules.fitting.held_out import EvaluationPlan
+from modules.fitting.loop import Action, DivergedError
+from modules.fitting.training_state import CheckpointMismatchError
 from tests.modules.fitting import STEPS_PER_EPOCH, Fit, KilledError
 
 

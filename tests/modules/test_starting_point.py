@@ -13,10 +13,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
-from modules.export import export_keras, export_transformers
-from modules.gpt2_checkpoint import CheckpointError, model_folder, tensors
-from modules.starting_point import PresetError, load_model
-from modules.tokenizer import TokenizerError, end_token_id
+from modules.network.gpt2_checkpoint import CheckpointError, model_folder, tensors
+from modules.network.starting_point import PresetError, load_model
+from modules.serving.export import export_keras, export_transformers
+from modules.text.tokenizer import TokenizerError, end_token_id
 from pipeline.start_checks import PRESET_PARAMETERS
 from tests.modules.conftest import make_backbone
 

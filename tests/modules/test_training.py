@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from modules import training
-from modules.dataset import PackedBatches, tokenize_examples
-from modules.held_out import evaluate
-from modules.loop import DivergedError, StepScores
-from modules.metrics import exact_answers
-from modules.model import ContextError, as_float32, build_backbone, training_model
-from modules.progress import TrainingProgress
-from modules.starting_point import PresetError, load_preset
+from modules.batches.dataset import PackedBatches, tokenize_examples
+from modules.fitting import training
+from modules.fitting.held_out import evaluate
+from modules.fitting.loop import DivergedError, StepScores
+from modules.fitting.progress import TrainingProgress
+from modules.network.model import ContextError, as_float32, build_backbone, training_model
+from modules.network.starting_point import PresetError, load_preset
+from modules.serving.metrics import exact_answers
 from tests.modules.conftest import make_backbone
 
 ROWS = [(f"say {word}\n", word) for word in ("pear", "apple", "Sort", "world")]
@@ -156,7 +156,7 @@ def test_a_mixed_precision_model_is_exported_in_float32(tokenizer: Tokenizer) ->
 
 
 def test_a_preset_folder_gives_its_model_and_tokenizer(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    from modules.export import export_keras
+    from modules.serving.export import export_keras
 
     backbone = make_backbone(tokenizer)
     export_keras(backbone, tokenizer, tmp_path / "preset")

@@ -11,11 +11,11 @@ import pytest
 from keras_tuner.engine.trial import TrialStatus
 
 from modules import tuning
-from modules.loop import DivergedError
+from modules.fitting.loop import DivergedError
+from modules.fitting.training_task import TrainingTask
 from modules.settings import Settings, run_settings, tuned_values
-from modules.tokenizer import load_tokenizer, train_tokenizer
+from modules.text.tokenizer import load_tokenizer, train_tokenizer
 from modules.trainer import train
-from modules.training_task import TrainingTask
 from pipeline.config.sources import load_config
 
 TINY = Path(__file__).parents[1] / "e2e/tiny.toml"

@@ -21,6 +21,14 @@ ALLOWED = {
     "hub": {"hub"},
     "space": set[str](),
 }
+# Which of each other the folders of modules/ may import; its own files may import all of them.
+ALLOWED_IN_MODULES = {
+    "text": set[str](),
+    "batches": {"text"},
+    "network": {"text"},
+    "fitting": {"text", "batches", "network"},
+    "serving": {"text", "network"},
+}
 # Packages that only what runs inside TFX may import at its top.
 HEAVY = ("tensorflow", "tfx", "keras", "keras_hub", "apache_beam", "ml_metadata", "torch", "jax", "gradio")
 LIGHT = (
@@ -41,14 +49,20 @@ def sources(package: str) -> list[Path]:
     return sorted((REPOSITORY / package).rglob("*.py"))
 
 
-def imported_packages(path: Path) -> set[str]:
+def imported_names(path: Path) -> set[str]:
+    """Of ``from a import b``, both ``a`` and ``a.b``."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
-    return {name.partition(".")[0] for name in names}
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def imported_packages(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imported_names(path)}
 
 
 @pytest.mark.parametrize("package", ALLOWED)
@@ -57,6 +71,16 @@ def test_imports_go_one_way(package: str) -> None:
     for path in sources(package):
         ours = imported_packages(path) & ALLOWED.keys()
         assert ours <= ALLOWED[package], f"{path.relative_to(REPOSITORY)} imports {ours - ALLOWED[package]}"
+
+
+def test_folders_of_modules_import_one_way() -> None:
+    folders = {path.name for path in (REPOSITORY / "modules").iterdir() if (path / "__init__.py").exists()}
+    assert folders == ALLOWED_IN_MODULES.keys()
+    for folder in sorted(folders):
+        for path in sources(f"modules/{folder}"):
+            parts = [name.split(".") for name in imported_names(path) if name.startswith("modules.")]
+            others = {part[1] for part in parts} & folders - {folder}
+            assert others <= ALLOWED_IN_MODULES[folder], f"{path.relative_to(REPOSITORY)} imports {others}"
 
 
 def test_modules_know_nothing_of_orchestration() -> None:

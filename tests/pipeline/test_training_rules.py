@@ -41,7 +41,7 @@ def test_checkpoints_go_into_a_folder() -> None:
         ("sample_rows", 0),
         ("packing", "worst_fit"),
         ("learning_rate", 0),
-        ("learning_rate", 1.5),
+        ("learning_rate", 11.0),
         ("batch_size", 0),
     ],
 )

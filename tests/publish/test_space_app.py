@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from modules import prompts
+from modules.text import prompts
 from pipeline.components.hf_pusher.space_template import read_template, render
 from tests.publish.publishing import TEMPLATE
 from tests.publish.tiny_model import ANSWER, CONTEXT_LENGTH, END_TOKEN, write_model

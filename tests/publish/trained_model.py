@@ -15,12 +15,12 @@ def train_model(folder: Path) -> Path:
     """Writes the artifact in the Trainer's layout."""
     import keras
 
-    from modules import export
-    from modules.generation import TextGenerator
-    from modules.model import build_backbone
-    from modules.prompts import format_prompt
-    from modules.signatures import ServingModule, save_serving_model
-    from modules.tokenizer import end_token_id, train_tokenizer
+    from modules.network.model import build_backbone
+    from modules.serving import export
+    from modules.serving.generation import TextGenerator
+    from modules.serving.signatures import ServingModule, save_serving_model
+    from modules.text.prompts import format_prompt
+    from modules.text.tokenizer import end_token_id, train_tokenizer
 
     prompt = format_prompt("Name the capital of France.", "")
     tokenizer = train_tokenizer([prompt, ANSWER], vocabulary_size=300)

@@ -94,7 +94,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
 
 def evaluation_fingerprint() -> str:
     """A hash of the code that evaluates, which TFX's cache key cannot see."""
-    digest = hashlib.sha256(fingerprint("modules.prompts").encode())
+    digest = hashlib.sha256(fingerprint("modules.text.prompts").encode())
     folder = Path(__file__).parent
     for path in sorted([*folder.glob("*.py"), folder.parents[1] / "evaluation.py"]):
         digest.update(f"{path.name}\0".encode() + path.read_bytes())

@@ -11,12 +11,12 @@ from typing import Any
 
 import keras
 
-from modules.checkpoints import CheckpointFolder
-from modules.dataset import BatchStream, PackedBatches
-from modules.held_out import HeldOut
-from modules.loop import Action, DivergedError, Loop, Reader, StepScores
-from modules.memory import memory_errors
-from modules.training_state import BEST, capture, is_finite, restore
+from modules.batches.dataset import BatchStream, PackedBatches
+from modules.fitting.checkpoints import CheckpointFolder
+from modules.fitting.held_out import HeldOut
+from modules.fitting.loop import Action, DivergedError, Loop, Reader, StepScores
+from modules.fitting.memory import memory_errors
+from modules.fitting.training_state import BEST, capture, is_finite, restore
 
 logger = logging.getLogger(__name__)
 

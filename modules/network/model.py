@@ -10,10 +10,10 @@ import keras_hub
 import numpy as np
 from keras import ops
 
-from modules.gpt2_layers import blocks
-from modules.lora import has_adapters, is_quantized, merged_kernel
-from modules.losses import SupervisedLoss
-from modules.recompute import Recomputed
+from modules.network.gpt2_layers import blocks
+from modules.network.lora import has_adapters, is_quantized, merged_kernel
+from modules.network.losses import SupervisedLoss
+from modules.network.recompute import Recomputed
 
 
 class ContextError(ValueError):

@@ -9,12 +9,12 @@ from typing import Any
 
 import keras
 
-from modules.dataset import PackedBatches
-from modules.devices import sum_before_clipping
-from modules.held_out import EvaluationPlan, HeldOut
-from modules.loop import BatchTotals
-from modules.optimizer import FusedAdamW
-from modules.training_run import CheckpointPlan, Followers, TrainingRun
+from modules.batches.dataset import PackedBatches
+from modules.fitting.devices import sum_before_clipping
+from modules.fitting.held_out import EvaluationPlan, HeldOut
+from modules.fitting.loop import BatchTotals
+from modules.fitting.optimizer import FusedAdamW
+from modules.fitting.training_run import CheckpointPlan, Followers, TrainingRun
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def fit(
     when what was trained is safe.
 
     Args:
-        model: what :func:`modules.model.training_model` gives.
+        model: what :func:`modules.network.model.training_model` gives.
         batches: of the training split.
         eval_batches: of the evaluation split.
         optimizer: its accumulation steps are those of `batches`.

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
-from modules.graph_tokenizer import GraphTokenizer
-from modules.model import cached_hidden_states
-from modules.tokenizer import end_token_id
+from modules.network.model import cached_hidden_states
+from modules.text.graph_tokenizer import GraphTokenizer
+from modules.text.tokenizer import end_token_id
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

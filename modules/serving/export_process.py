@@ -1,7 +1,7 @@
 """Exports in a process of their own: the trainer writes a KerasHub preset and lets go of its model; a fresh process on
 the TensorFlow backend reads the preset, writes every other form, and answers with what it made.
 
-    python -m modules.export_process TASK_FILE RESULT_FILE LOG_FILE
+    python -m modules.serving.export_process TASK_FILE RESULT_FILE LOG_FILE
 
 Whatever trained the model, and on whichever Keras backend, the preset in ``exports/keras`` is all that it hands over.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
     from tokenizers import Tokenizer
 
-    from modules.signatures import ServingModule
+    from modules.serving.signatures import ServingModule
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +52,10 @@ class ExportTask:
     Attributes:
         serving_model_dir: where the SavedModel goes; ``exports/keras`` beside it is the preset to read.
         generation: decoding defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``.
-        ctranslate2: how its weights are stored, of ``modules.export.CTRANSLATE2_FOLDERS``.
+        ctranslate2: how its weights are stored, of ``modules.serving.export.CTRANSLATE2_FOLDERS``.
         samples: what to show answers to.
         exact: what must be answered with exactly the expected text; none to skip that.
-        kind: what the model was trained on, of ``modules.prompts.FORMATS``.
+        kind: what the model was trained on, of ``modules.text.prompts.FORMATS``.
     """
 
     serving_model_dir: str
@@ -72,8 +72,8 @@ class ExportTask:
 
 def export_preset(backbone: GPT2Backbone, tokenizer: Tokenizer, serving_model_dir: Path) -> None:
     """The trainer's part: the preset in float32, from which all other forms are made."""
-    from modules.export import export_keras
-    from modules.model import as_float32
+    from modules.network.model import as_float32
+    from modules.serving.export import export_keras
 
     gc.collect()  # of the training model and its optimizer
     export_keras(as_float32(backbone), tokenizer, serving_model_dir.parent / "exports" / PRESET)
@@ -91,7 +91,7 @@ def export_apart(task: ExportTask) -> dict[str, Any]:
         ExportError: If it fails; with the message of its error.
     """
     gc.collect()
-    outcome = run_apart("modules.export_process", asdict(task), environment=ENVIRONMENT)
+    outcome = run_apart("modules.serving.export_process", asdict(task), environment=ENVIRONMENT)
     logger.info("Export process: %s", outcome.log)
     if outcome.status != 0:
         raise ExportError(
@@ -107,9 +107,9 @@ def carry_out(task: ExportTask) -> dict[str, Any]:
     Returns:
         ``samples`` and ``exact_answers`` for the training report, ``sizes``: bytes on disk of each form.
     """
-    from modules.export import form_sizes
-    from modules.metrics import exact_answers
-    from modules.starting_point import load_preset
+    from modules.network.starting_point import load_preset
+    from modules.serving.export import form_sizes
+    from modules.serving.metrics import exact_answers
 
     backbone, tokenizer = load_preset(str(task.exports / PRESET), dropout=0.0, dtype="float32")
     module = export_others(backbone, tokenizer, task)
@@ -124,10 +124,10 @@ def carry_out(task: ExportTask) -> dict[str, Any]:
 
 def export_others(backbone: GPT2Backbone, tokenizer: Tokenizer, task: ExportTask) -> ServingModule:
     """Writes every form but the preset from a model in memory."""
-    from modules.export import export_forms
-    from modules.generation import TextGenerator
-    from modules.prompts import FORMATS
-    from modules.signatures import ServingModule, save_serving_model
+    from modules.serving.export import export_forms
+    from modules.serving.generation import TextGenerator
+    from modules.serving.signatures import ServingModule, save_serving_model
+    from modules.text.prompts import FORMATS
 
     form = FORMATS[task.kind]
     export_forms(backbone, tokenizer, task.exports, generation=task.generation, ctranslate2=task.ctranslate2, form=form)

@@ -17,7 +17,7 @@ from keras import ops
 PROCESSOR_LOGITS = 2**24
 ACCELERATOR_LOGITS = 2**27
 CHUNK_MULTIPLE = 64
-CHUNK_TOKENS = 1024  # what modules.scoring gives at once
+CHUNK_TOKENS = 1024  # what modules.serving.scoring gives at once
 
 
 def chunk_tokens(vocabulary: int) -> int:

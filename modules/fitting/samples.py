@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from modules.packing import round_up
-from modules.tokenizer import end_token_id
+from modules.batches.packing import round_up
+from modules.text.tokenizer import end_token_id
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

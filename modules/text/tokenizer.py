@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from modules.prompts import END_TOKEN
+from modules.text.prompts import END_TOKEN
 
 if TYPE_CHECKING:
     from keras_hub.tokenizers import GPT2Tokenizer

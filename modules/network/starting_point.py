@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import keras_hub
 import numpy as np
 
-from modules.attention import Attention, chosen_attention
-from modules.gpt2_checkpoint import (
+from modules.network.attention import Attention, chosen_attention
+from modules.network.gpt2_checkpoint import (
     CheckpointError,
     Tensor,
     model_folder,
@@ -19,9 +19,9 @@ from modules.gpt2_checkpoint import (
     shape_problems,
     tensors,
 )
-from modules.gpt2_layers import blocks
-from modules.model import build_backbone
-from modules.tokenizer import check_fit, from_keras, load_tokenizer, read_vocabulary
+from modules.network.gpt2_layers import blocks
+from modules.network.model import build_backbone
+from modules.text.tokenizer import check_fit, from_keras, load_tokenizer, read_vocabulary
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

@@ -15,9 +15,9 @@ import keras
 import numpy as np
 from tokenizers import Tokenizer
 
-from modules.packing import Packing, cut_batches, place, ranges, round_up
-from modules.slots import ALONE, SLOT_MULTIPLE, Sharing, part_slots
-from modules.tokenizer import end_token_id
+from modules.batches.packing import Packing, cut_batches, place, ranges, round_up
+from modules.batches.slots import ALONE, SLOT_MULTIPLE, Sharing, part_slots
+from modules.text.tokenizer import end_token_id
 
 Overlong = Literal["drop", "truncate_prompt", "split"]
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]

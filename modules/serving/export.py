@@ -2,7 +2,8 @@
 PyTorch.
 
 Layout under one folder: ``keras/`` (KerasHub preset, from which the others are made), ``transformers/`` (safetensors),
-``ctranslate2/`` (int8), ``ctranslate2_float32/``, ``prompt.json``. The SavedModel is :mod:`modules.signatures`'.
+``ctranslate2/`` (int8), ``ctranslate2_float32/``, ``prompt.json``. The SavedModel is made by
+:mod:`modules.serving.signatures`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modules.prompts import END_TOKEN, INSTRUCTIONS, PromptFormat, prompt_spec
-from modules.tokenizer import end_token_id, save_tokenizer, to_keras, vocabulary_and_merges
+from modules.text.prompts import END_TOKEN, INSTRUCTIONS, PromptFormat, prompt_spec
+from modules.text.tokenizer import end_token_id, save_tokenizer, to_keras, vocabulary_and_merges
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

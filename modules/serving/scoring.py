@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
-from modules import losses
-from modules.model import hidden_states
-from modules.prompts import INSTRUCTIONS, PromptFormat, format_prompt_tensors, neutralise_tensor
+from modules.network import losses
+from modules.network.model import hidden_states
+from modules.text.prompts import INSTRUCTIONS, PromptFormat, format_prompt_tensors, neutralise_tensor
 
 if TYPE_CHECKING:
-    from modules.generation import TextGenerator
+    from modules.serving.generation import TextGenerator
 
 # Rows that go through the model together, taken in the order of their lengths: little of a chunk is padding.
 CHUNK_ROWS = 16

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from modules.loop import StepScores
+from modules.fitting.loop import StepScores
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from modules.dataset import PackedBatches
-from modules.training_state import capture_weights, restore_weights
+from modules.batches.dataset import PackedBatches
+from modules.fitting.training_state import capture_weights, restore_weights
 
 logger = logging.getLogger(__name__)
 

@@ -3,10 +3,11 @@
 Signatures; texts are string [batch], and so is ``response``:
 
 - ``serving_default(prompt)``: the prompt is taken as it is;
-- ``instruct(instruction, input)``: formatted by :mod:`modules.prompts`, as in training;
+- ``instruct(instruction, input)``: formatted by :mod:`modules.text.prompts`, as in training;
 - ``with_options(prompt, …)`` and ``instruct_with_options(instruction, input, …)``: the same with the scalars
   ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``seed``, which have defaults in the SavedModel;
-- ``score(instruction, input, output)``: how likely the model finds `output`, as :class:`modules.scoring.Scores`.
+- ``score(instruction, input, output)``: how likely the model finds `output`;
+  :class:`modules.serving.scoring.Scores`.
 
 The first two exist because TensorFlow Serving's REST API wants every input of a signature in every request, defaults
 or not, and in its row form (``instances``) cannot express a scalar at all. Its gRPC API fills in defaults.
@@ -20,9 +21,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from modules.generation import Decoding, TextGenerator
-from modules.prompts import INSTRUCTIONS, PromptFormat, format_prompt, format_prompt_tensors
-from modules.scoring import ResponseScorer
+from modules.serving.generation import Decoding, TextGenerator
+from modules.serving.scoring import ResponseScorer
+from modules.text.prompts import INSTRUCTIONS, PromptFormat, format_prompt, format_prompt_tensors
 
 DEFAULT_SEED = 0
 # Where TensorFlow Serving looks for requests to try before it lets others in.

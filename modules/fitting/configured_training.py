@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 
-from modules import training
-from modules.checkpoints import CheckpointFolder
-from modules.dataset import PackedBatches
-from modules.held_out import EvaluationPlan
-from modules.loop import Action
-from modules.model import training_model
-from modules.progress import TrainingProgress
-from modules.samples import Sampler, log_samples
-from modules.training_run import CheckpointPlan, Followers
+from modules.batches.dataset import PackedBatches
+from modules.fitting import training
+from modules.fitting.checkpoints import CheckpointFolder
+from modules.fitting.held_out import EvaluationPlan
+from modules.fitting.loop import Action
+from modules.fitting.progress import TrainingProgress
+from modules.fitting.samples import Sampler, log_samples
+from modules.fitting.training_run import CheckpointPlan, Followers
+from modules.network.model import training_model
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -160,7 +160,7 @@ def _followers(
     log_dir: str,
 ) -> Iterator[Followers]:
     """Progress on the terminal, curves and samples for TensorBoard; closed at the end, whatever it is."""
-    from modules.run_log import RunLog
+    from modules.fitting.run_log import RunLog
 
     report = data.batches.report()
     progress = TrainingProgress(total_steps=total_steps)

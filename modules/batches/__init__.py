@@ -1,0 +1,1 @@
+"""From prompts and responses to training batches; NumPy only."""

@@ -1,0 +1,1 @@
+"""The training run: optimizer steps, checkpoints, evaluation as it goes on, devices. Any Keras backend."""

@@ -1,0 +1,1 @@
+"""Prompts and tokens: where a row becomes text, and text tokens, here and in a TensorFlow graph."""
