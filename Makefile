@@ -45,7 +45,7 @@ sabotage: setup ## A good run, then three sabotaged ones that must not be publis
 	@$(PYTHON) -m benchmarks.evaluation_sabotage $(ARGS)
 
 test: setup ## Run all tests that this machine can run
-	@$(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-unit: setup ## Run the fast tests only
 	@$(PYTHON) -m pytest -m "not e2e and not browser and not airflow" $(ARGS)

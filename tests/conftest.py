@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
+
+import pytest
 
 # The local Hub stores files itself; huggingface_hub would otherwise look for the Hub's chunk store.
 os.environ["HF_HUB_DISABLE_XET"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# A shell has its background jobs ignore interrupts, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the tests, whole pipeline runs come first: a long file at the end is waited for alone."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("e2e") is None)

@@ -10,6 +10,7 @@ import keras_hub
 import numpy as np
 from keras import ops
 
+from modules.network.activation import gelu
 from modules.network.gpt2_layers import blocks
 from modules.network.lora import has_adapters, is_quantized, merged_kernel
 from modules.network.losses import SupervisedLoss
@@ -160,6 +161,8 @@ def training_model(
             "A training sequence cannot be longer than the model's context. "
             f"Received: training.sequence_length={sequence_length}, context {backbone.max_sequence_length}"
         )
+    for block in blocks(backbone):
+        block.intermediate.activation = gelu
     rows = {name: keras.Input((None,), dtype="int32", name=name) for name in ("token_ids", "positions", "segment_ids")}
     slots = {name: keras.Input((), dtype="int32", name=name) for name in ("supervised", "targets")}
     slots["weights"] = keras.Input((), dtype="float32", name="weights")

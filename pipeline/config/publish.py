@@ -52,7 +52,8 @@ class PublishConfig(BaseModel):
     """Whether repositories are created private: true or false."""
 
     exports: Exports = ("transformers", "keras", "ctranslate2", "saved_model")
-    """What to publish of transformers, keras, ctranslate2 and saved_model; the Space needs ctranslate2."""
+    """What to publish of transformers, keras, ctranslate2, saved_model, ctranslate2_float32 and, of a model trained
+    with LoRA, adapter; the Space needs ctranslate2."""
 
     keep_revisions: int = Field(default=0, ge=0)
     """Newest dated revisions that stay, 0 for all; the one that a Space runs always stays."""

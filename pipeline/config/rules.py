@@ -173,6 +173,20 @@ def _published_precision(config: PipelineConfig) -> str | None:
     )
 
 
+def _published_adapter(config: PipelineConfig) -> str | None:
+    training = config.training
+    if not config.publish.enabled or "adapter" not in config.publish.exports:
+        return None
+    if training.lora_rank > 0 and "embeddings" not in training.lora_unfrozen:
+        return None
+    return (
+        "An adapter can be published alone where one is trained, and the embeddings are not. "
+        f"Received: publish.exports={', '.join(config.publish.exports)}; training.lora_rank={training.lora_rank}, "
+        f"training.lora_unfrozen={', '.join(training.lora_unfrozen) or 'none'}. "
+        "Set training.lora_rank, or remove adapter from publish.exports."
+    )
+
+
 def _evaluations_to_compare(config: PipelineConfig) -> str | None:
     training = config.training
     if training.evaluate_every_steps or training.evaluate_every_epoch:
@@ -309,6 +323,7 @@ RULES: tuple[Rule, ...] = (
     Rule(_REPOSITORIES, _local_namespace),
     Rule(_REPOSITORIES, _remote_namespace),
     Rule(("publish.enabled", "publish.exports", "export.ctranslate2"), _published_precision),
+    Rule(("publish.enabled", "publish.exports", "training.lora_rank", "training.lora_unfrozen"), _published_adapter),
     Rule(("evaluation.enabled", "evaluation.baseline", "publish.enabled", "publish.exports"), _published_baseline),
     Rule(("data.kind", "publish.enabled", "publish.space"), _page_for_instructions),
     Rule(("data.kind", "training.exact_answer_rows"), _answers_to_compare),

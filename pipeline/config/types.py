@@ -55,7 +55,7 @@ DatasetIds = Annotated[
     BeforeValidator(_words),
 ]
 Exports = Annotated[
-    tuple[Literal["transformers", "keras", "ctranslate2", "saved_model"], ...],
+    tuple[Literal["transformers", "keras", "ctranslate2", "saved_model", "ctranslate2_float32", "adapter"], ...],
     BeforeValidator(_words),
     Field(min_length=1),
 ]

@@ -123,7 +123,7 @@ def test_the_summary_says_where_everything_is(first_run: Finished, place: Place)
     assert "token accuracy" in summary
     assert str(model) in summary
     assert str(log) in summary
-    assert summary.endswith("try it    make demo\n")
+    assert summary.endswith(f'try it    make demo ARGS="--storage-dir {place.output}/hub --port {place.port}"\n')
 
 
 # ---------------------------------------------------------------------------------------------- The cache
@@ -226,7 +226,7 @@ def test_a_model_that_is_worse_than_the_last_blessed_one_is_not_published(
     strict = {"evaluation__against_baseline": "bits_per_byte<=+0.02"}
     good = elsewhere.run(training__max_steps="40", training__learning_rate="1e-2", **strict)
     published = published_revisions(elsewhere)
-    sabotaged = elsewhere.run(training__max_steps="40", training__learning_rate="1", **strict)
+    sabotaged = elsewhere.run(training__max_steps="40", training__learning_rate="10", **strict)
     repeated = elsewhere.run(training__max_steps="40", training__learning_rate="1e-2", **strict)
 
     assert good.status == sabotaged.status == 0, good.err + sabotaged.err

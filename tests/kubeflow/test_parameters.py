@@ -138,8 +138,8 @@ def test_a_component_without_such_parameters_is_left_alone() -> None:
 
 
 def test_a_value_out_of_range_is_refused() -> None:
-    with pytest.raises(ValidationError, match="less than or equal to 1"):
-        apply_parameters({"custom_config": settings(), "training__learning_rate": 5.0})
+    with pytest.raises(ValidationError, match="less than or equal to 10"):
+        apply_parameters({"custom_config": settings(), "training__learning_rate": 50.0})
 
 
 def test_values_that_do_not_fit_together_are_refused() -> None:

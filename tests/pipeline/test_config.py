@@ -183,6 +183,11 @@ def test_all_problems_of_all_sources_are_reported_at_once(tmp_path: Path) -> Non
             "The namespace local/ exists on the embedded Hub only.",
         ),
         (["--publish.endpoint", "ftp://hub"], "publish.endpoint: the form is wrong."),
+        (["--publish.exports", "adapter"], "Set training.lora_rank, or remove adapter from publish.exports."),
+        (
+            ["--publish.exports", "ctranslate2_float32 saved_model", "--export.ctranslate2", "int8"],
+            "export.ctranslate2=int8. Add float32 to the latter.",
+        ),
         (
             ["--publish.local-port", "70000"],
             "publish.local_port: input should be less than or equal to 65535.",

@@ -15,13 +15,14 @@ from huggingface_hub import HfApi
 
 from hub import server
 from pipeline.components.hf_pusher.connection import loopback_client
+from pipeline.components.hf_pusher.plan import EXPORTS
 from pipeline.components.hf_pusher.publication import publication_of
 from pipeline.components.hf_pusher.publisher import publish
 from tests.publish.publishing import REPO_ID, hub_at, noon
 from tests.publish.trained_model import ANSWER, train_model
 
 PARITY_PYTHON = Path(__file__).parents[2] / ".venv-parity" / "bin" / "python"
-TITLES = ("KerasHub:", "CTranslate2 ", "TensorFlow ")
+TITLES = ("KerasHub:", "CTranslate2 (8-bit", "CTranslate2 (float32", "TensorFlow ")
 PROMPT = "### Instruction:\nName the capital of France.\n\n### Response:\n"
 # Of all files of a revision; "" is that of .gitattributes and of the variables' parts.
 SUFFIXES = {".json", ".md", ".txt", ".safetensors", ".h5", ".bin", ".pb", ".index", ".data-00000-of-00001", ""}
@@ -62,6 +63,7 @@ class OnTheHub:
     revision: str
     commit: str
     card: str
+    base: Path  # what the adapter was trained on
 
     def snippet(self, title: str) -> str:
         """The Python under the line that begins with `title`."""
@@ -73,12 +75,12 @@ class OnTheHub:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnTheHub]:
     folder = tmp_path_factory.mktemp("published")
     model = train_model(folder / "model")
-    publication = publication_of(model, repo_id=REPO_ID, license="cc0-1.0", endpoint="local")
+    publication = publication_of(model, repo_id=REPO_ID, license="cc0-1.0", endpoint="local", exports=tuple(EXPORTS))
     with loopback_client(), server.running(folder / "hub", port=0) as endpoint:
         hub = hub_at(endpoint)
         result = publish(hub, publication, clock=noon)
         card = hub.read_file(REPO_ID, path="README.md", commit=result.revision).decode()
-        yield OnTheHub(endpoint, result.revision, result.commit, card)
+        yield OnTheHub(endpoint, result.revision, result.commit, card, folder / "base")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,7 @@ def printed(published: OnTheHub, tmp_path_factory: pytest.TempPathFactory) -> di
     return dict(json.loads(result.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("title", ["KerasHub:", "CTranslate2 ", "TensorFlow "])
+@pytest.mark.parametrize("title", TITLES)
 def test_a_snippet_prints_the_answer(printed: dict[str, str], title: str) -> None:
     assert printed[title] == f"{ANSWER}\n"
 
@@ -134,9 +136,17 @@ for revision in ("{published.revision}", "{published.commit}", "main", None):
 
 @pytest.mark.parity
 @pytest.mark.skipif(not PARITY_PYTHON.exists(), reason="needs .venv-parity: run `make test-parity`")
-def test_the_transformers_snippet_prints_the_answer(published: OnTheHub, tmp_path: Path) -> None:
-    result = _run(PARITY_PYTHON, published.snippet("Transformers:"), published, tmp_path)
+@pytest.mark.parametrize("title", ["Transformers:", "PEFT "])
+def test_a_snippet_for_pytorch_prints_the_answer(published: OnTheHub, tmp_path: Path, title: str) -> None:
+    result = _run(PARITY_PYTHON, published.snippet(title), published, tmp_path)
     assert result.stdout == f"{ANSWER}\n"
+
+
+@pytest.mark.parity
+@pytest.mark.skipif(not PARITY_PYTHON.exists(), reason="needs .venv-parity: run `make test-parity`")
+def test_the_adapters_base_answers_otherwise(published: OnTheHub, tmp_path: Path) -> None:
+    code = published.snippet("Transformers:").replace(f'"{REPO_ID}"', repr(str(published.base)))
+    assert _run(PARITY_PYTHON, code, published, tmp_path).stdout != f"{ANSWER}\n"
 
 
 def _run(

@@ -22,7 +22,7 @@ from pipeline.components.hf_pusher.connection import read_token
 from pipeline.components.hf_pusher.errors import TokenError
 from pipeline.components.hf_pusher.executor import Executor
 from pipeline.components.hf_pusher.fingerprint import publication_fingerprint
-from pipeline.components.hf_pusher.plan import EXPORTS
+from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS
 from tests.publish.publishing import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN, hub_at
 
 
@@ -241,6 +241,6 @@ def _execute(model_folder: Path, folder: Path, **changes: Any) -> types.Artifact
             blessing.set_int_custom_property("blessed", changes.pop(key))
             inputs[key] = [blessing]
     properties = {"private": 0, "token_env": "HF_TOKEN", "license": "apache-2.0", "fingerprint": ""}
-    properties |= {"exports": ",".join(EXPORTS), "keep_revisions": 0}
+    properties |= {"exports": ",".join(DEFAULT_EXPORTS), "keep_revisions": 0}
     Executor().Do(inputs, {"pushed_model": [pushed]}, properties | _parameters(folder, **changes))
     return pushed

@@ -12,7 +12,7 @@ _STEPS = 120
 
 
 def train_model(folder: Path) -> Path:
-    """Writes the artifact in the Trainer's layout."""
+    """Writes the artifact in the Trainer's layout; beside it ``base``, which its adapter turns into the model."""
     import keras
 
     from modules.network.model import build_backbone
@@ -36,9 +36,10 @@ def train_model(folder: Path) -> Path:
         dtype="float32",
     )
     _learn_by_heart(backbone, [*tokenizer.encode(prompt + ANSWER).ids, end_token_id(tokenizer)])
-    export.export_all(backbone, tokenizer, folder / "exports", generation=GENERATION)
+    export.export_all(backbone, tokenizer, folder / "exports", generation=GENERATION, ctranslate2=("int8", "float32"))
     save_serving_model(ServingModule(TextGenerator(backbone, tokenizer), GENERATION), folder / "Format-Serving")
     (folder / "exports" / "training.json").write_text(json.dumps({"model": {}, "training": {"seed": 1}}))
+    _part_into_base_and_adapter(backbone, tokenizer, folder)
     return folder
 
 
@@ -51,3 +52,26 @@ def _learn_by_heart(backbone: Any, ids: list[int]) -> None:
     model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     inputs = {"token_ids": np.array([ids[:-1]]), "padding_mask": np.ones((1, len(ids) - 1), bool)}
     model.fit(inputs, np.array([ids[1:]]), epochs=_STEPS, verbose=0)
+
+
+def _part_into_base_and_adapter(backbone: Any, tokenizer: Any, folder: Path) -> None:
+    """A random adapter, and as its base what is left of the model without it."""
+    import numpy as np
+
+    from modules.network.adapter_files import save_adapter
+    from modules.network.gpt2_layers import blocks
+    from modules.network.lora import adapter_product, add_adapters
+    from modules.network.model import as_float32
+    from modules.serving.export import export_transformers
+
+    add_adapters(backbone, rank=4, alpha=8.0, targets=("query", "output", "feedforward"))
+    adapted = [layer for block in blocks(backbone) for layer in block.dense if layer.lora_enabled]
+    numbers = np.random.default_rng(1)
+    for layer in adapted:
+        layer.lora_kernel_b.assign(numbers.normal(scale=0.2, size=layer.lora_kernel_b.shape))
+        layer._kernel.assign_sub(adapter_product(layer).reshape(layer._kernel.shape))
+    base = folder.with_name("base")
+    save_adapter(backbone, folder / "exports" / "adapter", base=str(base))
+    for layer in adapted:
+        layer.lora_kernel_b.assign(np.zeros(layer.lora_kernel_b.shape))
+    export_transformers(as_float32(backbone), tokenizer, base, generation=GENERATION)

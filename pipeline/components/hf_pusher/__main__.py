@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.components.hf_pusher.connection import LOCAL_ENDPOINT, connect
-from pipeline.components.hf_pusher.plan import EXPORTS
+from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS, EXPORTS
 from pipeline.components.hf_pusher.publication import Publication, Signer, SpaceTarget, publication_of
 from pipeline.components.hf_pusher.space_template import SDKS
 
@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--space-repo-id", help="Space repository, namespace/name; without it no Space is published")
     add("--space-template", type=Path, default=Path("space"), help="folder the Space is rendered from (space)")
     add("--space-sdk", choices=SDKS, help="what the Space runs on (what the template's README names)")
-    add("--exports", nargs="+", choices=tuple(EXPORTS), default=tuple(EXPORTS), help="what to publish (all)")
+    add("--exports", nargs="+", choices=tuple(EXPORTS), default=DEFAULT_EXPORTS, help="what to publish")
     add("--keep-revisions", type=int, default=0, help="newest dated revisions that stay; 0 (default) keeps all")
     add("--license", default="apache-2.0", help="the Hub's identifier of the model's licence (apache-2.0)")
     add("--datasets", nargs="+", default=(), help="the Hub's names of what the model was trained on (none)")

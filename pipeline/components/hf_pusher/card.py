@@ -49,6 +49,8 @@ _LIBRARIES = {
     "keras": "keras-hub",
     "ctranslate2": "ctranslate2",
     "saved_model": "tf-keras",
+    "ctranslate2_float32": "ctranslate2",
+    "adapter": "peft",
 }
 
 

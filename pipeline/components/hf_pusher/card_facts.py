@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.components.hf_pusher.plan import EXPORTS
+from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -64,7 +64,7 @@ class CardFacts:
     license: str  # the Hub's identifier, such as "apache-2.0"
     endpoint: str = PUBLIC_HUB  # address, or "local"
     space_repo_id: str | None = None
-    exports: tuple[str, ...] = tuple(EXPORTS)
+    exports: tuple[str, ...] = DEFAULT_EXPORTS
     datasets: tuple[str, ...] = ()  # the Hub's names of what the model was trained on
     found: Findings = field(default_factory=Findings)
 

@@ -51,6 +51,34 @@ order, so that it depends on the rows (prompt and response as formatted above) b
 
 LOADING_INTRODUCTION = "All of these load this very revision; leave the revision out for the newest one."
 
+
+def _ctranslate2(folder: str, kind: str) -> str:
+    return _CTRANSLATE2.replace("<<folder>>", folder).replace("<<kind>>", kind)
+
+
+_CTRANSLATE2 = """
+CTranslate2 (<<kind>>):
+
+```python
+import ctranslate2
+from huggingface_hub import snapshot_download
+from tokenizers import Tokenizer
+
+folder = snapshot_download(
+    "<<repo_id>>", revision="<<revision>>", allow_patterns=["<<folder>>/*", "tokenizer.json"]
+)
+tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
+generator = ctranslate2.Generator(f"{folder}/<<folder>>")
+prompt = "<<prompt>>"
+result = generator.generate_batch(
+    [tokenizer.encode(prompt).tokens],
+    max_length=<<max_new_tokens>>,
+    include_prompt_in_result=False,
+    end_token="<<end_token>>",
+)
+print(tokenizer.decode(result[0].sequences_ids[0]))
+```
+"""
 # By export. <<name>> is filled in by card.py.
 LOADING = {
     "transformers": """
@@ -96,29 +124,7 @@ Do not leave the tokenizer to KerasHub 0.32: the one in the preset parts `\\n\\n
 and its `generate` puts a start token in front that this model was trained without; answers get worse. The weights alone
 also load from the repository's root: `keras_hub.models.GPT2Backbone.from_preset("hf://<<repo_id>>")`.
 """,
-    "ctranslate2": """
-CTranslate2 (8-bit, light, fast on a CPU):
-
-```python
-import ctranslate2
-from huggingface_hub import snapshot_download
-from tokenizers import Tokenizer
-
-folder = snapshot_download(
-    "<<repo_id>>", revision="<<revision>>", allow_patterns=["ctranslate2/*", "tokenizer.json"]
-)
-tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
-generator = ctranslate2.Generator(f"{folder}/ctranslate2")
-prompt = "<<prompt>>"
-result = generator.generate_batch(
-    [tokenizer.encode(prompt).tokens],
-    max_length=<<max_new_tokens>>,
-    include_prompt_in_result=False,
-    end_token="<<end_token>>",
-)
-print(tokenizer.decode(result[0].sequences_ids[0]))
-```
-""",
+    "ctranslate2": _ctranslate2("ctranslate2", "8-bit, light, fast on a CPU"),
     "saved_model": """
 TensorFlow (the SavedModel formats and tokenises by itself; it needs only `tensorflow` and `tensorflow-text`):
 
@@ -135,5 +141,23 @@ print(answer["response"][0].numpy().decode())
 
 TensorFlow Serving serves the folder as it is: `tensorflow_model_server --model_base_path=…` with `saved_model` as its
 version `1`.
+""",
+    "ctranslate2_float32": _ctranslate2("ctranslate2_float32", "float32: four times as large, no rounding"),
+    "adapter": """
+PEFT (the trained adapter alone, over the model that it was trained on):
+
+```python
+from peft import PeftConfig, PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+adapter = {"revision": "<<revision>>", "subfolder": "adapter"}
+base = PeftConfig.from_pretrained("<<repo_id>>", **adapter).base_model_name_or_path
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "<<repo_id>>", **adapter)
+tokenizer = AutoTokenizer.from_pretrained("<<repo_id>>", revision="<<revision>>")
+prompt = "<<prompt>>"
+tokens = tokenizer(prompt, return_tensors="pt")
+answer = model.generate(**tokens, max_new_tokens=<<max_new_tokens>>, eos_token_id=<<end_token_id>>)
+print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))
+```
 """,
 }

@@ -12,7 +12,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.hf_pusher.executor import Executor
-from pipeline.components.hf_pusher.plan import EXPORTS, check_exports
+from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS, check_exports
 
 
 class HFPusherSpec(ComponentSpec):
@@ -76,7 +76,8 @@ class HFPusher(base_component.BaseComponent):
       space_private: whether a Space that has to be created is private; as the model unless given.
       space_hardware: the Hub's name of the hardware of a Space that has to be created.
       space_values: further placeholders of the template, by name.
-      exports: what to publish of "transformers", "keras", "ctranslate2", "saved_model".
+      exports: what to publish of "transformers", "keras", "ctranslate2", "saved_model", "ctranslate2_float32" and
+        "adapter".
       keep_revisions: how many of the newest dated revisions stay; 0 keeps all. One that a Space runs stays.
       storage_dir: folder of the embedded server; needed with endpoint "local".
       local_port: port of the embedded server on 127.0.0.1; needed with endpoint "local".
@@ -112,7 +113,7 @@ class HFPusher(base_component.BaseComponent):
         space_private: bool | None = None,
         space_hardware: str | None = None,
         space_values: Mapping[str, str] | None = None,
-        exports: Sequence[str] = tuple(EXPORTS),
+        exports: Sequence[str] = DEFAULT_EXPORTS,
         keep_revisions: int = 0,
         storage_dir: str | None = None,
         local_port: int | None = None,

@@ -1,8 +1,8 @@
 """What a publication will put where: frozen, comparable values, made without any network.
 
 A revision of a model repository holds, at its root, the Transformers files (which KerasHub's `hf://` loader reads
-too), `prompt.json`, `training.json`, the card `README.md` and `manifest.json`, and below it `keras/`, `saved_model/`
-and `ctranslate2/`, as far as these exports are published. `manifest.json` names the revision, the revisions before it,
+too), `prompt.json`, `training.json`, the card `README.md` and `manifest.json`, and below it a folder for each other
+export that is published. `manifest.json` names the revision, the revisions before it,
 and every other file with size and sha256: by it a later run finds what it has already published, and anybody can check
 what they downloaded. A signed revision also has `model.sig`, the one file that no manifest can name.
 """
@@ -30,7 +30,10 @@ EXPORTS: Mapping[str, tuple[str, str]] = {
     "keras": ("exports/keras", "keras"),
     "ctranslate2": ("exports/ctranslate2", "ctranslate2"),
     "saved_model": ("Format-Serving", "saved_model"),
+    "ctranslate2_float32": ("exports/ctranslate2_float32", "ctranslate2_float32"),
+    "adapter": ("exports/adapter", "adapter"),
 }
+DEFAULT_EXPORTS = ("transformers", "keras", "ctranslate2", "saved_model")
 # The tokenizer belongs to every revision, whichever exports it holds: the Space and CTranslate2 read it too.
 TOKENIZER_PATH = "tokenizer.json"
 _TRANSFORMERS_FOLDER = EXPORTS["transformers"][0]
@@ -150,7 +153,7 @@ class Plan:
         return problems + [f"{path}: not in the plan" for path in sorted(there) if path not in planned]
 
 
-def plan_files(model_folder: Path, exports: Collection[str] = tuple(EXPORTS)) -> tuple[PlannedFile, ...]:
+def plan_files(model_folder: Path, exports: Collection[str] = DEFAULT_EXPORTS) -> tuple[PlannedFile, ...]:
     """The files of a Trainer's model artifact at their places in a revision.
 
     Args:

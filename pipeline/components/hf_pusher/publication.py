@@ -12,6 +12,7 @@ from pipeline.components.hf_pusher.card import write_card
 from pipeline.components.hf_pusher.card_facts import CardFacts, Findings
 from pipeline.components.hf_pusher.errors import PlanError
 from pipeline.components.hf_pusher.plan import (
+    DEFAULT_EXPORTS,
     EXPORTS,
     PastRevision,
     Plan,
@@ -133,7 +134,7 @@ def publication_of(
     license: str,
     endpoint: str,
     private: bool = False,
-    exports: Collection[str] = tuple(EXPORTS),
+    exports: Collection[str] = DEFAULT_EXPORTS,
     keep_revisions: int = 0,
     space: SpaceTarget | None = None,
     datasets: Sequence[str] = (),
