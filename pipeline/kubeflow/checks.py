@@ -37,6 +37,12 @@ def deployment_problems(config: PipelineConfig) -> list[str]:
             "Received: publish.endpoint = local. "
             "Set --publish.endpoint https://huggingface.co with repositories of yours, or --publish.enabled false."
         )
+    if config.publish.enabled and config.publish.signing_key_env:
+        problems.append(
+            "A pod has no file with a private key. "
+            f"Received: publish.signing_key_env = {config.publish.signing_key_env}. "
+            "Set it to none; `python -m pipeline.components.hf_pusher` publishes signed from where the key is."
+        )
     return problems
 
 

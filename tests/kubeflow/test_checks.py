@@ -56,4 +56,6 @@ def test_a_cluster_can_publish_elsewhere_or_not_at_all() -> None:
     ]
 
     assert deployment_problems(load_config(elsewhere, {})) == []
+    (unsigned,) = deployment_problems(load_config([*elsewhere, "--publish.signing-key-env", "SIGNING_KEY"], {}))
+    assert unsigned.startswith("A pod has no file with a private key. Received: publish.signing_key_env = SIGNING_KEY.")
     assert deployment_problems(load_config(["--publish.enabled", "false"], {})) == []
