@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pipeline.components.hf_pusher.errors import TokenError
@@ -61,6 +61,17 @@ def connect(
 
     with server.running(Path(storage_dir), port=local_port) as address, loopback_client(), impatient_client():
         yield _hub(address, LOCAL_TOKEN, token_env)
+
+
+def connect_as_told(properties: Mapping[str, Any]) -> AbstractContextManager[Hub]:
+    """The Hub that a component's execution properties name: `endpoint`, `token_env`, and for the embedded server
+    `storage_dir` and `local_port`. What it raises is :func:`connect`'s."""
+    return connect(
+        endpoint=properties["endpoint"],
+        token_env=properties["token_env"],
+        storage_dir=properties.get("storage_dir"),
+        local_port=properties.get("local_port"),
+    )
 
 
 def read_token(environment: Mapping[str, str], *, name: str, endpoint: str) -> str:

@@ -22,7 +22,7 @@ from pipeline.components.hf_pusher.card_facts import (
     read_slices,
     read_statistics,
 )
-from pipeline.components.hf_pusher.connection import connect
+from pipeline.components.hf_pusher.connection import connect_as_told
 
 if TYPE_CHECKING:
     from pipeline.components.hf_pusher.publication import Publication, Published, Signer
@@ -100,12 +100,7 @@ def _publish(model_folder: Path, properties: Mapping[str, Any], found: Findings)
     from pipeline.components.hf_pusher.publisher import publish
 
     publication = _publication(model_folder, properties, found)
-    with connect(
-        endpoint=properties["endpoint"],
-        token_env=properties["token_env"],
-        storage_dir=properties.get("storage_dir"),
-        local_port=properties.get("local_port"),
-    ) as hub:
+    with connect_as_told(properties) as hub:
         return publish(hub, publication, clock=lambda: datetime.now(UTC))
 
 

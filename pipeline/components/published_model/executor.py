@@ -10,7 +10,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from pipeline.components.hf_pusher.connection import connect
+from pipeline.components.hf_pusher.connection import connect_as_told
 from pipeline.components.published_model.download import download_published
 
 logger = logging.getLogger(__name__)
@@ -31,12 +31,7 @@ class Executor(base_executor.BaseExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict["model"])
-        with connect(
-            endpoint=exec_properties["endpoint"],
-            token_env=exec_properties["token_env"],
-            storage_dir=exec_properties.get("storage_dir"),
-            local_port=exec_properties.get("local_port"),
-        ) as hub:
+        with connect_as_told(exec_properties) as hub:
             found = download_published(hub, exec_properties["repo_id"], Path(model.uri))
         logger.info("To compare with: %s", found)
         model.set_string_custom_property("repo_id", found.repo_id)

@@ -10,7 +10,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from pipeline.components.hf_pusher.connection import connect
+from pipeline.components.hf_pusher.connection import connect_as_told
 from pipeline.components.starting_point.download import download_start
 
 logger = logging.getLogger(__name__)
@@ -32,12 +32,7 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict["model"])
         repo_id = exec_properties["repo_id"]
-        with connect(
-            endpoint=exec_properties["endpoint"],
-            token_env=exec_properties["token_env"],
-            storage_dir=exec_properties.get("storage_dir"),
-            local_port=exec_properties.get("local_port"),
-        ) as hub:
+        with connect_as_told(exec_properties) as hub:
             commit = hub.commit_of(repo_id, revision=exec_properties["revision"])
             files = download_start(hub, repo_id, commit=commit, folder=Path(model.uri))
         logger.info("Training starts from %s at %s: %s", repo_id, commit, ", ".join(files))
