@@ -9,7 +9,7 @@ ARGS ?=
 TARGET ?= cpu
 IMAGE ?= gpt2-alpaca-pipeline:$(TARGET)
 
-.PHONY: image help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-jax test-load fault-matrix lint types tensorboard sample requirements clean
+.PHONY: image help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-jax test-arithmetic test-load fault-matrix lint types tensorboard sample requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -69,6 +69,9 @@ test-parity: setup ## Load what was published with Transformers on PyTorch and w
 test-jax: setup ## Train on JAX, on one and on several devices, and compare with TensorFlow (makes .venv-jax from the lock)
 	@test .venv-jax/.ready -nt uv.lock || { UV_PROJECT_ENVIRONMENT=.venv-jax $(UV) sync --frozen --quiet --extra jax --python 3.11 && touch .venv-jax/.ready; }
 	@.venv-jax/bin/python -m pytest tests/jax $(ARGS)
+
+test-arithmetic: setup ## Run the tests that depend on arithmetic under every library, instruction set and number of threads
+	@$(PYTHON) -m tests.arithmetic $(ARGS)
 
 test-load: setup ## Send sixteen visitors at once to the published Space
 	@$(PYTHON) -m pytest -m load $(ARGS)

@@ -46,10 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     """Prints the table; 1 if a form disagrees."""
     options = _parse(arguments)
     requests = make_requests(options.model_folder, count=options.prompts, new_tokens=options.new_tokens)
-    found: dict[str, Found] = {
-        form: answers
-        for form, (answers, _) in ask_all(options.model_folder, requests, timeout_seconds=options.timeout).items()
-    }
+    answers = ask_all(options.model_folder, requests, timeout_seconds=options.timeout)
+    found: dict[str, Found] = {form: asked.found for form, asked in answers.items()}
     if options.transformers_python:
         found = {"numpy": found.pop(REFERENCE), **found}
         found = {REFERENCE: ask_transformers(options.transformers_python, options.model_folder, requests), **found}
@@ -102,7 +100,7 @@ def _cells(form: str, result: Mapping[str, Any]) -> list[str]:
     if form == "saved_model":
         nats += " (per token of scored outputs)"
     if form == "ctranslate2":
-        nats += f" ({result['largest']:.1%} of the logits)"
+        nats += f" ({result['largest']:.1%} of the logits; rounding alone {result['rounding']:.1%})"
     figures = (result["same_answers"], result["near_ties"], len(result["disagreements"]))
     return [NAMES[form], *map(str, figures), nats]
 

@@ -45,6 +45,8 @@ def summed_loss(
         :func:`token_scores`, which carry no gradient.
     """
     # Gradients are taken for weights up to 1 and scaled at the end: in float16 they would vanish.
+    wide = _wide(hidden)
+    weights = ops.cast(weights, wide)
     unit = ops.maximum(ops.max(weights), 1e-30)
     shares = weights / unit  # [N]
 
@@ -62,10 +64,10 @@ def summed_loss(
             likelihood = ops.exp(-chunk_scores[:, 0])
             d_logits = ops.scatter_update(d_logits, ops.stack([places, t], axis=-1), likelihood - 1.0)
             d_logits = ops.cast(d_logits, h.dtype)
-            d_embedding = ops.zeros((1, 1), "float32")
+            d_embedding = ops.zeros((1, 1), wide)
             if embedding_learns:
                 counted = ops.cast(ops.where(at + places >= start, share, 0.0), h.dtype)
-                d_embedding = ops.cast(ops.einsum("nv,nd->vd", d_logits, h * counted[:, None]), "float32")
+                d_embedding = ops.cast(ops.einsum("nv,nd->vd", d_logits, h * counted[:, None]), wide)
             return (
                 ops.slice_update(scores, (at, 0), chunk_scores),
                 ops.slice_update(d_hidden, (at, 0), ops.matmul(d_logits, embedding)),
@@ -80,13 +82,13 @@ def summed_loss(
             return scores, d_hidden, d_embedding + addition
 
         # The first by itself: where there is no other, nothing is added up.
-        state = chunk(0, _empty_scores(targets), ops.zeros_like(hidden))
+        state = chunk(0, _empty_scores(hidden), ops.zeros_like(hidden))
         scores, d_hidden, d_embedding = _repeat(step, state, _used(weights), size, ops.shape(targets)[0])
 
         def gradient(*arguments: Any, upstream: Any = None) -> Any:
             # TensorFlow gives one argument per output, JAX one that holds them all.
             scale = keras.tree.flatten(arguments if upstream is None else upstream)[0]
-            by_token = ops.cast(d_hidden, "float32") * (weights * scale)[:, None]
+            by_token = ops.cast(d_hidden, wide) * (weights * scale)[:, None]
             by_row = d_embedding * (unit * scale) if embedding_learns else ops.zeros_like(embedding)
             return ops.cast(by_token, d_hidden.dtype), ops.cast(by_row, embedding.dtype)
 
@@ -114,22 +116,23 @@ def token_scores(hidden: Any, embedding: Any, targets: Any) -> Any:
         (scores,) = state
         return (chunk(index * size + _zero_after(scores), scores),)
 
-    return _repeat(step, (chunk(0, _empty_scores(targets)),), tokens, size, tokens)[0]
+    return _repeat(step, (chunk(0, _empty_scores(hidden)),), tokens, size, tokens)[0]
 
 
 def _score(hidden: Any, embedding: Any, targets: Any) -> tuple[Any, Any, Any]:
-    """Scores float32 [C, 2]; exponentials float32 [C, V] of the logits less their largest, and their sums float32 [C].
+    """Scores [C, 2]; exponentials [C, V] of the logits less their largest, and their sums [C]; as :func:`_wide` says.
 
     A hit is told by the largest logit, which is needed anyway: argmax over a vocabulary is slow on CPU.
     """
-    logits = ops.cast(ops.einsum("nd,vd->nv", hidden, embedding), "float32")  # transposes nothing in memory
+    wide = _wide(hidden)
+    logits = ops.cast(ops.einsum("nd,vd->nv", hidden, embedding), wide)  # transposes nothing in memory
     chosen = ops.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
     # At least as large as the chosen one anyway: after both, the logits' memory is free for what follows.
     largest = ops.maximum(ops.max(logits, axis=-1), chosen)
     exponentials = ops.exp(logits - largest[:, None])
     total = ops.sum(exponentials, axis=-1)
     loss = largest + ops.log(total) - chosen
-    return ops.stack([loss, ops.cast(chosen >= largest, "float32")], axis=-1), exponentials, total
+    return ops.stack([loss, ops.cast(chosen >= largest, wide)], axis=-1), exponentials, total
 
 
 def _chunk_size(targets: Any, embedding: Any) -> Any:
@@ -161,8 +164,13 @@ def _take(array: Any, at: Any, size: Any) -> Any:
     return ops.slice(array, (at, *(0 for _ in rest)), (size, *rest))
 
 
-def _empty_scores(targets: Any) -> Any:
-    return ops.zeros((ops.shape(targets)[0], 2), "float32")
+def _empty_scores(hidden: Any) -> Any:
+    return ops.zeros((ops.shape(hidden)[0], 2), _wide(hidden))
+
+
+def _wide(hidden: Any) -> str:
+    """Returns the type that losses are computed in: float32 at least, float64 for a model that is."""
+    return str(keras.backend.result_type(hidden.dtype, "float32"))
 
 
 class SupervisedLoss(keras.layers.Layer):
@@ -190,4 +198,4 @@ class SupervisedLoss(keras.layers.Layer):
 
     def compute_output_spec(self, hidden: Any, supervised: Any, *_: Any, **__: Any) -> Any:
         # Said here, because JAX cannot trace `call` for a number of slots that is not known yet.
-        return keras.KerasTensor((*supervised.shape, 2), "float32")
+        return keras.KerasTensor((*supervised.shape, 2), _wide(hidden))

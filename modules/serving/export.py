@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modules.serving.int8 import quantize_model
 from modules.text.prompts import END_TOKEN, INSTRUCTIONS, PromptFormat, prompt_spec
 from modules.text.tokenizer import end_token_id, save_tokenizer, to_keras, vocabulary_and_merges
 
@@ -151,7 +152,8 @@ def export_ctranslate2(
         backbone: the trained model.
         tokenizer: gives the vocabulary, in the order of ids.
         folder: where to write.
-        quantization: how weights are stored, such as ``int8``; None keeps float32.
+        quantization: how weights are stored: ``int8`` as :mod:`modules.serving.int8` says, another of CTranslate2's
+            names (``int8_float32``) as that library does by itself; None keeps float32.
     """
     import ctranslate2
 
@@ -171,7 +173,10 @@ def export_ctranslate2(
     spec.register_vocabulary(list(vocabulary))
     spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = END_TOKEN
     spec.validate()
-    spec.optimize(quantization=quantization)
+    if quantization == "int8":
+        quantize_model(spec)
+    else:
+        spec.optimize(quantization=quantization)
     folder.mkdir(parents=True, exist_ok=True)
     spec.save(str(folder))
 

@@ -172,6 +172,7 @@ class ProofFacts:
     Attributes:
         same_answers: requests that it answered exactly as the reference did.
         largest: the largest difference of a figure, in the tolerance's unit.
+        arithmetic: the matrix library and the instructions that it ran on; None where it does not tell.
     """
 
     form: str
@@ -181,6 +182,7 @@ class ProofFacts:
     same_answers: int | None = None
     largest: float | None = None
     error: str | None = None
+    arithmetic: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pipeline.components.answer_quality.executor import Executor
 from tests.evaluation.evaluating import artifact, evaluate, examples_of
 from tests.publish.trained_model import ANSWER, train_model
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.arithmetic]
 
 ASKED = Row("Name the capital of France.", "", ANSWER)
 

@@ -21,7 +21,7 @@ from tests.evaluation.exporting import export_model
 from tests.evaluation.test_scoring import plainly
 from tests.modules.conftest import make_backbone
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.arithmetic]
 
 ROWS = [
     Row("Sort the words.", "pear, apple", "apple, pear"),

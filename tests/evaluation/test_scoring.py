@@ -14,6 +14,8 @@ from modules.serving.signatures import ServingModule
 from modules.text.prompts import format_prompt, neutralise
 from modules.text.tokenizer import end_token_id
 
+pytestmark = pytest.mark.arithmetic
+
 NAMES = ("negative_log_likelihood", "tokens", "correct_tokens", "response_bytes")
 ROWS = [
     ("Sort.", "pear", "apple, pear"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,8 +26,10 @@ from tests.evaluation.conftest import GENERATION
 from tests.evaluation.exporting import export_model
 from tests.modules.conftest import make_backbone
 
+pytestmark = pytest.mark.arithmetic
+
 SAMPLES = [{"prompt": "### Instruction:\nSort.\n\n### Response:\n", "response": "?", "expected": "pear <|endoftext|>"}]
-INT8_REASON = "ctranslate2 disagrees with transformers on 5 of 5 requests (logits within 10% of the reference"
+INT8_REASON = "ctranslate2 disagrees with transformers on 5 of 5 requests (logits no further off than 2 times what "
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,7 @@ def test_the_reference_is_the_trained_model(model: Path, small: GPT2Backbone) ->
 
     np.testing.assert_allclose(logits(tokens), expected, atol=1e-5)
     np.testing.assert_allclose(np.concatenate(pieces), expected, atol=1e-5)
-    np.testing.assert_allclose(logits(tokens, last_only=True), expected[-1:], atol=1e-5)
+    np.testing.assert_allclose(logits(tokens, last=1), expected[-1:], atol=1e-5)
 
 
 def test_every_form_is_asked_in_a_fresh_process_and_agrees(model: Path) -> None:
@@ -95,7 +98,12 @@ def test_every_form_is_asked_in_a_fresh_process_and_agrees(model: Path) -> None:
     for form in ("saved_model", "keras", "ctranslate2_float32"):
         assert (report[form]["same_answers"], report[form]["near_ties"]) == (5, 0)
         assert report[form]["largest"] < 1e-4
-    assert 0 < report["ctranslate2"]["largest"] < 0.1
+    rounded = report["ctranslate2"]
+    assert 0 < rounded["largest"] < 2 * rounded["rounding"]
+    assert rounded["saturation"] is None
+    assert re.fullmatch(r"int8_float32 by (DNNL|MKL) on (GENERIC|AVX|AVX2|AVX512)", rounded["arithmetic"])
+    assert report["ctranslate2_float32"]["arithmetic"].startswith("float32 by ")
+    assert report["keras"]["arithmetic"] is None
     assert {result["requests"] for result in report.values()} == {5}
 
 

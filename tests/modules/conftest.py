@@ -22,7 +22,13 @@ def tokenizer() -> Tokenizer:
     return train_tokenizer(TEXTS * 3, vocabulary_size=300)
 
 
-def make_backbone(tokenizer: Tokenizer, *, dropout: float = 0.0) -> keras_hub.models.GPT2Backbone:
+def make_backbone(
+    tokenizer: Tokenizer, *, dropout: float = 0.0, dtype: str = "float32", factor: float = 20
+) -> keras_hub.models.GPT2Backbone:
+    """A tiny GPT-2 whose weights are `factor` times GPT-2's initial ones, which give nearly equal logits.
+
+    20 makes every choice clear, but is ill-conditioned: a gradient's last digits grow a thousandfold on their way back.
+    """
     keras.utils.set_random_seed(1)
     backbone = build_backbone(
         vocabulary_size=tokenizer.get_vocab_size(),
@@ -32,10 +38,9 @@ def make_backbone(tokenizer: Tokenizer, *, dropout: float = 0.0) -> keras_hub.mo
         intermediate_dim=64,
         dropout=dropout,
         max_sequence_length=64,
-        dtype="float32",
+        dtype=dtype,
     )
-    # GPT-2's initial weights give nearly equal logits; larger ones make every choice clear.
-    backbone.set_weights([weight * 20 for weight in backbone.get_weights()])
+    backbone.set_weights([weight * factor for weight in backbone.get_weights()])
     return backbone
 
 

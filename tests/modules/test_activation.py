@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from modules.network.activation import gelu
 
+pytestmark = pytest.mark.arithmetic
+
 
 def plain(x: Any) -> Any:
     return keras.activations.gelu(x, approximate=True)

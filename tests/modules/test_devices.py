@@ -16,6 +16,8 @@ from tests.jax.tasks import ROWS, TEXTS, losses, make_task, preset_weights
 from tests.modules.conftest import make_backbone
 from tests.modules.mirrored_training import DEVICES
 
+pytestmark = pytest.mark.arithmetic
+
 FOUR = ["cpu:0", "cpu:1", "cpu:2", "cpu:3"]
 
 

@@ -19,6 +19,8 @@ from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule, save_serving_model
 from modules.text.prompts import prompt_spec
 
+pytestmark = pytest.mark.arithmetic
+
 DEFAULTS = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 PROMPTS = ["pear", "Sort the words.\n\n### Input:\napple", "🙂 héllo", ""]
 

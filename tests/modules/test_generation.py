@@ -11,6 +11,8 @@ from modules.serving.signatures import ServingModule
 from modules.text.prompts import format_prompt
 from modules.text.tokenizer import end_token_id
 
+pytestmark = pytest.mark.arithmetic
+
 DEFAULTS = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 PROMPTS = ["pear", "Sort the words.\n\n### Input:\napple", "🙂 héllo", "apple, pear\n"]
 

@@ -22,6 +22,8 @@ from modules.network.lora import (
 from modules.network.model import as_float32, build_backbone, hidden_states, training_model
 from tests.modules.packed import gradients, packed_batch, train
 
+pytestmark = pytest.mark.arithmetic
+
 VOCABULARY = 300
 BASES = (None, "int8", "int4")
 

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from modules.network import losses
 
+pytestmark = pytest.mark.arithmetic
+
 TOKENS, WIDTH, VOCABULARY = 24, 6, 11
 
 

@@ -10,6 +10,8 @@ from modules.network.attention import AttentionError, attention_of, chosen_atten
 from modules.network.model import build_backbone, hidden_states, training_model
 from tests.modules.packed import gradients, packed_batch, train
 
+pytestmark = pytest.mark.arithmetic
+
 VOCABULARY = 300
 
 

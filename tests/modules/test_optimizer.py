@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from modules.fitting.optimizer import FusedAdamW
 
+pytestmark = pytest.mark.arithmetic
+
 SHAPES = {"kernel": (7, 5), "bias": (5,), "embeddings": (11, 3)}
 
 

@@ -23,6 +23,8 @@ from modules.text.prompts import TEXT, format_prompt, prompt_spec
 from modules.text.tokenizer import end_token_id
 from modules.trainer import beginnings
 
+pytestmark = pytest.mark.arithmetic
+
 DEFAULTS = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 DOCUMENTS = ["pear, apple and pear", "a", "héllo 🙂 world " * 30, "Sort the words. " * 3]
 

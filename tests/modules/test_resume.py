@@ -15,6 +15,8 @@ from modules.fitting.loop import Action, DivergedError
 from modules.fitting.training_state import CheckpointMismatchError
 from tests.modules.fitting import STEPS_PER_EPOCH, Fit, KilledError
 
+pytestmark = pytest.mark.arithmetic
+
 
 def saved_steps(fit: Fit) -> list[int]:
     assert fit.folder is not None

@@ -20,6 +20,8 @@ from modules.text.tokenizer import TokenizerError, end_token_id
 from pipeline.start_checks import PRESET_PARAMETERS
 from tests.modules.conftest import make_backbone
 
+pytestmark = pytest.mark.arithmetic
+
 GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 WEIGHTS = "model.safetensors"
 

@@ -19,6 +19,8 @@ from modules.network.starting_point import PresetError, load_preset
 from modules.serving.metrics import exact_answers
 from tests.modules.conftest import make_backbone
 
+pytestmark = pytest.mark.arithmetic
+
 ROWS = [(f"say {word}\n", word) for word in ("pear", "apple", "Sort", "world")]
 
 

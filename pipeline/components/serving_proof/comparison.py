@@ -1,7 +1,8 @@
 """Whether the forms of one model give the same answers, and how near their figures are.
 
-The Transformers checkpoint is the reference; float32 forms must agree with it, the int8 form must be near it. Choices
-are compared step by step as long as both forms have chosen the same tokens: after that they answer different texts.
+The Transformers checkpoint is the reference; float32 forms must agree with it, the 8-bit form must be as near as
+:mod:`pipeline.components.serving_proof.rounding` says. Choices are compared step by step as long as both forms have
+chosen the same tokens: after that they answer different texts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from pipeline.components.serving_proof.requests import Requests
+from pipeline.components.serving_proof.rounding import WORDS as INT8_WORDS
+from pipeline.components.serving_proof.rounding import RoundedForm
 
 Answers = Mapping[str, np.ndarray]  # as pipeline.components.serving_proof.forms says
 Report = dict[str, Any]
@@ -23,9 +26,6 @@ REFERENCE = "transformers"
 # Nats between two float32 forms' log-probabilities of any token of the vocabulary, and per token of a scored output.
 # The forms sum in different orders; what is measured is about 1e-5.
 FLOAT_TOLERANCE = 1e-3
-# int8: the distance of the logits (less their mean) from the reference's, as a share of those. Rounding gives 0.02 on a
-# trained model.
-INT8_TOLERANCE = 0.1
 
 
 class Step(NamedTuple):
@@ -61,7 +61,8 @@ def compare(found: Mapping[str, Answers | str], model_folder: Path, requests: Re
     Returns:
         By form: ``requests``, ``same_answers``, ``near_ties`` (answers that differ where two tokens are as good as
         equally likely), ``disagreements`` (prompts), ``tolerance`` in words, ``largest`` difference in its unit, and
-        ``nats``, the largest difference of log-probabilities; or ``error``.
+        ``nats``, the largest difference of log-probabilities; or ``error``. Of the 8-bit form also ``rounding`` and
+        ``saturation``, as :meth:`RoundedForm.report` gives them.
     """
     reference = found[REFERENCE]
     reports: dict[str, Report] = {}
@@ -84,9 +85,15 @@ def reasons_in(report: Mapping[str, Report]) -> list[str]:
         if result.get("disagreements"):
             reasons.append(
                 f"{name} disagrees with {REFERENCE} on {len(result['disagreements'])} of {result['requests']} "
-                f"requests ({result['tolerance']}; largest difference {result['largest']:.3g})"
+                f"requests ({result['tolerance']}; largest difference {result['largest']:.3g}{_where(result)})"
             )
+        if result.get("saturation"):
+            reasons.append(f"{name} {result['saturation']}")
     return reasons
+
+
+def _where(result: Report) -> str:
+    return f"; {result['arithmetic']}" if result.get("arithmetic") else ""
 
 
 def _judge(form: str) -> Callable[[Answers, Answers, Path, Requests], Report]:
@@ -95,13 +102,12 @@ def _judge(form: str) -> Callable[[Answers, Answers, Path, Requests], Report]:
     if form == "saved_model":
         return _judge_texts
     if form == "ctranslate2":
-        return partial(_judge_choices, judge=_int8_agrees, tolerance=INT8_WORDS)
+        return _judge_rounded
     return partial(_judge_choices, judge=_float_agrees, tolerance=FLOAT_WORDS)
 
 
 FLOAT_WORDS = f"the same answer, log-probabilities within {FLOAT_TOLERANCE:g} nats"
 TEXT_WORDS = f"the same text, scores within {FLOAT_TOLERANCE:g} nats a token"
-INT8_WORDS = f"logits within {INT8_TOLERANCE:.0%} of the reference's"
 
 
 def _judge_reference(reference: Answers, answers: Answers, model_folder: Path, requests: Requests) -> Report:
@@ -117,13 +123,13 @@ def _judge_choices(
     model_folder: Path,
     requests: Requests,
     *,
-    judge: Callable[[Sequence[Step]], tuple[bool, float]],
+    judge: Callable[[Sequence[Step], int], tuple[bool, float]],
     tolerance: str,
 ) -> Report:
     wrong, ties, same, largest, nats = [], 0, 0, 0.0, 0.0
     for index, prompt in enumerate(requests.prompts):
         steps = list(_steps(reference, answers, index))
-        agrees, difference = judge(steps)
+        agrees, difference = judge(steps, index)
         equal = all(step.same_choice for step in steps)
         same, ties = same + equal, ties + (not equal and steps[-1].margin <= 2 * FLOAT_TOLERANCE)
         largest, nats = max(largest, difference), max(nats, max(step.difference for step in steps))
@@ -133,18 +139,21 @@ def _judge_choices(
             "tolerance": tolerance, "largest": largest, "nats": nats}  # fmt: skip
 
 
-def _float_agrees(steps: Sequence[Step]) -> tuple[bool, float]:
+def _float_agrees(steps: Sequence[Step], _index: int) -> tuple[bool, float]:
     """Equal within the tolerance; another choice only where the two best tokens are nearer than that."""
     largest = max(step.difference for step in steps)
     return largest <= FLOAT_TOLERANCE, largest
 
 
-def _int8_agrees(steps: Sequence[Step]) -> tuple[bool, float]:
-    expected = np.stack([step.expected for step in steps]).astype(np.float64)
-    found = np.stack([step.found for step in steps]).astype(np.float64)
-    centred = expected - expected.mean(-1, keepdims=True)
-    distance = np.linalg.norm(found - found.mean(-1, keepdims=True) - centred) / np.linalg.norm(centred)
-    return bool(distance <= INT8_TOLERANCE), float(distance)
+def _judge_rounded(reference: Answers, answers: Answers, model_folder: Path, requests: Requests) -> Report:
+    exports = model_folder / "exports"
+    form = RoundedForm(exports / "ctranslate2", exports / "transformers", requests, reference["ids"])
+
+    def judge(steps: Sequence[Step], index: int) -> tuple[bool, float]:
+        return form.judge([step.expected for step in steps], [step.found for step in steps], index)
+
+    report = _judge_choices(reference, answers, model_folder, requests, judge=judge, tolerance=INT8_WORDS)
+    return report | form.report()
 
 
 def _judge_texts(reference: Answers, answers: Answers, model_folder: Path, requests: Requests) -> Report:

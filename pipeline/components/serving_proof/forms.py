@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from modules.processes import little_garbage
+from pipeline.components.serving_proof.gpt2 import Cache, Logits, load_logits
 from pipeline.components.serving_proof.requests import Requests
 
 BATCH_TOKENS = 4096  # of prompts that go through a model together, padding included
@@ -72,19 +73,22 @@ def ask_keras(model_folder: Path, requests: Requests) -> Answers:
 
 def ask_transformers(model_folder: Path, requests: Requests) -> Answers:
     """From the safetensors, in NumPy; also scores the rows, which it formats by prompt.json."""
-    from pipeline.components.serving_proof.gpt2 import Cache, load_logits
-
     logits = load_logits(model_folder / "exports/transformers")
+    return ask_logits(logits, requests) | {"scores": score_rows(model_folder, logits, requests.rows)}
+
+
+def ask_logits(logits: Logits, requests: Requests) -> Answers:
+    """Greedily, from a model that is a function."""
     caches: dict[int, Cache] = {}
 
     def next_logits(rows: Mapping[int, Sequence[int]]) -> np.ndarray:
         following = {}
         for index, ids in rows.items():
             new = ids[-1:] if index in caches else ids
-            following[index] = logits(new, last_only=True, cache=caches.setdefault(index, {}))[-1]
+            following[index] = logits(new, last=1, cache=caches.setdefault(index, {}))[-1]
         return np.stack(list(following.values()))
 
-    return _decode(next_logits, requests) | {"scores": score_rows(model_folder, logits, requests.rows)}
+    return _decode(next_logits, requests)
 
 
 def ask_ctranslate2(model_folder: Path, requests: Requests) -> Answers:

@@ -1,90 +1,174 @@
-"""GPT-2's forward pass in NumPy, from a Transformers checkpoint: shares no code with what it is to check.
+"""GPT-2's forward pass in NumPy: shares no code with what it is to check.
 
-Radford et al. 2019; the names of the weights are Transformers' ``modeling_gpt2.py``'s.
+Radford et al. 2019. :func:`read_checkpoint` takes the weights of a Transformers checkpoint, by the names of its
+``modeling_gpt2.py``; :mod:`pipeline.components.serving_proof.int8` rounds them, or takes CTranslate2's.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from safetensors.numpy import load_file
 
+EPSILON = 1e-5  # of layer normalisation, GPT-2's
+
 Cache = dict[int, tuple[np.ndarray, np.ndarray]]  # layer → keys and values, float32 [H, T, D / H] each
+Dense = Callable[[np.ndarray], np.ndarray]  # float32 [T, D in] → [T, D out]
 
 
 class Logits(Protocol):
-    """The model as a function: token ids [T] → float32 [T, V], or [1, V] of the last one only.
+    """The model as a function: token ids [T] → float32 [T, V], or [last, V] of so many last ones only.
 
     With a cache, the ids are those that follow what the cache has seen; it is filled on the way.
     """
 
     def __call__(
-        self, token_ids: Sequence[int], *, last_only: bool = False, cache: Cache | None = None
+        self, token_ids: Sequence[int], *, last: int | None = None, cache: Cache | None = None
     ) -> np.ndarray: ...
 
 
+class Matrix(Protocol):
+    """A weight matrix [N, K], however it is stored."""
+
+    def rows(self, indices: Sequence[int]) -> np.ndarray:
+        """Returns float32 [len(indices), K]."""
+
+    def product(self, x: np.ndarray) -> np.ndarray:
+        """Returns float32 [T, K] times the matrix' transpose: [T, N]."""
+
+
+@dataclass(frozen=True)
+class FloatMatrix:
+    """A matrix in float32."""
+
+    weight: np.ndarray
+
+    def rows(self, indices: Sequence[int]) -> np.ndarray:
+        """Returns float32 [len(indices), K]."""
+        return self.weight[list(indices)]
+
+    def product(self, x: np.ndarray) -> np.ndarray:
+        """Returns float32 [T, K] times the matrix' transpose: [T, N]."""
+        product: np.ndarray = x @ self.weight.T
+        return product
+
+
+@dataclass(frozen=True)
+class Block:
+    """One transformer block: its normalisations, and its matrix products."""
+
+    attention_norm: Dense
+    attention_in: Dense  # [T, D] → [T, 3 D]: queries, keys, values
+    attention_out: Dense
+    feedforward_norm: Dense
+    feedforward_in: Dense
+    feedforward_out: Dense
+
+
+@dataclass(frozen=True)
+class Network:
+    """GPT-2's parts."""
+
+    heads: int
+    embedding: Matrix  # [V, D], of the tokens that come in and of those that go out
+    positions: np.ndarray  # float32 [longest, D]
+    blocks: Sequence[Block]
+    last_norm: Dense
+
+    def logits(self, token_ids: Sequence[int], *, last: int | None = None, cache: Cache | None = None) -> np.ndarray:
+        """As :class:`Logits` says."""
+        cache = {} if cache is None else cache
+        seen = cache[0][0].shape[1] if cache else 0
+        x = self.embedding.rows(token_ids) + self.positions[seen : seen + len(token_ids)]  # [T, D]
+        for number, block in enumerate(self.blocks):
+            queries_keys_values = block.attention_in(block.attention_norm(x))
+            attended, cache[number] = _attention(queries_keys_values, heads=self.heads, past=cache.get(number))
+            x = x + block.attention_out(attended)
+            x = x + block.feedforward_out(gelu(block.feedforward_in(block.feedforward_norm(x))))
+        return self.embedding.product(self.last_norm(x if last is None else x[-last:]))
+
+
 def load_logits(folder: Path) -> Logits:
-    """The checkpoint in `folder` as a function.
+    """Returns the Transformers checkpoint in `folder` as a function."""
+    return read_checkpoint(folder).logits
+
+
+def read_checkpoint(folder: Path, *, matrix: Callable[[np.ndarray], Matrix] = FloatMatrix) -> Network:
+    """Reads a Transformers checkpoint.
 
     Args:
         folder: with ``config.json`` and ``model.safetensors``.
+        matrix: how a weight matrix, float32 [N, K], is stored and multiplied.
     """
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     weights = load_file(folder / "model.safetensors")
     weights = {name.removeprefix("transformer."): weight for name, weight in weights.items()}
-    heads, layers, epsilon = config["n_head"], config["n_layer"], config.get("layer_norm_epsilon", 1e-5)
-    blocks = [_part(weights, f"h.{number}.") for number in range(layers)]
+    norm = partial(layer_norm, epsilon=config.get("layer_norm_epsilon", EPSILON))
 
-    def logits(token_ids: Sequence[int], *, last_only: bool = False, cache: Cache | None = None) -> np.ndarray:
-        cache = {} if cache is None else cache
-        seen = cache[0][0].shape[1] if cache else 0
-        x = weights["wte.weight"][list(token_ids)] + weights["wpe.weight"][seen : seen + len(token_ids)]  # [T, D]
-        for number, block in enumerate(blocks):
-            normed = _norm(x, _part(block, "ln_1."), epsilon)
-            attended, cache[number] = _attention(normed, _part(block, "attn."), heads=heads, past=cache.get(number))
-            x = x + attended
-            inner = _dense(_norm(x, _part(block, "ln_2."), epsilon), _part(block, "mlp.c_fc."))
-            x = x + _dense(_gelu(inner), _part(block, "mlp.c_proj."))
-        return _norm(x[-1:] if last_only else x, _part(weights, "ln_f."), epsilon) @ weights["wte.weight"].T
+    def dense_of(name: str) -> Dense:
+        return partial(dense, matrix(weights[f"{name}.weight"].T), weights[f"{name}.bias"])
 
-    return logits
+    def norm_of(name: str) -> Dense:
+        return partial(norm, weight=weights[f"{name}.weight"], bias=weights[f"{name}.bias"])
+
+    def block(prefix: str) -> Block:
+        return Block(
+            attention_norm=norm_of(f"{prefix}.ln_1"),
+            attention_in=dense_of(f"{prefix}.attn.c_attn"),
+            attention_out=dense_of(f"{prefix}.attn.c_proj"),
+            feedforward_norm=norm_of(f"{prefix}.ln_2"),
+            feedforward_in=dense_of(f"{prefix}.mlp.c_fc"),
+            feedforward_out=dense_of(f"{prefix}.mlp.c_proj"),
+        )
+
+    return Network(
+        heads=config["n_head"],
+        embedding=matrix(weights["wte.weight"]),
+        positions=weights["wpe.weight"],
+        blocks=[block(f"h.{number}") for number in range(config["n_layer"])],
+        last_norm=norm_of("ln_f"),
+    )
 
 
 def _attention(
-    x: np.ndarray, weights: dict[str, np.ndarray], *, heads: int, past: tuple[np.ndarray, np.ndarray] | None
+    queries_keys_values: np.ndarray, *, heads: int, past: tuple[np.ndarray, np.ndarray] | None
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    parts = np.split(_dense(x, _part(weights, "c_attn.")), 3, axis=-1)
-    query, key, value = (part.reshape(len(x), heads, -1).transpose(1, 0, 2) for part in parts)  # [H, T, D / H]
+    length = len(queries_keys_values)
+    parts = np.split(queries_keys_values, 3, axis=-1)
+    query, key, value = (part.reshape(length, heads, -1).transpose(1, 0, 2) for part in parts)  # [H, T, D / H]
     if past is not None:
         key, value = np.concatenate([past[0], key], axis=1), np.concatenate([past[1], value], axis=1)
     scores = query @ key.transpose(0, 2, 1) / math.sqrt(query.shape[-1])  # [H, T, L]
-    visible = np.tri(len(x), key.shape[1], k=key.shape[1] - len(x), dtype=bool)
+    visible = np.tri(length, key.shape[1], k=key.shape[1] - length, dtype=bool)
     attended = _softmax(np.where(visible, scores, np.float32(-np.inf))) @ value  # [H, T, D / H]
-    return _dense(attended.transpose(1, 0, 2).reshape(x.shape), _part(weights, "c_proj.")), (key, value)
+    return attended.transpose(1, 0, 2).reshape(length, -1), (key, value)
 
 
-def _dense(x: np.ndarray, weights: dict[str, np.ndarray]) -> np.ndarray:
-    return x @ weights["weight"] + weights["bias"]
-
-
-def _part(weights: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
-
-
-def _norm(x: np.ndarray, weights: dict[str, np.ndarray], epsilon: float) -> np.ndarray:
+def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, *, epsilon: float = EPSILON) -> np.ndarray:
+    """float32 [T, D] → the same, normalised by row (Ba et al. 2016)."""
     centred = x - x.mean(-1, keepdims=True)
-    return centred / np.sqrt(x.var(-1, keepdims=True) + epsilon) * weights["weight"] + weights["bias"]
+    normed: np.ndarray = centred / np.sqrt(x.var(-1, keepdims=True) + epsilon) * weight + bias
+    return normed
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """GELU by tanh, as GPT-2 has it (Hendrycks and Gimpel 2016)."""
+    activated: np.ndarray = 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+    return activated
+
+
+def dense(matrix: Matrix, bias: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """float32 [T, K] → [T, N]."""
+    return matrix.product(x) + bias
 
 
 def _softmax(x: np.ndarray) -> Any:
     exponentials = np.exp(x - x.max(-1, keepdims=True))
     return exponentials / exponentials.sum(-1, keepdims=True)
-
-
-def _gelu(x: np.ndarray) -> np.ndarray:
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +43,23 @@ OPTIONAL = ("ctranslate2_float32", "ctranslate2")
 PROCESSES = 2  # at once: each may hold the whole model
 
 Found = Mapping[str, np.ndarray] | str  # a form's answers, or the message of its error
+# What CTranslate2 says of itself when it loads a model, at the log level that CT2_VERBOSE=1 switches on.
+ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "CT2_VERBOSE": "1"}
+ARITHMETIC = re.compile(r" - (Selected ISA|SGEMM backend|GEMM_S8 backend|Selected compute type): (\w+)")
+
+
+class Asked(NamedTuple):
+    """What asking one form gave.
+
+    Attributes:
+        found: its answers, or the message of its error.
+        seconds: that it took.
+        arithmetic: the matrix library and the instructions that it ran on; None where it does not tell.
+    """
+
+    found: Found
+    seconds: float
+    arithmetic: str | None
 
 
 class ServingProofError(PipelineError):
@@ -49,7 +67,9 @@ class ServingProofError(PipelineError):
 
 
 def prove(model_folder: Path, *, timeout_seconds: float, requests: Requests | None = None) -> dict[str, Any]:
-    """Each form's report, as :func:`pipeline.components.serving_proof.comparison.compare` makes it, and its seconds.
+    """Returns each form's report, as :func:`pipeline.components.serving_proof.comparison.compare` makes it.
+
+    ``seconds`` and ``arithmetic``, as :class:`Asked` has them, are added.
 
     Args:
         model_folder: a model artifact's.
@@ -61,12 +81,15 @@ def prove(model_folder: Path, *, timeout_seconds: float, requests: Requests | No
     """
     requests = requests or make_requests(model_folder)
     answers = ask_all(model_folder, requests, timeout_seconds=timeout_seconds)
-    report = compare({form: found for form, (found, _) in answers.items()}, model_folder, requests)
-    return {form: report[form] | {"seconds": seconds} for form, (_, seconds) in answers.items()}
+    report = compare({form: asked.found for form, asked in answers.items()}, model_folder, requests)
+    return {
+        form: report[form] | {"seconds": asked.seconds, "arithmetic": asked.arithmetic}
+        for form, asked in answers.items()
+    }
 
 
-def ask_all(model_folder: Path, requests: Requests, *, timeout_seconds: float) -> dict[str, tuple[Found, float]]:
-    """By form, its answers or its error's message, and the seconds that it took; the arguments are :func:`prove`'s."""
+def ask_all(model_folder: Path, requests: Requests, *, timeout_seconds: float) -> dict[str, Asked]:
+    """Returns what asking each form gave; the arguments are :func:`prove`'s."""
     forms = [form for form, folder in FOLDERS.items() if form not in OPTIONAL or (model_folder / folder).is_dir()]
     deadline = time.monotonic() + timeout_seconds
     pool = ThreadPoolExecutor(PROCESSES)
@@ -80,15 +103,14 @@ def ask_all(model_folder: Path, requests: Requests, *, timeout_seconds: float) -
             pool.shutdown(cancel_futures=True)  # nothing more is started once one has failed
 
 
-def _ask(form: str, model_folder: Path, requests: Path, deadline: float) -> tuple[Found, float]:
-    """The form's answers or its error's message, and the seconds that it took."""
+def _ask(form: str, model_folder: Path, requests: Path, deadline: float) -> Asked:
     started, answers = time.monotonic(), requests.with_name(f"{form}.npz")
     command = [sys.executable, "-m", PROCESS, form, str(model_folder), str(requests), str(answers)]
     try:
         finished = subprocess.run(
             command,
             cwd=PROJECT,
-            env=os.environ | {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"},
+            env=os.environ | ENVIRONMENT,
             capture_output=True,
             text=True,
             timeout=max(deadline - started, 0),
@@ -101,9 +123,20 @@ def _ask(form: str, model_folder: Path, requests: Path, deadline: float) -> tupl
     logger.info("Serving proof, %s: %s", form, finished.stderr)
     seconds = time.monotonic() - started
     if finished.returncode != 0:
-        return _last_line(finished.stderr) or f"it ended with status {finished.returncode}", seconds
+        message = _last_line(finished.stderr) or f"it ended with status {finished.returncode}"
+        return Asked(message, seconds, arithmetic_in(finished.stderr))
     with np.load(answers) as arrays:
-        return dict(arrays), seconds
+        return Asked(dict(arrays), seconds, arithmetic_in(finished.stderr))
+
+
+def arithmetic_in(log: str) -> str | None:
+    """Returns what CTranslate2's log says of its arithmetic, such as ``int8_float32 by DNNL on AVX2``."""
+    told = dict(ARITHMETIC.findall(log))
+    if not told:
+        return None
+    kind = told.get("Selected compute type", "")
+    library = told.get("GEMM_S8 backend" if kind.startswith("int8") else "SGEMM backend")
+    return f"{kind} by {library} on {told.get('Selected ISA')}"
 
 
 def _last_line(text: str) -> str:

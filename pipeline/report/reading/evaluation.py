@@ -133,5 +133,6 @@ def read_proof(files: RunFiles) -> Iterator[ProofFacts]:
                 tolerance=result.get("tolerance", ""),
                 same_answers=result.get("same_answers", result.get("same_choices")),
                 largest=result.get("largest"),
-                error=result.get("error"),
+                error=result.get("error") or result.get("saturation"),
+                arithmetic=result.get("arithmetic"),
             )
