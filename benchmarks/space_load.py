@@ -125,7 +125,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.space_load", description="Load the published Space.")
     add = parser.add_argument
     add("--storage-dir", type=Path, default=Path("output/hub"), help="folder of the local Hub (output/hub)")
-    add("--port", type=int, default=8642, help="port of the local Hub (8642)")
+    add("--port", type=int, help="port of the local Hub (8642, or a free one where that is taken)")
     add("--space-repo-id", help="Space to run (the only one there is)")
     add("--visitors", type=int, default=16, help="visitors at once (16)")
     add("--questions", type=int, default=3, help="questions of each, one after the other (3)")

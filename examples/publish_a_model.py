@@ -24,7 +24,6 @@ def create_pipeline(model: str, work: Path, endpoint: str) -> Pipeline:
         repo_id="local/my-model",
         endpoint=endpoint,  # https://huggingface.co takes the token from HF_TOKEN
         storage_dir=str(work / "hub"),
-        local_port=8642,
     )
     store = metadata.sqlite_metadata_connection_config(str(work / "metadata.db"))
     return Pipeline("publish", str(work / "tfx"), components=[trained, pusher], metadata_connection_config=store)

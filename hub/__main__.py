@@ -11,10 +11,8 @@ from pathlib import Path
 
 from hub.access import accept_any_token
 from hub.errors import PortOccupiedError, StorageUnusableError, TokenFileError
-from hub.server import running
+from hub.server import DEFAULT_PORT, running
 from hub.tokens import read_tokens
-
-DEFAULT_PORT = 8642
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hub", description="Serve a Hub from a local folder.")
     parser.add_argument("--storage-dir", type=Path, default=Path("output/hub"), help="folder of the repositories")
-    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="port to listen on; 0 takes a free one")
+    default = f"{DEFAULT_PORT}, or a free one where that is taken"
+    parser.add_argument("--port", type=_port, help=f"port to listen on; 0 takes a free one ({default})")
     parser.add_argument("--tokens", type=Path, help="TOML file that says whose each token is (default: any is yours)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     return parser

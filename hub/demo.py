@@ -1,4 +1,4 @@
-"""Runs a published Space from the local Hub: `python -m hub.demo --storage-dir output/hub --port 8642`.
+"""Runs a published Space from the local Hub: `python -m hub.demo --storage-dir output/hub`.
 
 The Space's `main` is downloaded with the real client and its app started as its README says, with HF_ENDPOINT
 set to the local Hub: what runs is what was published, nothing from the working tree.
@@ -25,7 +25,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from hub.errors import PortOccupiedError, StorageUnusableError
 from hub.front_matter import metadata
-from hub.server import running
+from hub.server import DEFAULT_PORT, running
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -53,7 +53,7 @@ class Options:
     """What the command was told."""
 
     storage_dir: Path
-    port: int  # of the local Hub
+    port: int | None  # of the local Hub; None: its usual one, or a free one where that is taken
     demo_port: int
     space_repo_id: str | None  # None: the only Space there is
     work_dir: Path  # downloads and the app's log
@@ -233,7 +233,8 @@ def _log_tail(options: Options) -> str:
 def parse_options(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m hub.demo", description="Run a Space from the local Hub.")
     parser.add_argument("--storage-dir", type=Path, default=Path("output/hub"), help="folder of the local Hub")
-    parser.add_argument("--port", type=int, default=8642, help="port of the local Hub")
+    default = f"{DEFAULT_PORT}, or a free one where that is taken"
+    parser.add_argument("--port", type=int, help=f"port of the local Hub ({default})")
     parser.add_argument("--demo-port", type=int, default=7860, help="port of the demo")
     parser.add_argument("--space-repo-id", help="Space to run (default: the only one there is)")
     parser.add_argument("--work-dir", type=Path, help="downloads and log (default: demo/ beside the storage folder)")

@@ -34,6 +34,7 @@ from hub.state import HubState
 from hub.storage import Storage
 from hub.upload_links import UploadLinks
 
+DEFAULT_PORT: Final = 8642
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5
 
@@ -76,28 +77,41 @@ def _unknown_address(_request: Request) -> Response:
 def running(
     storage_dir: Path,
     *,
-    port: int,
+    port: int | None = None,
     host: str = "127.0.0.1",
     authenticate: Authenticate = accept_any_token,
 ) -> Iterator[str]:
-    """Serve `storage_dir` while the context lasts, and give the base URL; port 0 takes a free one.
+    """Serve `storage_dir` while the context lasts, and give the base URL.
 
     A hub of the same folder that already listens on the port is used as it is, and left running.
 
+    Args:
+        storage_dir: folder of the repositories.
+        port: 0 takes a free one; without a port it is DEFAULT_PORT, or a free one where something else listens there.
+        host: address to listen on.
+        authenticate: says whose a token is.
+
     Raises:
-        PortOccupiedError: something else listens on the port.
+        PortOccupiedError: something else listens on the port that was given.
         StorageUnusableError: the folder cannot be made or written.
     """
     storage_dir = Path(storage_dir).resolve()
+    wanted = DEFAULT_PORT if port is None else port
     try:
-        listener = _listen(host, port)
+        listener = _listen(host, wanted)
     except OSError as error:
-        served = served_folder(host, port) if error.errno == errno.EADDRINUSE else None
-        if served != storage_dir:
-            raise _port_error(host, port, storage_dir, error, served) from error
-        logger.info("Using the hub that already serves %s on port %d", storage_dir, port)
-        yield _url(host, port)
-        return
+        served = served_folder(host, wanted) if error.errno == errno.EADDRINUSE else None
+        if served == storage_dir:
+            logger.info("Using the hub that already serves %s on port %d", storage_dir, wanted)
+            yield _url(host, wanted)
+            return
+        if port is not None or error.errno != errno.EADDRINUSE:
+            raise _port_error(host, wanted, storage_dir, error, served) from error
+        listener = _listen(host, 0)
+        logger.warning(
+            "Port %d is taken by %s: the local Hub of %s is at %s meanwhile.",
+            wanted, _occupant(served), storage_dir, _url(host, listener.getsockname()[1]),
+        )  # fmt: skip
     with closing(listener):
         app = create_app(storage_dir, authenticate=authenticate)
         with _serving(app, listener):
@@ -168,11 +182,14 @@ def _listen(host: str, port: int) -> socket.socket:
 def _port_error(host: str, port: int, storage_dir: Path, error: OSError, served: Path | None) -> PortOccupiedError:
     if error.errno != errno.EADDRINUSE:
         return PortOccupiedError(f"The local Hub cannot listen on {host}:{port} ({error.strerror}).")
-    occupant = f"a hub of another folder, {served}," if served else "another program"
     return PortOccupiedError(
-        f"The local Hub needs port {port} for {storage_dir}, but {occupant} listens there."
+        f"The local Hub needs port {port} for {storage_dir}, but {_occupant(served)} listens there."
         " Stop it, or choose another port."
     )
+
+
+def _occupant(served: Path | None) -> str:
+    return f"a hub of another folder, {served}," if served else "another program"
 
 
 def _url(host: str, port: int) -> str:

@@ -66,7 +66,7 @@ def pinned(config: PipelineConfig) -> PipelineConfig:
         endpoint=publish.endpoint,
         token_env=publish.token_env,
         storage_dir=str(hub_folder(config.output_dir)),
-        local_port=publish.local_port,
+        local_port=0,  # for a look at the folder, any will do
     ) as hub:
         commit = hub.commit_of(start.repo_id, revision=start.revision)
     model = config.model.model_copy(update={"preset": str(start._replace(revision=commit))})

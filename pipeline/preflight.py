@@ -167,11 +167,11 @@ def _hub(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str
                 f"Received: {publish.token_env} is not set. "
                 f"Export a token that may write to {publish.repo_id}, or set --publish.enabled false."
             )
-    elif not _port_usable(publish.local_port, hub_folder(config.output_dir)):
+    elif publish.local_port and not _port_usable(publish.local_port, hub_folder(config.output_dir)):
         yield (
             "publish.local_port must be free for the embedded Hub. "
             f"Received: {publish.local_port} is taken by another program or another --output-dir's Hub. "
-            "Stop it, or set --publish.local-port."
+            "Stop it, set another --publish.local-port, or none for a free one."
         )
 
 

@@ -93,7 +93,7 @@ def _hub_sizes(config: PipelineConfig, start: HubModel) -> Sizes:
             endpoint=publish.endpoint,
             token_env=publish.token_env,
             storage_dir=str(hub_folder(config.output_dir)),
-            local_port=publish.local_port,
+            local_port=0,  # for a look at the folder, any will do
         ) as hub,
         tempfile.TemporaryDirectory() as place,
     ):

@@ -13,6 +13,7 @@ from pipeline.config.types import (
     EnvironmentName,
     Exports,
     OptionalEnvironmentName,
+    OptionalPort,
     RepoId,
     Text,
 )
@@ -30,8 +31,9 @@ class PublishConfig(BaseModel):
     """`local` for the embedded Hub, or the address of a Hub such as https://huggingface.co, without
     credentials."""
 
-    local_port: int = Field(default=8642, ge=1, le=65535)
-    """Port of the embedded Hub on 127.0.0.1, 1 to 65535."""
+    local_port: OptionalPort = None
+    """Port of the embedded Hub on 127.0.0.1, 1 to 65535; `none` for 8642, or a free one where something else listens
+    there."""
 
     repo_id: RepoId = "local/gpt2-alpaca"
     """Model repository, namespace/name; the embedded Hub's namespace is `local`."""

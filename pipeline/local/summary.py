@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from pipeline.local.dag_runner import NodeRun
 
 LABEL_WIDTH = 9
-# Where `make demo` looks if it is not told.
-DEMO_STORAGE, DEMO_PORT = "output/hub", 8642
+DEMO_STORAGE = "output/hub"  # where `make demo` looks if it is not told
 
 
 def summarize(
@@ -58,7 +57,7 @@ def demo_command(config: PipelineConfig) -> str:
     flags = []
     if (storage := relative(hub_folder(config.output_dir))) != DEMO_STORAGE:
         flags.append(f"--storage-dir {shlex.quote(storage)}")
-    if config.publish.local_port != DEMO_PORT:
+    if config.publish.local_port:
         flags.append(f"--port {config.publish.local_port}")
     return f'make demo ARGS="{" ".join(flags)}"' if flags else "make demo"
 

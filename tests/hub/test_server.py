@@ -18,17 +18,20 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from hub.access import Identity
 from hub.errors import PortOccupiedError, StorageUnusableError
-from hub.server import running, served_folder
+from hub.server import DEFAULT_PORT, running, served_folder
 
 ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def server_process(storage_dir: Path, *, limit_bytes: int | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def server_process(
+    storage_dir: Path, *, limit_bytes: int | None = None, port: int | None = 0
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`python -m hub` on a free port; `limit_bytes` makes every larger file fail as on a full disk."""
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}));"
     code = f"{limit if limit_bytes else ''}import sys; from hub.__main__ import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "--storage-dir", str(storage_dir), "--port", "0"]
+    command = [sys.executable, "-c", code, "--storage-dir", str(storage_dir)]
+    command += [] if port is None else ["--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
@@ -84,6 +87,26 @@ def test_a_port_taken_by_another_program_is_an_error(tmp_path: Path) -> None:
         ):
             pass
         answer.join()
+
+
+def test_without_a_port_hubs_of_several_folders_run_side_by_side(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(tmp_path / "one") as one, running(tmp_path / "two") as two:
+        for url, folder in ((one, "one"), (two, "two")):
+            assert served_folder("127.0.0.1", int(url.rpartition(":")[2])) == tmp_path / folder
+    told = caplog.messages[-1]
+    assert told.startswith(f"Port {DEFAULT_PORT} is taken by ")
+    assert told.endswith(f"the local Hub of {tmp_path / 'two'} is at {two} meanwhile.")
+
+
+def test_two_commands_without_a_port_serve_two_folders(tmp_path: Path) -> None:
+    with (
+        server_process(tmp_path / "one", port=None) as (one, _),
+        server_process(tmp_path / "two", port=None) as (two, _),
+    ):
+        ports = [int(url.rpartition(":")[2]) for url in (one, two)]
+        assert [served_folder("127.0.0.1", port) for port in ports] == [tmp_path / "one", tmp_path / "two"]
 
 
 def test_a_storage_folder_that_cannot_be_one_is_an_error(tmp_path: Path) -> None:

@@ -130,6 +130,11 @@ def test_a_port_may_be_free_or_serve_this_very_hub(folder: Path, free_port: int)
         assert f"{free_port} is taken" in problems_of(folder, *arguments)[0]
 
 
+def test_the_usual_port_may_be_taken(folder: Path) -> None:
+    with running(folder / "other"):  # on the usual port, unless that is taken already
+        assert problems_of(folder, "--publish.local-port", "none") == []
+
+
 def test_a_full_disk_is_foreseen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2**30))

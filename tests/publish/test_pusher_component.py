@@ -147,8 +147,8 @@ def test_a_token_is_not_sent_unencrypted() -> None:
 
 def test_the_component_refuses_parameters_that_cannot_work() -> None:
     model = types.Channel(type=standard_artifacts.Model)
-    with pytest.raises(ValueError, match="The embedded Hub needs a folder and a port"):
-        HFPusher(model=model, repo_id="a/b", endpoint="local", storage_dir="x")
+    with pytest.raises(ValueError, match="The embedded Hub needs a folder"):
+        HFPusher(model=model, repo_id="a/b", endpoint="local")
     with pytest.raises(ValueError, match="A Space needs a template folder"):
         HFPusher(model=model, repo_id="a/b", endpoint="https://hub", space_repo_id="a/c")
 

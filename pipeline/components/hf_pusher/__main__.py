@@ -140,7 +140,7 @@ def _add_hub_arguments(parser: argparse.ArgumentParser) -> None:
     add("--endpoint", default=LOCAL_ENDPOINT, help='address of the Hub, or "local" (default) for the embedded one')
     add("--token-env", default="HF_TOKEN", help="name of the variable with the access token (HF_TOKEN)")
     add("--storage-dir", type=Path, default=Path("output/hub"), help="folder of the embedded Hub (output/hub)")
-    add("--local-port", type=int, default=8642, help="port of the embedded Hub (8642)")
+    add("--local-port", type=int, help="port of the embedded Hub (8642, or a free one where that is taken)")
 
 
 if __name__ == "__main__":

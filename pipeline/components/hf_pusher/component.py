@@ -80,7 +80,7 @@ class HFPusher(base_component.BaseComponent):
         "adapter".
       keep_revisions: how many of the newest dated revisions stay; 0 keeps all. One that a Space runs stays.
       storage_dir: folder of the embedded server; needed with endpoint "local".
-      local_port: port of the embedded server on 127.0.0.1; needed with endpoint "local".
+      local_port: port of the embedded server on 127.0.0.1; 8642 or a free one unless given.
       private: whether a repository that has to be created is private.
       token_env: *name* of the environment variable that holds the token; never the token.
       license: the Hub's identifier of the model's licence.
@@ -125,7 +125,7 @@ class HFPusher(base_component.BaseComponent):
         fingerprint: str = "",
     ) -> None:
         """Describes one publication; see the class."""
-        _check_hub(endpoint, storage_dir, local_port)
+        _check_hub(endpoint, storage_dir)
         if space_repo_id is not None and space_template is None:
             raise ValueError(f"A Space needs a template folder. Received: space_repo_id={space_repo_id!r} alone.")
         if keep_revisions < 0:
@@ -162,9 +162,6 @@ class HFPusher(base_component.BaseComponent):
         )
 
 
-def _check_hub(endpoint: str, storage_dir: str | None, local_port: int | None) -> None:
-    if endpoint == "local" and (storage_dir is None or local_port is None):
-        raise ValueError(
-            'The embedded Hub needs a folder and a port. Received: endpoint="local", '
-            f"storage_dir={storage_dir!r}, local_port={local_port!r}."
-        )
+def _check_hub(endpoint: str, storage_dir: str | None) -> None:
+    if endpoint == "local" and storage_dir is None:
+        raise ValueError('The embedded Hub needs a folder. Received: endpoint="local", storage_dir=None.')

@@ -43,7 +43,7 @@ def connect(
       endpoint: address, or "local".
       token_env: name of the variable with the token.
       storage_dir: folder of the embedded server.
-      local_port: its port.
+      local_port: its port; DEFAULT_PORT of the server, or a free one, unless given.
       read_only: whether to go on as a visitor where there is no token.
 
     Raises:
@@ -55,8 +55,8 @@ def connect(
         with impatient_client(), silent_client():
             yield _hub(endpoint, token, token_env)
         return
-    if storage_dir is None or local_port is None:
-        raise ValueError(f"The embedded Hub needs a folder and a port. Received: {storage_dir!r}, {local_port!r}.")
+    if storage_dir is None:
+        raise ValueError("The embedded Hub needs a folder. Received: storage_dir=None.")
     from hub import server
 
     with server.running(Path(storage_dir), port=local_port) as address, loopback_client(), impatient_client():

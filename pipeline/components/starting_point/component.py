@@ -52,7 +52,7 @@ class StartingPoint(base_component.BaseComponent):
           endpoint: address of the Hub, or "local" for the embedded server.
           token_env: *name* of the environment variable that holds the token; never the token.
           storage_dir: folder of the embedded server; needed with endpoint "local".
-          local_port: port of the embedded server on 127.0.0.1; needed with endpoint "local".
+          local_port: port of the embedded server on 127.0.0.1; 8642 or a free one unless given.
         """
         super().__init__(
             StartingPointSpec(
