@@ -25,7 +25,7 @@ from modules.network.initial_weights import draw_weights
 from modules.network.lora import adapt, has_adapters, parameter_counts
 from modules.network.model import build_backbone
 from modules.network.starting_point import load_model
-from modules.provenance import provenance
+from modules.provenance import provenance, run_id
 from modules.serving.export_process import ExportTask, Questions, export_apart, export_preset
 from modules.settings import Settings, run_settings, tuned_values
 from modules.text.tokenizer import load_tokenizer, train_tokenizer
@@ -61,6 +61,7 @@ def run_fn(fn_args: FnArgs) -> None:
         serving_model_dir=fn_args.serving_model_dir,
         checkpoints=checkpoint_root(fn_args.custom_config.get("checkpoints"), fn_args.model_run_dir),
         code=fn_args.custom_config["fingerprint"],
+        run_id=run_id(os.environ, fn_args.model_run_dir),
     )
     trained = run_task(task, train)
     report = trained.report | {
@@ -105,7 +106,7 @@ def _train(task: TrainingTask, sharing: Sharing) -> Trained:
     logger.info("Of %(parameters)d parameters %(trainable_parameters)d are trained.", counts)
     logger.info("Attention: %s", attention)
     facts = {"model": dict(sizes), "code": task.code}
-    checkpoints = checkpoint_folder(task.checkpoints, options, batches=batches, facts=facts)
+    checkpoints = checkpoint_folder(task.checkpoints, options, batches=batches, facts=facts, run_id=task.run_id)
     result = run_training(
         backbone,
         tokenizer,

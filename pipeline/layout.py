@@ -16,6 +16,7 @@ from pathlib import Path
 
 # Checkpoints of trainings that have not ended, from a Trainer's <root>/Trainer/model_run/<execution>.
 CHECKPOINTS = "../../../checkpoints"
+LOCK = "run.lock"  # beside the metadata store
 
 
 def absolute(path: str, home: str = "") -> str:
@@ -28,6 +29,11 @@ def pipeline_root(output_dir: str, pipeline_name: str) -> Path:
     return Path(absolute(output_dir)) / "tfx" / pipeline_name
 
 
+def checkpoints_folder(output_dir: str, pipeline_name: str) -> Path:
+    """Folder of the checkpoints of trainings that have not ended, unless training.checkpoint_dir names another."""
+    return pipeline_root(output_dir, pipeline_name) / "checkpoints"
+
+
 def metadata_path(output_dir: str, pipeline_name: str) -> Path:
     """The SQLite file of ML Metadata."""
     return Path(absolute(output_dir)) / "metadata" / pipeline_name / "metadata.db"
@@ -35,7 +41,7 @@ def metadata_path(output_dir: str, pipeline_name: str) -> Path:
 
 def lock_path(output_dir: str, pipeline_name: str) -> Path:
     """File locked while a run writes to the two above."""
-    return metadata_path(output_dir, pipeline_name).with_name("run.lock")
+    return metadata_path(output_dir, pipeline_name).with_name(LOCK)
 
 
 def hub_folder(output_dir: str) -> Path:

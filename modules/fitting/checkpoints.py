@@ -28,6 +28,7 @@ MANIFEST = "manifest"
 SUFFIX = ".npz"
 UNFINISHED = ".unfinished"
 NAME_DIGITS = 16  # of a fingerprint, in the name of its folder
+RUN = "run.txt"  # names the run that wrote a folder's checkpoints, or went on from them, last
 
 
 class DamagedError(ValueError):
@@ -56,10 +57,12 @@ class CheckpointFolder:
         root: folder of all trainings' checkpoints; made when the first is saved.
         fingerprint: of the training; checkpoints of another one are not read.
         keep: how many to keep, at least 1; the oldest go first.
+        run_id: of the run that trains.
     """
 
-    def __init__(self, root: Path, *, fingerprint: str, keep: int) -> None:
+    def __init__(self, root: Path, *, fingerprint: str, keep: int, run_id: str | None = None) -> None:
         self.root = root
+        self.run_id = run_id
         self.fingerprint = fingerprint
         self.folder = root / fingerprint[:NAME_DIGITS]
         self.keep = keep
@@ -78,7 +81,13 @@ class CheckpointFolder:
             np.savez(file, **entries)
         for old in self._paths()[: -self.keep]:
             old.unlink(missing_ok=True)
+        self.claim()
         return path
+
+    def claim(self) -> None:
+        """Notes that the checkpoints are those of this run, for :func:`step_saved_by`."""
+        if self.run_id is not None:
+            (self.folder / RUN).write_text(self.run_id, encoding="utf-8")
 
     def newest(self) -> Checkpoint | None:
         """The newest checkpoint that is whole; None if there is none. Damaged ones are skipped with a warning."""
@@ -103,8 +112,7 @@ class CheckpointFolder:
         return {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in sorted(folders)}
 
     def _paths(self) -> list[Path]:
-        """From the oldest to the newest."""
-        return sorted(self.folder.glob(f"step-*{SUFFIX}"))
+        return _checkpoints(self.folder)
 
     def _read(self, path: Path) -> Checkpoint:
         try:
@@ -116,6 +124,23 @@ class CheckpointFolder:
         if (manifest["format"], manifest["fingerprint"]) != (FORMAT, self.fingerprint):
             raise DamagedError(f"it belongs to another training. Received: {manifest['fingerprint']}")
         return Checkpoint(manifest["step"], arrays, manifest["progress"])
+
+
+def step_saved_by(root: Path, run_id: str) -> int | None:
+    """Returns the step from which the training of a run can go on; None if it left no checkpoint.
+
+    Args:
+        root: folder of all trainings' checkpoints.
+        run_id: of the run that wrote the checkpoint, or went on from it.
+    """
+    notes = [note for note in root.glob(f"*/{RUN}") if note.read_text(encoding="utf-8") == run_id]
+    steps = [int(path.stem.removeprefix("step-")) for note in notes for path in _checkpoints(note.parent)]
+    return max(steps, default=None)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """From the oldest to the newest."""
+    return sorted(folder.glob(f"step-*{SUFFIX}"))
 
 
 @contextlib.contextmanager

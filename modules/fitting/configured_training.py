@@ -112,7 +112,12 @@ def evaluation_plan(options: Mapping[str, Any], *, steps_per_epoch: int) -> Eval
 
 
 def checkpoint_folder(
-    root: str | None, options: Mapping[str, Any], *, batches: PackedBatches, facts: Mapping[str, Any]
+    root: str | None,
+    options: Mapping[str, Any],
+    *,
+    batches: PackedBatches,
+    facts: Mapping[str, Any],
+    run_id: str | None = None,
 ) -> CheckpointFolder | None:
     """The folder of this training's checkpoints; None if it has none.
 
@@ -121,13 +126,14 @@ def checkpoint_folder(
         options: the configuration's group ``training``.
         batches: of the training split.
         facts: plain JSON; whatever else the weights depend on, such as the model's sizes and the code.
+        run_id: of the run that trains.
     """
     if root is None or not options["checkpoint_every_steps"]:
         return None
     effective = {name: value for name, value in options.items() if name not in WITHOUT_EFFECT}
     identity = [effective, facts, batches.fingerprint(), keras.backend.backend(), keras.__version__]
     fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    folder = CheckpointFolder(Path(root), fingerprint=fingerprint, keep=options["keep_checkpoints"])
+    folder = CheckpointFolder(Path(root), fingerprint=fingerprint, keep=options["keep_checkpoints"], run_id=run_id)
     others = folder.others()
     if others:
         logger.warning(

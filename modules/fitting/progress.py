@@ -56,7 +56,9 @@ class TrainingProgress:
         self.tokens = self.steps = 0
 
     def begin(self, step: int) -> None:
-        """Shows that the training goes on after `step`."""
+        """Shows that the training starts, or goes on after `step`."""
+        if step:
+            self.console.print(f"  training goes on from the checkpoint of step {step:,} of {self.total_steps:,}")
         self.bar.update(self.task, completed=step)
         if self.console.is_terminal:
             self.bar.start()

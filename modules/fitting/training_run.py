@@ -106,9 +106,10 @@ class TrainingRun:
     def resume(self) -> None:
         """Goes on from the newest checkpoint, or begins."""
         found = self.checkpoints.folder.newest() if self.checkpoints else None
-        if found is None:
+        if self.checkpoints is None or found is None:
             self.followers.begin(0, None)
             return
+        self.checkpoints.folder.claim()
         restore(self.model, found.arrays)
         best = {name: array for name, array in found.arrays.items() if name.startswith(f"{BEST}/")}
         self.held_out.resume(found.progress["evaluation"], best)

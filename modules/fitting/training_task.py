@@ -24,6 +24,7 @@ class TrainingTask:
             None leaves nothing behind but figures.
         checkpoints: root folder of all trainings' checkpoints; None for none.
         code: fingerprint of the code that trains.
+        run_id: of the run; None if it has no name.
     """
 
     settings: Settings
@@ -33,6 +34,7 @@ class TrainingTask:
     serving_model_dir: str | None
     checkpoints: str | None
     code: str
+    run_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,10 @@ class PublishConfig(BaseModel):
     enabled: bool = True
     """Publish a revision at the end of the run: true or false."""
 
+    required: bool = False
+    """Whether a local run that ends well but publishes nothing, because the model was not blessed, has exit status 3
+    instead of 0: true or false."""
+
     endpoint: Endpoint = "local"
     """`local` for the embedded Hub, or the address of a Hub such as https://huggingface.co, without
     credentials."""

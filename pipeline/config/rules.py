@@ -141,6 +141,15 @@ def _published_baseline(config: PipelineConfig) -> str | None:
     )
 
 
+def _publication_to_require(config: PipelineConfig) -> str | None:
+    if config.publish.enabled or not config.publish.required:
+        return None
+    return (
+        "A publication can be required of a run that publishes. "
+        "Received: publish.enabled=false, publish.required=true. Change one of them."
+    )
+
+
 def _page_for_instructions(config: PipelineConfig) -> str | None:
     if config.data.kind == "instructions" or not config.publish.enabled or not config.publish.space:
         return None
@@ -322,6 +331,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(_REPOSITORIES, _local_namespace),
     Rule(_REPOSITORIES, _remote_namespace),
+    Rule(("publish.enabled", "publish.required"), _publication_to_require),
     Rule(("publish.enabled", "publish.exports", "export.ctranslate2"), _published_precision),
     Rule(("publish.enabled", "publish.exports", "training.lora_rank", "training.lora_unfrozen"), _published_adapter),
     Rule(("evaluation.enabled", "evaluation.baseline", "publish.enabled", "publish.exports"), _published_baseline),

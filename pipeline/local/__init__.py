@@ -6,7 +6,8 @@ The modules:
     command.py      local_runner.py's command, from arguments to exit status
     logs.py         the log file, and which warnings reach the terminal
     noise.py        keeps third parties' banners, written below Python, off the terminal
-    store.py        the lock, and what an earlier run left unfinished
+    store.py        what an earlier run left unfinished
+    interruption.py what Ctrl-C leaves
     dag_runner.py   TFX's LocalDagRunner, observed
     console.py      one line per component
     results.py      what a component's artifacts say in a few words

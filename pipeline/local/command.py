@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import preflight
 from pipeline.config import PipelineConfig
@@ -17,15 +18,21 @@ from pipeline.hub_model import pinned
 from pipeline.layout import lock_path, log_path, metadata_path, pipeline_root
 from pipeline.local.console import Console
 from pipeline.local.failure import message_of
+from pipeline.local.interruption import message_of_interruption
 from pipeline.local.logs import logging_to
 from pipeline.local.noise import filtered_stderr
 from pipeline.local.reporting import reported
-from pipeline.local.store import StoreError, exclusive, tidy
+from pipeline.local.results import publication
+from pipeline.local.store import StoreError, tidy
 from pipeline.local.summary import summarize
+from pipeline.run_lock import exclusive
+
+if TYPE_CHECKING:
+    from pipeline.local.dag_runner import NodeRun
 
 logger = logging.getLogger(__name__)
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, NOT_PUBLISHED, INTERRUPTED = 1, 3, 130
 
 RunPipeline = Callable[[PipelineConfig, Console, str], None]
 
@@ -60,14 +67,22 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str],
             run_pipeline(config, console, run_id)
     except KeyboardInterrupt:
         console.interrupted()
-        return _fail("Interrupted. Nothing half-written will be used: the next run starts clean.", INTERRUPTED)
+        return _fail(message_of_interruption(config, console, run_id), INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last line of defence: logged in full, shown in one sentence
         console.interrupted()
         return _fail(message_of(error, log=log if log.exists() else None))
     if console.finished_nodes:  # none under `tfx pipeline create`, which only asks for the pipeline
         spent = time.monotonic() - start
         console.line(summarize(console.finished_nodes, config, log=log, total_seconds=spent, report=report.page))
+    if config.publish.required and (reason := not_published(console.finished_nodes)):
+        return _fail(f"Nothing was published, which publish.required asks for: {reason}.", NOT_PUBLISHED)
     return 0
+
+
+def not_published(nodes: Sequence[NodeRun]) -> str | None:
+    """Returns why HFPusher published nothing; None if it did, or the run has none."""
+    record = next((publication(node) for node in nodes if node.node_id == "HFPusher"), None)
+    return None if record is None or record["pushed"] else str(record["not_pushed_reason"])
 
 
 def quiet_environment(config: PipelineConfig, *, on_terminal: bool) -> dict[str, str]:
@@ -94,12 +109,12 @@ def prepared(config: PipelineConfig, log: Path, *, wait_seconds: float = 0.0) ->
     with logging_to(log), filtered_stderr(log), exclusive(lock_path(*place), wait_seconds=wait_seconds):
         logger.info("Configuration: %s", config)
         try:
-            tidy(metadata, root)
+            tidy(metadata, root, ended="killed")
             yield
         except BaseException as error:
             logger.info("The run ended early", exc_info=error)
             with suppress(OSError, StoreError):  # what cannot be tidied now is at the start of the next run
-                tidy(metadata, root)
+                tidy(metadata, root, ended="interrupted" if isinstance(error, KeyboardInterrupt) else None)
             raise
 
 

@@ -44,6 +44,7 @@ class Console:
     stream: TextIO
     finished_nodes: list[NodeRun] = field(default_factory=list)
     graph: dict[str, list[str]] = field(default_factory=dict)
+    running: str | None = None
     _replaceable: bool = False
 
     @contextmanager
@@ -60,11 +61,13 @@ class Console:
 
     def started(self, node_id: str) -> None:
         """Shows that a component runs."""
+        self.running = node_id
         activity = f"  {node_id:<{NAME_WIDTH}}  {ACTIVITIES.get(node_id, 'running')} …"
         self._activity(activity, ends_line=node_id in DRAWS_PROGRESS)
 
     def finished(self, node: NodeRun) -> None:
         """Shows what came of it."""
+        self.running = None
         self.finished_nodes.append(node)
         result = " · ".join(filter(None, ("cached" if node.cached else "", result_of(node))))
         self._result(node.node_id, node.seconds, result)

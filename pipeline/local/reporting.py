@@ -13,6 +13,7 @@ from pipeline.config import PipelineConfig
 from pipeline.layout import metadata_path
 from pipeline.local.console import NAME_WIDTH, Console
 from pipeline.local.failure import message_of
+from pipeline.local.interruption import message_of_interruption
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +40,11 @@ def reported(config: PipelineConfig, console: Console, run_id: str, *, log: Path
     try:
         yield report
     except BaseException as error:
-        failure = "Interrupted." if isinstance(error, KeyboardInterrupt) else message_of(error, log=log)
-        report.page = write_report(config, console, run_id, log=log, start=start, failure=failure)
+        interrupted = isinstance(error, KeyboardInterrupt)
+        failure = message_of_interruption(config, console, run_id) if interrupted else message_of(error, log=log)
+        report.page = write_report(
+            config, console, run_id, log=log, start=start, failure=failure, interrupted=interrupted
+        )
         if report.page:
             console.line(f"  {'report':<{NAME_WIDTH}}  {relative(report.page)}")
         raise
@@ -48,7 +52,14 @@ def reported(config: PipelineConfig, console: Console, run_id: str, *, log: Path
 
 
 def write_report(
-    config: PipelineConfig, console: Console, run_id: str, *, log: Path, start: float, failure: str | None = None
+    config: PipelineConfig,
+    console: Console,
+    run_id: str,
+    *,
+    log: Path,
+    start: float,
+    failure: str | None = None,
+    interrupted: bool = False,
 ) -> Path | None:
     """Records how the run ended and writes its page; None, with a warning, if that cannot be done.
 
@@ -64,6 +75,7 @@ def write_report(
             log=str(log),
             graph=console.graph,
             failure=failure,
+            interrupted=interrupted,
         )
         if not write_record(metadata_path(config.output_dir, config.pipeline_name), run_id, record):
             return None

@@ -1,4 +1,4 @@
-"""The metadata store between runs: one run at a time, and nothing half-written is ever reused.
+"""The metadata store between runs: nothing half-written is ever reused.
 
 A component's results are reused only if its execution is recorded as complete, so a run that was killed
 leaves no result behind; but it leaves folders and a record that says RUNNING. :func:`tidy` removes both, and
@@ -7,66 +7,31 @@ forgets artifacts whose folders somebody deleted, which TFX would otherwise serv
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError, RunLockedError
+from pipeline.errors import PipelineError
+from pipeline.report.store import ENDED, End
 
 if TYPE_CHECKING:
     from ml_metadata import MetadataStore
 
 logger = logging.getLogger(__name__)
 
-LOCK_POLL_SECONDS = 0.5
-
 
 class StoreError(PipelineError):
     """ML Metadata cannot read or write its file."""
 
 
-@contextmanager
-def exclusive(lock: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Holds `lock` while active; the system releases it even if the process is killed.
-
-    Raises:
-        RunLockedError: If another process still holds it after `wait_seconds`.
-    """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + wait_seconds
-    with lock.open("a+") as file:
-        while not (locked := _locked(file)) and time.monotonic() < deadline:
-            time.sleep(LOCK_POLL_SECONDS)
-        if not locked:
-            file.seek(0)
-            raise RunLockedError(
-                "Only one run at a time may write to an output folder. "
-                f"Received: {lock.parent} is in use by process {file.read().strip() or 'unknown'}. "
-                "Wait for it, or choose another --output-dir."
-            )
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _locked(file: TextIO) -> bool:
-    """Locks `file`, unless another process has."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def tidy(metadata_path: Path, pipeline_root: Path) -> None:
+def tidy(metadata_path: Path, pipeline_root: Path, *, ended: End | None) -> None:
     """Marks what is unfinished as failed and removes its folders; marks what is gone as deleted.
+
+    Args:
+        metadata_path: the SQLite file.
+        pipeline_root: folder of the artifacts.
+        ended: what ended the unfinished executions; None for an error.
 
     Raises:
         StoreError: If ML Metadata cannot read or write its file.
@@ -79,7 +44,7 @@ def tidy(metadata_path: Path, pipeline_root: Path) -> None:
     connection = ConnectionConfig(sqlite=SqliteMetadataSourceConfig(filename_uri=str(metadata_path)))
     try:
         store = MetadataStore(connection)
-        _fail_unfinished(store, pipeline_root)
+        _fail_unfinished(store, pipeline_root, ended)
         _forget_missing(store)
     except errors.StatusError as error:
         raise StoreError(
@@ -88,7 +53,7 @@ def tidy(metadata_path: Path, pipeline_root: Path) -> None:
         ) from error
 
 
-def _fail_unfinished(store: MetadataStore, pipeline_root: Path) -> None:
+def _fail_unfinished(store: MetadataStore, pipeline_root: Path, ended: End | None) -> None:
     from ml_metadata.proto.metadata_store_pb2 import Execution
 
     unfinished = [
@@ -104,6 +69,8 @@ def _fail_unfinished(store: MetadataStore, pipeline_root: Path) -> None:
             logger.info("Removing %s: its run did not finish", folder)
             shutil.rmtree(folder)
         execution.last_known_state = Execution.FAILED
+        if ended:
+            execution.custom_properties[ENDED].string_value = ended
     store.put_executions(unfinished)
 
 

@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-State = Literal["done", "cached", "failed", "unfinished", "not reached"]
-Outcome = Literal["published", "not published", "finished", "failed", "unfinished"]
+State = Literal["done", "cached", "failed", "interrupted", "killed", "running", "not reached"]
+Outcome = Literal["published", "not published", "finished", "failed", "interrupted", "killed", "running"]
+
+
+# Of a component, and with it of the run.
+ENDS: tuple[Literal["failed", "interrupted", "killed", "running"], ...] = ("failed", "interrupted", "killed", "running")
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,7 @@ class RunFacts:
 
     Attributes:
         edges: pairs of components, the second needing the first.
-        failure: the message that the user saw when the run failed.
+        failure: the message that the user saw when the run failed or was interrupted.
         recorded: what else the run said of itself at its end: `profile`, `seconds`, `log`, …
         settings: the configuration as the components were told it, by field.
         code: hashes of the code that made the results, by component.
@@ -269,11 +273,13 @@ class RunFacts:
     @property
     def outcome(self) -> Outcome:
         """In one word, what came of the run."""
-        states = {node.state for node in self.nodes}
-        if "failed" in states or (self.failure and "unfinished" not in states):
+        if self.recorded.get("interrupted"):
+            return "interrupted"
+        if self.failure:
             return "failed"
-        if "unfinished" in states:
-            return "unfinished"
+        for end in ENDS:
+            if any(node.state == end for node in self.nodes):
+                return end
         if self.publication is None:
             return "finished"
         return "published" if self.publication.pushed else "not published"

@@ -15,7 +15,9 @@ ROLES: dict[State, tuple[Role, Role]] = {  # fill and border
     "done": ("good-soft", "good"),
     "cached": ("cached-soft", "cached"),
     "failed": ("bad-soft", "bad"),
-    "unfinished": ("bad-soft", "bad"),
+    "interrupted": ("bad-soft", "bad"),
+    "killed": ("bad-soft", "bad"),
+    "running": ("idle-soft", "idle"),
     "not reached": ("idle-soft", "idle"),
 }
 BAR = 4.0
@@ -194,9 +196,9 @@ def name_lines(node_id: str) -> list[str]:
 
 
 def _short(node: NodeFacts) -> str:
-    if node.seconds is None or node.state not in ("done", "failed"):
+    if node.seconds is None or node.state not in ("done", "failed", "killed"):
         return node.state
-    return duration(node.seconds) if node.state == "done" else f"failed, {duration(node.seconds)}"
+    return duration(node.seconds) if node.state == "done" else f"{node.state}, {duration(node.seconds)}"
 
 
 def _told(node: NodeFacts) -> str:

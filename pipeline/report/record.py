@@ -18,7 +18,13 @@ PACKAGES = (
 
 
 def make_record(
-    *, profile: str, seconds: float, log: str, graph: Mapping[str, Sequence[str]], failure: str | None
+    *,
+    profile: str,
+    seconds: float,
+    log: str,
+    graph: Mapping[str, Sequence[str]],
+    failure: str | None,
+    interrupted: bool = False,
 ) -> dict[str, Any]:
     """What to keep of a run.
 
@@ -27,11 +33,12 @@ def make_record(
         seconds: from the command to here.
         log: path of the log file.
         graph: every component and those that it waits for.
-        failure: the message of the error that ended it.
+        failure: what the user was told when it did not end well.
+        interrupted: whether the user ended it.
     """
     record: dict[str, Any] = {"profile": profile, "seconds": round(seconds, 3), "log": log}
     record |= {"graph": {node_id: list(upstream) for node_id, upstream in graph.items()}, "versions": versions()}
-    return record | ({"failure": failure} if failure else {})
+    return record | ({"failure": failure, "interrupted": interrupted} if failure else {})
 
 
 def versions() -> dict[str, str]:

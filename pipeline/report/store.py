@@ -8,15 +8,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import PipelineError
-from pipeline.layout import metadata_path
+from pipeline.layout import LOCK, log_path, metadata_path
+from pipeline.run_lock import is_held
 
 if TYPE_CHECKING:
     from ml_metadata import MetadataStore
 
 RECORD = "report"  # custom property of a run's context, JSON: what record.py wrote
+# Custom property of an execution that did not end by itself: what ended it. A kill is noted by the next run, so the
+# execution's last update is not its end.
+ENDED = "__ended"
+End = Literal["interrupted", "killed"]
 
 
 class RunNotFoundError(PipelineError, LookupError):
@@ -59,12 +64,20 @@ class StoredNode:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One run of one pipeline."""
+    """One run of one pipeline.
+
+    Attributes:
+        record: what it noted of itself at its end.
+        is_active: whether it is going on.
+        logged_ms: when it last wrote to its log; None if the log is gone.
+    """
 
     pipeline_name: str
     run_id: str
     nodes: tuple[StoredNode, ...]
     record: Mapping[str, Any] = field(default_factory=dict)
+    is_active: bool = False
+    logged_ms: int | None = None
 
     def node(self, node_id: str) -> StoredNode | None:
         """A component by its id; None if the run has none or did not come to it."""
@@ -93,6 +106,7 @@ class Store:
         from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig, SqliteMetadataSourceConfig
 
         self.pipeline_name = pipeline_name
+        self._path = path
         connection = SqliteMetadataSourceConfig(
             filename_uri=str(path), connection_mode=SqliteMetadataSourceConfig.READONLY
         )
@@ -122,7 +136,23 @@ class Store:
         nodes = [self._node(node_id, execution, run_id) for node_id, execution in latest.items()]
         written = context.custom_properties[RECORD].string_value if RECORD in context.custom_properties else "{}"
         in_order = tuple(sorted(nodes, key=lambda node: node.execution_id))
-        return StoredRun(self.pipeline_name, run_id, in_order, json.loads(written))
+        return StoredRun(
+            self.pipeline_name,
+            run_id,
+            in_order,
+            record=json.loads(written),
+            is_active=self._is_in_use and run_id == self.runs()[-1].run_id,
+            logged_ms=self._logged_ms(run_id),
+        )
+
+    @cached_property
+    def _is_in_use(self) -> bool:
+        """Whether a run writes to the store."""
+        return is_held(self._path.with_name(LOCK))
+
+    def _logged_ms(self, run_id: str) -> int | None:
+        log = log_path(str(self._path.parents[2]), run_id)
+        return int(log.stat().st_mtime * 1000) if log.is_file() else None
 
     @cached_property
     def _node_ids(self) -> dict[int, str]:

@@ -15,14 +15,17 @@ from pipeline.report.figures import Figure
 Tone = Literal["good", "bad", "idle", "cached", ""]
 
 TONES: dict[State, Tone] = {
-    "done": "good", "cached": "cached", "failed": "bad", "unfinished": "bad", "not reached": "idle",
+    "done": "good", "cached": "cached", "failed": "bad", "interrupted": "bad", "killed": "bad", "running": "idle",
+    "not reached": "idle",
 }  # fmt: skip
 BADGES: dict[str, tuple[str, Tone]] = {
     "published": ("✓ blessed and published", "good"),
     "not published": ("✗ nothing published", "bad"),
     "finished": ("✓ finished", "good"),
     "failed": ("✗ failed", "bad"),
-    "unfinished": ("… did not finish", "bad"),
+    "interrupted": ("✗ interrupted", "bad"),
+    "killed": ("✗ killed", "bad"),
+    "running": ("… running", "idle"),
 }
 HEADLINE = ("loss", "perplexity", "token_accuracy")
 LINKS = ("url", "space_url")
@@ -114,8 +117,10 @@ def _reasons(facts: RunFacts) -> Iterator[str]:
     """Why nothing was published."""
     if facts.failure:
         yield facts.failure
-    elif facts.outcome in ("failed", "unfinished"):
+    elif facts.outcome == "failed":
         yield "The run kept no message: its log has the rest."
+    elif facts.outcome == "killed":
+        yield "The run ended without a word, as it does when its process is killed: its log has the rest."
     elif facts.outcome == "not published" and facts.publication and facts.publication.reason:
         yield wording.sentence(facts.publication.reason)
 

@@ -94,13 +94,13 @@ def moment(time: datetime | None) -> str:
 
 def outcome(facts: RunFacts) -> str:
     """What came of the run, in one sentence."""
-    failed = next((node.node_id for node in facts.nodes if node.state == "failed"), None)
-    unfinished = next((node.node_id for node in facts.nodes if node.state == "unfinished"), None)
     match facts.outcome:
-        case "failed":
-            return f"Failed in {failed}" if failed else "Failed"
-        case "unfinished":
-            return f"Did not finish: {unfinished} was running"
+        case "failed" | "interrupted" | "killed" as end:
+            where = next((f" in {node.node_id}" for node in facts.nodes if node.state == end), "")
+            return f"{sentence(end)}{where}"
+        case "running":
+            now = next(node.node_id for node in facts.nodes if node.state == "running")
+            return f"Running: {now}"
         case "finished":
             return "Finished; publishing was off"
         case "published":

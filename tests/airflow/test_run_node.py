@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.airflow import preflight, run_node
 from pipeline.errors import RunLockedError
-from pipeline.local.store import exclusive
+from pipeline.run_lock import exclusive
 
 REPOSITORY = Path(__file__).parents[2]
 

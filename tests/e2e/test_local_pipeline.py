@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -14,6 +15,9 @@ import pytest
 from hub.access import Identity
 from hub.server import running
 from pipeline.config.sources import load_config
+from pipeline.report.reading.run import read_outline
+from pipeline.report.store import stores
+from pipeline.report.wording import outcome
 from tests.e2e.conftest import PIPELINE, PROJECT, REPOSITORY, Finished, Place, free_port
 
 pytestmark = pytest.mark.e2e
@@ -226,10 +230,13 @@ def test_a_model_that_is_worse_than_the_last_blessed_one_is_not_published(
     strict = {"evaluation__against_baseline": "bits_per_byte<=+0.02"}
     good = elsewhere.run(training__max_steps="40", training__learning_rate="1e-2", **strict)
     published = published_revisions(elsewhere)
-    sabotaged = elsewhere.run(training__max_steps="40", training__learning_rate="10", **strict)
+    sabotaged = elsewhere.run(
+        training__max_steps="40", training__learning_rate="10", publish__required="true", **strict
+    )
     repeated = elsewhere.run(training__max_steps="40", training__learning_rate="1e-2", **strict)
 
-    assert good.status == sabotaged.status == 0, good.err + sabotaged.err
+    assert (good.status, sabotaged.status, repeated.status) == (0, 3, 0), good.err + sabotaged.err
+    assert "Nothing was published, which publish.required asks for: the evaluation did not bless" in sabotaged.err
     assert len(published) == 2
     assert published_revisions(elsewhere) == published
     assert "  verdict   not blessed · loss " in sabotaged.out
@@ -257,18 +264,27 @@ def test_slices_and_metrics_that_do_not_exist_are_refused_before_anything_runs(t
 # ------------------------------------------------------------------------------------------ Interruptions
 
 
-def wait_for_training(process: object) -> None:
+def wait_for_training(process: object) -> str:
+    """The first line about the training."""
+    first = ""
     for line in process.stderr:  # type: ignore[attr-defined]
+        first = first or (line if "  training " in line else "")
         if "training step" in line:
-            return
+            return first
     raise AssertionError("the run ended before it trained")
+
+
+def runs_of(place: Place) -> list[str]:
+    """The outcomes of all runs, newest first."""
+    found = stores(str(place.output))
+    return [outcome(read_outline(store.read(name.run_id))) for store in found for name in reversed(store.runs())]
 
 
 def test_an_interrupted_or_killed_run_leaves_nothing_that_is_reused(
     first_run: Finished, place: Place, tmp_path: Path
 ) -> None:
     elsewhere = place.copy(tmp_path / "output")
-    settings = {"training__max_steps": "150", "training__seed": "7"}
+    settings = {"training__max_steps": "150", "training__seed": "7", "training__checkpoint_every_steps": "5"}
     model_folder = elsewhere.root / "Trainer" / "model"
     copied = {path.name for path in model_folder.iterdir()}
 
@@ -278,20 +294,29 @@ def test_an_interrupted_or_killed_run_leaves_nothing_that_is_reused(
     _, err = interrupted.communicate(timeout=60)
     after_interrupt = {path.name for path in model_folder.iterdir()}
     killed = elsewhere.start(**settings)
-    wait_for_training(killed)
+    told = wait_for_training(killed)
     killed.kill()
     killed.communicate(timeout=60)
     (half_written,) = {path.name for path in model_folder.iterdir()} - copied
     again = elsewhere.run(**settings)
 
     assert interrupted.returncode == 130
-    assert err.endswith("Interrupted. Nothing half-written will be used: the next run starts clean.\n")
+    promised = re.search(
+        "Interrupted. Nothing half-written will be used: with these settings, the next run goes on with the training "
+        r"from its checkpoint of step (\d+).\n$",
+        err,
+    )
+    assert promised, err
+    assert told == f"  training goes on from the checkpoint of step {promised[1]} of 150\n"
     assert after_interrupt == copied
     assert again.status == 0, again.err
     assert again.ran == FROM_TRAINER
     assert not (model_folder / half_written).exists()
     report = json.loads((trained_models(elsewhere)[-1] / "exports/training.json").read_text(encoding="utf-8"))
     assert report["steps"] == 150
+    assert report["resumed_from"] >= int(promised[1])
+    outcomes = runs_of(elsewhere)
+    assert outcomes[1:3] == ["Killed in Trainer", "Interrupted in Trainer"]
 
 
 # ------------------------------------------------------------------------------------- A Hub that refuses

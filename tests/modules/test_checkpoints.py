@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.fitting.checkpoints import CheckpointFolder
+from modules.fitting.checkpoints import CheckpointFolder, step_saved_by
 
 FINGERPRINT = "0123456789abcdef" * 4
 
@@ -77,6 +77,20 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier_ones(tmp_path: P
     assert found is not None
     assert found.step == 10
     assert [path.name for path in folder(tmp_path).folder.iterdir()] == ["step-0000000010.npz"]
+
+
+def test_the_step_that_a_run_can_go_on_from_is_known_by_its_name(tmp_path: Path) -> None:
+    def of_run(run_id: str, fingerprint: str = FINGERPRINT) -> CheckpointFolder:
+        return CheckpointFolder(tmp_path, fingerprint=fingerprint, keep=2, run_id=run_id)
+
+    of_run("one").save(10, arrays(10), {})
+    of_run("one").save(20, arrays(20), {})
+    of_run("other", "f" * 64).save(90, arrays(90), {})
+
+    assert [step_saved_by(tmp_path, name) for name in ("one", "other", "two")] == [20, 90, None]
+    of_run("two").claim()  # it goes on with what the first one left
+    assert [step_saved_by(tmp_path, name) for name in ("one", "other", "two")] == [None, 90, 20]
+    assert step_saved_by(tmp_path / "absent", "one") is None
 
 
 def test_clearing_removes_this_trainings_and_leaves_the_others(tmp_path: Path) -> None:

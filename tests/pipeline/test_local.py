@@ -17,8 +17,8 @@ from pipeline.local.console import Console, seconds
 from pipeline.local.failure import message_of
 from pipeline.local.logs import LogFileError, logging_to
 from pipeline.local.results import training_figures
-from pipeline.local.store import exclusive
 from pipeline.local.summary import quality
+from pipeline.run_lock import exclusive
 
 LOG = Path("output/logs/x.log")
 REPORT = {

@@ -261,8 +261,9 @@ def test_an_older_pipeline_without_evaluator_and_gate_is_read_too(tmp_path: Path
     ("state", "recorded", "shown"),
     [
         (FAILED, {"failure": "The disk is full."}, "failed"),
-        (RUNNING, {"failure": "Interrupted."}, "failed"),
-        (RUNNING, {}, "unfinished"),
+        (RUNNING, {"failure": "The loss is not finite."}, "failed"),
+        (RUNNING, {"failure": "Interrupted.", "interrupted": True}, "interrupted"),
+        (RUNNING, {}, "killed"),
         (FAILED, {}, "failed"),
     ],
 )

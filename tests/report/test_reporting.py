@@ -74,7 +74,9 @@ def test_an_interrupted_run_gets_a_page(tmp_path: Path) -> None:
     ):
         raise KeyboardInterrupt
 
-    assert find_run(stores(str(tmp_path)), RUN).record["failure"] == "Interrupted."
+    record = find_run(stores(str(tmp_path)), RUN).record
+    assert record["failure"] == "Interrupted. Nothing half-written will be used: the next run starts clean."
+    assert record["interrupted"]
 
 
 def test_a_run_that_came_to_no_component_has_no_page(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,11 +12,12 @@ from pipeline.report.reading.exports import read_exports, read_publication
 from pipeline.report.reading.files import RunFiles
 from pipeline.report.reading.settings import conditions_as_settings, read_code, read_settings
 from pipeline.report.reading.training import read_training
-from pipeline.report.store import StoredNode, StoredRun
+from pipeline.report.store import ENDED, StoredNode, StoredRun
 
 # What waits for what without an artifact passing, in a run that kept no graph.
 WITHOUT_ARTIFACT = (("DataGate", "Transform"), ("BaselineResolver", "Evaluator"))
-STATES: dict[str, State] = {"COMPLETE": "done", "CACHED": "cached", "FAILED": "failed", "CANCELED": "failed"}
+FINISHED: dict[str, State] = {"COMPLETE": "done", "CACHED": "cached"}
+FAILED = ("FAILED", "CANCELED")
 
 
 def read_facts(run: StoredRun) -> RunFacts:
@@ -70,12 +71,12 @@ def _conditions(part: EvaluationFacts | QualityFacts | None) -> tuple[ConditionF
 def read_nodes(run: StoredRun) -> Iterator[NodeFacts]:
     """Every component in the order of the run; at the end those that it did not come to."""
     for node in run.nodes:
-        state = _state(run, node)
+        ended_ms = _ended_ms(run, node)
         yield NodeFacts(
             node_id=node.node_id,
-            state=state,
+            state=_state(run, node),
             started_ms=node.started_ms,
-            seconds=None if _end_is_unknown(run, node) else (node.ended_ms - node.started_ms) / 1000,
+            seconds=None if ended_ms is None else (ended_ms - node.started_ms) / 1000,
             cached_from=node.made_by_run,
             execution_id=node.execution_id,
         )
@@ -86,13 +87,30 @@ def read_nodes(run: StoredRun) -> Iterator[NodeFacts]:
 
 
 def _state(run: StoredRun, node: StoredNode) -> State:
-    """A component that still ran when its run had ended failed with it."""
-    return STATES.get(node.state, "failed" if run.record else "unfinished")
+    """A component that still ran when its run had ended shares that run's end."""
+    if node.state in FINISHED:
+        return FINISHED[node.state]
+    if run.record:
+        return "interrupted" if run.record.get("interrupted") else "failed"
+    if node.state in FAILED:
+        return node.properties.get(ENDED, "failed")
+    return "running" if run.is_active else "killed"
 
 
-def _end_is_unknown(run: StoredRun, node: StoredNode) -> bool:
-    """A run that was killed is tidied by the next one: what ML Metadata then notes is that one's time."""
-    return node.state not in STATES or (node.state == "FAILED" and not run.record)
+def _ended_ms(run: StoredRun, node: StoredNode) -> int | None:
+    """When a component ended, in ms since 1970; None if it has not, or nobody knows.
+
+    A run that was killed noted no end, and what ML Metadata tells is when the next run noticed: there it is the last
+    word in the run's log.
+    """
+    match _state(run, node):
+        case "running":
+            return None
+        case "killed":
+            return run.logged_ms and max(run.logged_ms, node.started_ms)
+        case "failed" | "interrupted" if node.state not in FAILED:
+            return None
+    return node.ended_ms
 
 
 def read_edges(run: StoredRun) -> Iterator[tuple[str, str]]:
