@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pipeline.components.hf_pusher.signing import key_signer
 from pipeline.components.hf_pusher.space_template import check_template
 from pipeline.config import PipelineConfig
 from pipeline.config.model import ModelConfig
+from pipeline.config.sources import Reading, UnknownValueError
 from pipeline.errors import PreflightError
 from pipeline.evaluation import SLICE_VALUES, parse_all
 from pipeline.layout import absolute, hub_folder
@@ -37,15 +39,22 @@ DATA_COPIES = 4  # the examples, raw and transformed, with room for statistics a
 MINIMUM_FREE_BYTES = 200 * 2**20
 
 
-def check(config: PipelineConfig, environment: Mapping[str, str]) -> None:
-    """Looks for everything that would make the run fail later.
+def check(reading: Reading, environment: Mapping[str, str]) -> PipelineConfig:
+    """Looks for everything that would make the run fail later; returns the configuration if there is nothing.
 
     Raises:
-        PreflightError: With all problems at once.
+        PreflightError: With all problems at once: those of the values, and what can be found in spite of them.
     """
-    problems = [problem for problems in CHECKS for problem in problems(config, environment)]
+    found = (problem for each in CHECKS for problem in _as_far_as_known(each, reading, environment))
+    problems = [*reading.problems, *found]
     if problems:
         raise PreflightError(problems)
+    return reading.config
+
+
+def _as_far_as_known(check: Check, reading: Reading, environment: Mapping[str, str]) -> Iterator[str]:
+    with suppress(UnknownValueError):
+        yield from check(reading.known, environment)
 
 
 def _rows(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
@@ -165,7 +174,7 @@ def _hub(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str
             yield (
                 "publish.token_env names the variable that holds the access token. "
                 f"Received: {publish.token_env} is not set. "
-                f"Export a token that may write to {publish.repo_id}, or set --publish.enabled false."
+                f"Export a token that may write to {publish.endpoint}, or set --publish.enabled false."
             )
     elif publish.local_port and not _port_usable(publish.local_port, hub_folder(config.output_dir)):
         yield (

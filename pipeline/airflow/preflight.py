@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from pipeline.config.sources import ConfigError, load_config
+from pipeline.config.sources import read_config
 from pipeline.errors import PreflightError
 from pipeline.preflight import check
 
@@ -14,8 +14,8 @@ from pipeline.preflight import check
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """The command; returns its exit status."""
     try:
-        check(load_config(arguments, environment), environment)
-    except (ConfigError, PreflightError) as error:
+        check(read_config(arguments, environment), environment)
+    except PreflightError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write("Nothing stands in the way of a run.\n")

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from argparse import ArgumentError, ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentError, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -25,6 +25,7 @@ from pipeline.config import PipelineConfig
 from pipeline.config.rules import RULES
 from pipeline.errors import numbered
 
+SIMILAR = 0.6  # of difflib's ratio, from where on a name is suggested for another
 ENVIRONMENT_PREFIX = "GPT2_ALPACA_"
 PROFILES = Path(__file__).parent.parent / "profiles"
 USAGE = "%(prog)s [--profile NAME] [--GROUP.FIELD VALUE ...]"
@@ -53,6 +54,45 @@ class Layer:
     values: Mapping[str, Any]
     names: Mapping[str, str] = field(default_factory=dict)  # how the user wrote the field there
     problems: tuple[str, ...] = ()
+    lost: frozenset[str] = frozenset()  # fields that it may have set, to nobody knows what
+
+
+class UnknownValueError(Exception):
+    """A field is read whose value is wrong or lost."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A configuration as far as it could be read.
+
+    Attributes:
+        config: with the defaults of the fields that are unknown.
+        unknown: names of the fields whose value is wrong or lost.
+        problems: of all sources, values and rules.
+    """
+
+    config: PipelineConfig
+    unknown: frozenset[str] = frozenset()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> PipelineConfig:
+        """The configuration to look further with: to read an unknown field of it raises :class:`UnknownValueError`."""
+        return cast("PipelineConfig", _Known(self.config, self.unknown)) if self.unknown else self.config
+
+
+class _Known:
+    """A configuration, or a group of it, without the fields that are unknown."""
+
+    def __init__(self, values: BaseModel, unknown: frozenset[str], prefix: str = "") -> None:
+        self._values, self._unknown, self._prefix = values, unknown, prefix
+
+    def __getattr__(self, attribute: str) -> Any:
+        name = self._prefix + (type(self._values).model_fields[attribute].alias or attribute)
+        if name in self._unknown:
+            raise UnknownValueError(name)
+        value = getattr(self._values, attribute)
+        return _Known(value, self._unknown, f"{name}.") if isinstance(value, BaseModel) else value
 
 
 def load_config(arguments: Sequence[str], environment: Mapping[str, str]) -> PipelineConfig:
@@ -66,17 +106,46 @@ def load_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Pip
         ConfigError: With all problems at once.
         SystemExit: After ``--help`` was printed.
     """
+    reading = read_config(arguments, environment)
+    if reading.problems:
+        raise ConfigError(reading.problems)
+    return reading.config
+
+
+def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Reading:
+    """The configuration as far as it can be read, with all its problems.
+
+    Args:
+        arguments: command line without the program's name.
+        environment: such as ``os.environ``.
+
+    Raises:
+        SystemExit: After ``--help`` was printed.
+    """
     chosen = [read_command_line(arguments), read_environment(environment)]
     profile = next((layer.values["profile"] for layer in chosen if "profile" in layer.values), _default_profile())
-    layers = [*chosen, read_profile(profile)]
-    problems = [problem for layer in layers for problem in layer.problems]
+    layers = [*chosen, _unreadable() if "profile" in _lost(chosen) else read_profile(profile)]
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         merged.update(layer.values)
-    problems += _problems(merged, layers)
-    if problems:
-        raise ConfigError(problems)
-    return PipelineConfig.model_validate(_nested(merged))
+    wrong = _wrong_values(merged, layers)
+    right = {name: value for name, value in merged.items() if name not in wrong}
+    config = PipelineConfig.model_validate(_nested(right), context={"skip_rules": True})
+    unknown = wrong.keys() | _lost(layers)
+    broken = {rule: problem for rule in RULES if not unknown & {*rule.fields} and (problem := rule.check(config))}
+    alone = {rule.fields[0] for rule in broken if len(rule.fields) == 1}
+    problems = [problem for layer in layers for problem in layer.problems]
+    return Reading(config, frozenset(unknown | alone), (*problems, *wrong.values(), *broken.values()))
+
+
+def _lost(layers: Sequence[Layer]) -> set[str]:
+    """Fields whose value a layer lost, and none above it sets."""
+    lost: set[str] = set()
+    above: set[str] = set()
+    for layer in layers:
+        lost |= layer.lost - above
+        above |= layer.values.keys()
+    return lost
 
 
 # ---------------------------------------------------------------------------------------------------- Sources
@@ -102,14 +171,24 @@ def read_command_line(arguments: Sequence[str]) -> Layer:
     )
     source: CliSettingsSource[Any] = CliSettingsSource(_CommandLine, root_parser=parser, cli_parse_none_str="none")
     known = {_flag(name): name for name in field_names()}
-    try:
-        parsed, unknown = parser.parse_known_args(list(arguments))
-    except ArgumentError as error:
-        return Layer({}, problems=(f"{error.argument_name}: {error.message}. See --help.",))
+    parsed, unknown, incomplete = _parsed(parser, list(arguments))
     del source  # it only declared the flags; their values need no decoding beyond validation
     values = {name: value for name, value in vars(parsed).items() if name in known.values()}
     unknown += [_flag(name) for name in vars(parsed) if name not in values]  # --data '{…}', a whole group
-    return Layer(values, {name: _flag(name) for name in values}, tuple(_unknown_arguments(unknown, known)))
+    problems = (*incomplete.values(), *_unknown_arguments(unknown, known))
+    lost = frozenset(known[flag] for flag in incomplete if flag in known)
+    return Layer(values, {name: _flag(name) for name in values}, problems, lost)
+
+
+def _parsed(parser: ArgumentParser, arguments: list[str]) -> tuple[Namespace, list[str], dict[str, str]]:
+    """What argparse makes of the arguments, those that it does not know, and its problems with others, by flag."""
+    try:
+        return *parser.parse_known_args(arguments), {}
+    except ArgumentError as error:
+        flag = str(error.argument_name)
+        rest = [each for each, after in pairwise([*arguments, "--"]) if each != flag or not after.startswith("--")]
+        parsed, unknown, others = _parsed(parser, rest if len(rest) < len(arguments) else [])
+        return parsed, unknown, {flag: f"{flag}: {error.message}. See --help.", **others}
 
 
 def read_environment(environment: Mapping[str, str]) -> Layer:
@@ -131,9 +210,9 @@ def read_profile(profile: str) -> Layer:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return Layer({}, problems=(_unknown_profile(profile),))
+        return _unreadable(_unknown_profile(profile))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return Layer({}, problems=(f"profile: {path} cannot be read as TOML. Received: {error}",))
+        return _unreadable(f"profile: {path} cannot be read as TOML. Received: {error}")
     known = dict.fromkeys(field_names())
     del known["profile"]  # a profile does not choose a profile
     values = dict(_flattened(content))
@@ -144,6 +223,10 @@ def read_profile(profile: str) -> Layer:
     ]
     values = {name: value for name, value in values.items() if name in known}
     return Layer(values, {name: str(path) for name in values}, tuple(problems))
+
+
+def _unreadable(*problems: str) -> Layer:
+    return Layer({}, problems=problems, lost=frozenset(field_names()))
 
 
 def profile_names() -> list[str]:
@@ -207,8 +290,8 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 # --------------------------------------------------------------------------------------------------- Problems
 
 
-def _problems(values: Mapping[str, Any], layers: Sequence[Layer]) -> list[str]:
-    """Every wrong field, and every broken rule whose fields are all right."""
+def _wrong_values(values: Mapping[str, Any], layers: Sequence[Layer]) -> dict[str, str]:
+    """What is wrong, by field."""
     wrong: dict[str, str] = {}
     try:
         PipelineConfig.model_validate(_nested(values), context={"skip_rules": True})
@@ -216,11 +299,7 @@ def _problems(values: Mapping[str, Any], layers: Sequence[Layer]) -> list[str]:
         for details in error.errors():
             name = _name_at(details["loc"])
             wrong.setdefault(name, _wrong_value(name, details, layers))
-    right = {name: value for name, value in values.items() if name not in wrong}
-    config = PipelineConfig.model_validate(_nested(right), context={"skip_rules": True})
-    applicable = [rule for rule in RULES if not wrong.keys() & set(rule.fields)]
-    broken = [problem for rule in applicable if (problem := rule.check(config))]
-    return [*wrong.values(), *broken]
+    return wrong
 
 
 def _name_at(location: tuple[int | str, ...]) -> str:
@@ -267,9 +346,21 @@ def _unknown_profile(profile: str) -> str:
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    candidates = list(known)
-    close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
-    if not close:  # the field alone, without or with another group
-        last = name.replace("__", ".").replace("-", "_").rpartition(".")[2].lower()
-        close = [c for c in candidates if c.replace("__", ".").replace("-", "_").lower().endswith(f".{last}")][:1]
+    """The nearest name: of its group, else the same field of another group, else the nearest of all."""
+    spellings = {_parts(candidate): candidate for candidate in known}
+    group, field = _parts(name)
+    groups = {group for group, _ in spellings}
+    (near_group,) = difflib.get_close_matches(group, groups, n=1) or [""]
+    fields_there = [field for group, field in spellings if group == near_group]
+    for near in difflib.get_close_matches(field, fields_there, n=1, cutoff=SIMILAR):
+        return f" Did you mean {spellings[near_group, near]}?"
+    elsewhere = [candidate for parts, candidate in spellings.items() if parts[1] == field]
+    close = elsewhere or difflib.get_close_matches(name, [*spellings.values()], n=1, cutoff=SIMILAR)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Group and field of a name in any source's spelling; the group is empty for a field of none."""
+    dotted = name.removeprefix(ENVIRONMENT_PREFIX).removeprefix("--").replace("__", ".").replace("-", "_").lower()
+    group, _, field = dotted.rpartition(".")
+    return group, field

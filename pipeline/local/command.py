@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import preflight
 from pipeline.config import PipelineConfig
-from pipeline.config.sources import ConfigError, load_config
+from pipeline.config.sources import read_config
 from pipeline.hub_model import pinned
 from pipeline.layout import lock_path, log_path, metadata_path, pipeline_root
 from pipeline.local.console import Console
@@ -50,18 +50,15 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str],
         The exit status.
     """
     start = time.monotonic()
-    try:
-        config = load_config(arguments, environment)
-    except ConfigError as error:
-        return _fail(str(error))
+    reading = read_config(arguments, environment)
+    config = reading.config
     run_id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     log = log_path(config.output_dir, run_id)
     console = Console(sys.stdout)
     for name, value in quiet_environment(config, on_terminal=sys.stderr.isatty()).items():
         environment.setdefault(name, value)
     try:
-        preflight.check(config, environment)
-        config = pinned(config)
+        config = pinned(preflight.check(reading, environment))
         with prepared(config, log), reported(config, console, run_id, log=log, start=start) as report:
             console.line(f"{config.pipeline_name}, profile {config.profile}")
             run_pipeline(config, console, run_id)

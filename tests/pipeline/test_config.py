@@ -200,6 +200,27 @@ def test_a_wrong_value_is_refused(arguments: list[str], problem: str) -> None:
     assert problem in message
 
 
+@pytest.mark.parametrize(
+    ("flag", "nearest"),
+    [
+        ("--training.batch-sizes", "--training.batch-size"),  # and not --tuning.batch-sizes
+        ("--tuning.learning-rate", "--tuning.learning-rate-span"),  # and not --training.learning-rate
+        ("--trainer.seed", "--training.seed"),  # and not --generation.seed
+        ("--publish.learning-rate", "--training.learning-rate"),  # no field of its group is near
+        ("--data.shema", "--data.schema"),
+        ("--output", "--output-dir"),
+    ],
+)
+def test_the_nearest_field_of_the_same_group_is_suggested(flag: str, nearest: str) -> None:
+    assert problems_of([flag, "3"]) == (f"{flag}: there is no such flag. Did you mean {nearest}? See --help.",)
+
+
+def test_a_flag_without_a_value_hides_no_other_problem() -> None:
+    assert [problem.split(":")[0] for problem in problems_of(["--training.seed", "--training.epochs", "many"])] == [
+        "--training.seed", "training.epochs",
+    ]  # fmt: skip
+
+
 def test_what_may_be_a_secret_is_never_repeated() -> None:
     problems = problems_of(["--publish.token-env", "hf_secret", "--publish.endpoint", "https://me:secret@hub"])
 

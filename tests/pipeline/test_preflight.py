@@ -11,7 +11,7 @@ import pytest
 from data.tfrecords import Row, write_examples
 from hub.server import running
 from pipeline import preflight
-from pipeline.config.sources import load_config
+from pipeline.config.sources import load_config, read_config
 from pipeline.errors import PreflightError
 from pipeline.layout import hub_folder
 
@@ -42,7 +42,7 @@ def problems_of(folder: Path, *arguments: str, environment: dict[str, str] | Non
         "8919",
     ]
     try:
-        preflight.check(load_config([*base, *arguments], {}), environment or {})
+        preflight.check(read_config([*base, *arguments], {}), environment or {})
     except PreflightError as error:
         return list(error.problems)
     return []
@@ -68,6 +68,31 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     assert [problem.split()[0] for problem in problems] == [
         "data.path", "data.schema", "model.tokenizer_path", "publish.space_template:",
     ]  # fmt: skip
+
+
+def test_values_paths_data_and_hub_are_reported_at_once(folder: Path) -> None:
+    write_examples(folder / "rows-eval.tfrecord", [Row("Say hello.", "", " ")])
+
+    problems = problems_of(
+        folder,
+        *("--training.learning-rate", "-1", "--model.num-heads", "5", "--data.schema", "absent.pbtxt"),
+        *("--publish.endpoint", "https://huggingface.co", "--publish.repo-id", "none", "--model.tokenizer", "x"),
+    )
+
+    assert [problem.split()[0].rstrip(":,") for problem in problems] == [
+        "--model.tokenizer", "training.learning_rate", "publish.repo_id", "model.num_heads",
+        str(folder / "rows-eval.tfrecord"), "data.schema", "publish.token_env",
+    ]  # fmt: skip
+
+
+def test_what_is_unknown_is_not_guessed_at(folder: Path) -> None:
+    """The profile may have named another folder and another Hub, so nothing is said of the default ones."""
+    (problem,) = problems_of(folder, "--profile", "absent.toml", "--publish.endpoint", "https://huggingface.co")
+    with pytest.raises(PreflightError) as refused:
+        preflight.check(read_config(["--data.path", "--output-dir", str(folder)], {}), {})
+
+    assert problem.startswith("profile: there is no such profile.")
+    assert refused.value.problems == ("--data.path: expected one argument. See --help.",)
 
 
 def test_a_pattern_without_files_names_what_is_there(folder: Path) -> None:
