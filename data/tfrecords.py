@@ -22,6 +22,11 @@ MUST_NOT_BE_BLANK = ("instruction", "output")
 # What a document of raw text leaves empty.
 MUST_BE_EMPTY = ("instruction", "input")
 NOT_BLANK = "must not be blank"
+MISSING = "is missing"
+RENAME = (
+    "Rename the features where the files are written, or write the files with `python -m data.alpaca` or "
+    "`python -m data.text`; --help explains each."
+)
 
 
 class Row(NamedTuple):
@@ -110,8 +115,8 @@ def verify(
 ) -> list[str]:
     """Every problem in the splits' files, one sentence each; empty when all rows are fit for training.
 
-    Of each rule broken, the first `shown_per_rule` places are named and the rest are counted. With `blank_allowed`,
-    blank texts are no problem.
+    Of each rule broken, the first `shown_per_rule` places are named and the rest are counted; rows that lack the same
+    fields are one problem. With `blank_allowed`, blank texts are no problem.
     """
     findings = _Findings(shown_per_rule)
     for split, paths in paths_by_split.items():
@@ -126,12 +131,26 @@ def verify(
 
 
 class _Findings:
-    """Problems in the order found, each rule's list cut at a limit and counted."""
+    """Problems in the order found, each rule's list cut at a limit and counted.
+
+    Rows that lack fields usually all do, so these are told first, and once for all that lack and have the same.
+    """
 
     def __init__(self, shown_per_rule: int) -> None:
         self._shown_per_rule = shown_per_rule
         self._sentences: list[str] = []
         self._counts: Counter[str] = Counter()
+        self._lacking: Counter[tuple[Problem, ...]] = Counter()
+        self._first_lacking: dict[tuple[Problem, ...], str] = {}
+
+    def add_row(self, place: str, problems: Sequence[Problem]) -> None:
+        missing = tuple(problem for problem in problems if problem.rule.endswith(MISSING))
+        if missing:
+            self._lacking[missing] += 1
+            self._first_lacking.setdefault(missing, place)
+        for problem in problems:
+            if problem not in missing:
+                self.add(place, problem)
 
     def add(self, place: str, problem: Problem) -> None:
         self._counts[problem.rule] += 1
@@ -140,21 +159,26 @@ class _Findings:
 
     def sentences(self) -> list[str]:
         hidden = {rule: count - self._shown_per_rule for rule, count in self._counts.items()}
-        return self._sentences + [f"and {more} more: {rule}" for rule, more in hidden.items() if more > 0]
+        more = [f"and {more} more: {rule}" for rule, more in hidden.items() if more > 0]
+        return [*map(self._lacks, self._lacking), *self._sentences, *more]
+
+    def _lacks(self, missing: tuple[Problem, ...]) -> str:
+        others = self._lacking[missing] - 1
+        place = self._first_lacking[missing] + (f" and {others:,} more" if others else "")
+        rules, (found, *_) = zip(*missing, strict=True)
+        return f"{place}: {', '.join(rules)}: {found}. {RENAME}"
 
 
 def _verify_file(path: Path, kind: Kind, findings: _Findings, *, blank_allowed: bool) -> int:
-    """How many good rows `path` has; its problems go to `findings`."""
+    """How many rows `path` has, those included that lack fields; its problems go to `findings`."""
     good = 0
     try:
         for index, record in enumerate(read_records(path)):
             row = decode(record)
-            good += isinstance(row, Row)
             problems = content_problems(row, kind) if isinstance(row, Row) else row
-            for problem in problems:
-                if blank_allowed and problem.rule.endswith(NOT_BLANK):
-                    continue
-                findings.add(f"{path}, row {index}", problem)
+            good += isinstance(row, Row) or any(problem.rule.endswith(MISSING) for problem in problems)
+            allowed = NOT_BLANK if blank_allowed else ()
+            findings.add_row(f"{path}, row {index}", [each for each in problems if not each.rule.endswith(allowed)])
     except OSError as error:
         findings.add(str(path), Problem("a file must be readable", error.strerror or str(error)))
     return good
@@ -164,7 +188,7 @@ def _text(features: Any, field: str) -> str | Problem:
     """The text of `field` in an Example's feature map."""
     feature = features.get(field)
     if feature is None:
-        return Problem(f"field {field!r} is missing", f"has {', '.join(sorted(features)) or 'no fields'}")
+        return Problem(f"field {field!r} {MISSING}", f"has {', '.join(sorted(features)) or 'no fields'}")
     kind = feature.WhichOneof("kind")
     if kind != "bytes_list":
         return Problem(f"field {field!r} must be bytes", f"is {kind or 'empty'}")

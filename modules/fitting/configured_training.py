@@ -137,9 +137,9 @@ def checkpoint_folder(
     others = folder.others()
     if others:
         logger.warning(
-            "%s holds checkpoints of %d other trainings, which take %.1f GB. "
+            "%s holds checkpoints of %d other trainings, which take %s MB. "
             "Delete those that will not be resumed with their settings: %s",
-            root, len(others), sum(others.values()) / 1e9, ", ".join(path.name for path in others),
+            root, len(others), f"{sum(others.values()) / 1e6:,.1f}", ", ".join(path.name for path in others),
         )  # fmt: skip
     return folder
 

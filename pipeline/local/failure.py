@@ -23,7 +23,7 @@ def message_of(error: BaseException, *, log: Path | None) -> str:
     if any(map(is_disk_full, chain)):
         return (
             "The disk is full, so the run stopped; what earlier components made is kept. "
-            f"Received: {_first_line(next(filter(is_disk_full, chain)))}. "
+            f"Received: {_disk_full(next(filter(is_disk_full, chain)))}. "
             f"Free some space, or choose another --output-dir, and run again.{where}"
         )
     known = next((link for link in chain if getattr(link, "user_message", False)), None)
@@ -55,6 +55,12 @@ def is_disk_full(error: BaseException | None) -> bool:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     return DISK_FULL.search(str(error)) is not None
+
+
+def _disk_full(error: BaseException) -> str:
+    """The system's words, with the file's name; of a library's, only those about the disk."""
+    words = DISK_FULL.search(str(error))
+    return words[0] if words and not isinstance(error, OSError) else _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

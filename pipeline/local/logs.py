@@ -47,6 +47,7 @@ QUIET = (
         r"\d+ out of the last \d+ calls to .* triggered tf\.function retracing",
         "each of Tuner's trials has a model of its own",
     ),
+    Quiet(r"absl", r"mlmd client \w+: ", "the error itself is shown, once and without its SQL"),
     Quiet(r"absl", r"Execution \d+ failed", "the error itself is shown, once and readably"),
 )
 
@@ -66,7 +67,7 @@ def is_shown(record: logging.LogRecord) -> bool:
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """While active, Python's logging and warnings go to `path` and, where a user should see them, to the
-    terminal."""
+    terminal; handlers that show them there in their own way, such as those of TFX's command line, rest meanwhile."""
     root = logging.getLogger()
     level = root.level
     file = _file_handler(path)
@@ -74,6 +75,9 @@ def logging_to(path: Path) -> Iterator[None]:
     terminal.addFilter(is_shown)
     terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     handlers = [file, terminal]
+    others = [handler for handler in root.handlers if getattr(handler, "stream", None) in (sys.stderr, sys.stdout)]
+    for handler in others:
+        root.removeHandler(handler)
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(logging.INFO)
@@ -87,6 +91,8 @@ def logging_to(path: Path) -> Iterator[None]:
         for handler in handlers:
             root.removeHandler(handler)
             handler.close()
+        for handler in others:
+            root.addHandler(handler)
 
 
 class _TerminalHandler(logging.Handler):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
-from pipeline.report.store import ENDED, End
+from pipeline.report.store import ENDED, End, without_query
 
 if TYPE_CHECKING:
     from ml_metadata import MetadataStore
@@ -46,9 +46,9 @@ def tidy(metadata_path: Path, pipeline_root: Path, *, ended: End | None) -> None
         store = MetadataStore(connection)
         _fail_unfinished(store, pipeline_root, ended)
         _forget_missing(store)
-    except errors.StatusError as error:
+    except (errors.StatusError, RuntimeError) as error:  # the second one if the file is no database
         raise StoreError(
-            f"ML Metadata must be able to use its file. Received: {metadata_path}; {error}. "
+            f"ML Metadata must be able to use its file. Received: {metadata_path}; {without_query(error)}. "
             f"Remove {metadata_path.parent} and {pipeline_root}, or choose another --output-dir."
         ) from error
 

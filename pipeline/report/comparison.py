@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -55,11 +55,12 @@ class Comparison:
 
 def compare(first: RunFacts, second: RunFacts) -> Comparison:
     """What changed from `first` to `second`."""
+    runs = (first, second)
     parts = (
         Part("Outcome", tuple(_outcome(first, second))),
-        _differing("Settings", first.settings, second.settings),
-        _differing("Code", _short(first.code), _short(second.code)),
-        _differing("Versions", first.versions, second.versions),
+        _differing("Settings", runs, lambda run: run.settings),
+        _differing("Code", runs, lambda run: _short(run.code)),
+        _differing("Versions", runs, lambda run: run.versions),
         Part("Data", tuple(_data(first, second))),
         Part("Training", tuple(_training(first, second))),
         Part("Metrics", tuple(_metrics(first, second))),
@@ -93,14 +94,31 @@ def _short(code: Mapping[str, str]) -> dict[str, str]:
     return {name: value[:12] for name, value in code.items()}
 
 
-def _differing(title: str, first: Mapping[str, str], second: Mapping[str, str]) -> Part:
+def _unknown(*runs: RunFacts, values: Callable[[RunFacts], Mapping[str, str]]) -> set[str]:
+    """Names of which a run that broke off has no value, because the component that has it did not end there."""
+    names = set(chain(*map(values, runs)))
+    told = {name: component for run in runs for name, component in run.told.items()}
+    return {
+        name
+        for run in runs
+        for name in (names - values(run).keys() if run.broke_off else ())
+        if told.get(name, name) not in run.finished
+    }
+
+
+def _differing(title: str, runs: Sequence[RunFacts], values: Callable[[RunFacts], Mapping[str, str]]) -> Part:
     """Only what differs: the rest is counted."""
-    names = sorted(first.keys() | second.keys())
+    first, second = map(values, runs)
+    unknown = _unknown(*runs, values=values)
+    names = sorted((first.keys() | second.keys()) - unknown)
     entries = [Entry(name, first.get(name, NONE), second.get(name, NONE)) for name in names]
     different = tuple(entry for entry in entries if entry.differs)
     same = len(entries) - len(different)
     count = f"{same} more" if different else f"All {same}"
-    return Part(title, different, f"{count} {'is' if same == 1 else 'are'} the same." if same else "")
+    remarks = [f"{count} {'is' if same == 1 else 'are'} the same."] if same else []
+    if unknown:
+        remarks.append(f"{len(unknown)} cannot be compared: a run broke off before it used them.")
+    return Part(title, different, " ".join(remarks))
 
 
 def _data(*runs: RunFacts) -> Iterator[Entry]:

@@ -230,6 +230,7 @@ class RunFacts:
         failure: the message that the user saw when the run failed or was interrupted.
         recorded: what else the run said of itself at its end: `profile`, `seconds`, `log`, …
         settings: the configuration as the components were told it, by field.
+        told: which component that was, by field.
         code: hashes of the code that made the results, by component.
         artifacts: (component, key, artifact id, uri).
         missing: what should be there to be read and is not.
@@ -242,6 +243,7 @@ class RunFacts:
     failure: str | None = None
     recorded: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     data: DataFacts | None = None
@@ -283,6 +285,16 @@ class RunFacts:
         if self.publication is None:
             return "finished"
         return "published" if self.publication.pushed else "not published"
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether it has not come to its end, or not yet."""
+        return self.outcome in ENDS
+
+    @property
+    def finished(self) -> set[str]:
+        """Ids of the components that ended well."""
+        return {node.node_id for node in self.nodes if node.state in ("done", "cached")}
 
     @property
     def overall(self) -> SliceFacts | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ RECORD = "report"  # custom property of a run's context, JSON: what record.py wr
 # execution's last update is not its end.
 ENDED = "__ended"
 End = Literal["interrupted", "killed"]
+QUERY = re.compile(r"Error when executing query: (.*?) query: .*", re.DOTALL)
 
 
 class RunNotFoundError(PipelineError, LookupError):
@@ -114,7 +116,7 @@ class Store:
             self._store: MetadataStore = MetadataStore(ConnectionConfig(sqlite=connection))
             self._store.get_context_types()
         except (errors.StatusError, RuntimeError) as error:  # the second one if the file is no database
-            reason = str(error).splitlines()[0].rstrip(".")
+            reason = without_query(error)
             raise StoreUnreadableError(
                 f"ML Metadata must be able to read its file. Received: {path}; {reason}. "
                 "Choose another --output-dir, or restore the file."
@@ -217,6 +219,12 @@ class Store:
             if context.name != run_id and context.type == "pipeline_run":
                 return str(context.name)
         return None
+
+
+def without_query(error: Exception) -> str:
+    """The message of an error of ML Metadata, on one line without its SQL and its full stop."""
+    message = QUERY.sub(r"\1", str(error)).strip()
+    return message.splitlines()[0].rstrip(".") if message else type(error).__name__
 
 
 def _values(node: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.records import Example, write_record
-from data.tfrecords import Row, TFRecordError, decode, encode, read_examples, verify, write_examples
+from data.tfrecords import RENAME, Row, TFRecordError, decode, encode, read_examples, verify, write_examples
 
 ROWS = [
     Row("Add 1 and 2.", "", "3"),
@@ -160,7 +160,7 @@ def test_a_file_of_another_kind_is_reported(tmp_path: Path):
         (b"\xff\xff", ["a record must be a tf.train.Example: 2 bytes of something else"]),
         (
             example(instruction=b"a", input=b"", response=b"c"),
-            ["field 'output' is missing: has input, instruction, response"],
+            [f"field 'output' is missing: has input, instruction, response. {RENAME}"],
         ),
         (example(instruction=b"a", input=b"", output=3), ["field 'output' must be bytes: is int64_list"]),
         (example(instruction=b"a", input=None, output=b"c"), ["field 'input' must be bytes: is empty"]),
@@ -178,7 +178,10 @@ def test_a_file_of_another_kind_is_reported(tmp_path: Path):
         ),
         (
             b"",
-            [f"field {name!r} is missing: has no fields" for name in ("instruction", "input", "output")],
+            [
+                "field 'instruction' is missing, field 'input' is missing, field 'output' is missing: has no fields. "
+                + RENAME
+            ],
         ),
     ],
 )
@@ -196,6 +199,16 @@ def test_many_problems_of_one_kind_are_counted(tmp_path: Path):
         "1: field 'output' must not be blank",
     ]
     assert problems[2:] == ["and 7 more: field 'output' must not be blank"]
+
+
+def test_rows_that_lack_the_same_fields_are_one_problem_with_a_way_out(tmp_path: Path):
+    for split in ("train", "eval"):
+        write_payloads(tmp_path / split, *[example(question=b"Who?", answer=b"I.")] * 700)
+
+    assert verify({split: [tmp_path / split] for split in ("train", "eval")}) == [
+        f"{tmp_path}/train, row 0 and 1,399 more: field 'instruction' is missing, field 'input' is missing, "
+        f"field 'output' is missing: has answer, question. {RENAME}"
+    ]
 
 
 def test_missing_files_and_empty_splits_are_reported_together(path: Path, tmp_path: Path):

@@ -6,6 +6,7 @@ import errno
 import io
 import logging
 import multiprocessing
+import sqlite3
 import sys
 import warnings
 from pathlib import Path
@@ -13,12 +14,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError, RunLockedError, numbered
+from pipeline.layout import metadata_path
 from pipeline.local.console import Console, seconds
 from pipeline.local.failure import message_of
 from pipeline.local.logs import LogFileError, logging_to
 from pipeline.local.results import training_figures
+from pipeline.local.store import StoreError, tidy
 from pipeline.local.summary import quality
 from pipeline.run_lock import exclusive
+from tests.report.made_run import RUNNING, MadeStore
 
 LOG = Path("output/logs/x.log")
 REPORT = {
@@ -65,6 +69,28 @@ def test_an_unknown_error_gives_its_type_and_the_log() -> None:
 )
 def test_a_full_disk_is_recognised_in_every_wrapping(error: BaseException) -> None:
     assert message_of(error, log=LOG).startswith("The disk is full, so the run stopped;")
+
+
+def test_a_full_disk_is_told_without_sql() -> None:
+    sql = "Error when executing query: database or disk is full query:  INSERT INTO `Event`( `id` ) VALUES(1);"
+
+    assert "Received: database or disk is full. Free some space" in message_of(RuntimeError(sql), log=LOG)
+    full = OSError(errno.ENOSPC, "No space left on device", "/x/model.bin")
+    assert "Received: [Errno 28] No space left on device: '/x/model.bin'. Free" in message_of(full, log=LOG)
+
+
+def test_a_metadata_store_that_cannot_be_written_is_told_without_sql(tmp_path: Path) -> None:
+    made = MadeStore(tmp_path)
+    made.execute("run", "Trainer", state=RUNNING)
+    metadata = metadata_path(str(tmp_path), made.pipeline_name)
+    with sqlite3.connect(metadata) as database:
+        broken = "CREATE TRIGGER broken BEFORE UPDATE ON Execution BEGIN SELECT RAISE(ABORT, 'it is broken'); END"
+        database.execute(broken)
+
+    with pytest.raises(StoreError) as refused:
+        tidy(metadata, made.root, ended="killed")
+
+    assert f"Received: {metadata}; it is broken. Remove " in str(refused.value)
 
 
 def test_problems_are_numbered_and_indented() -> None:
@@ -151,6 +177,22 @@ def test_real_warnings_reach_the_terminal_and_everything_reaches_the_log(
     assert "an old call" not in shown
     for text in ("an info", "a real warning", "ArtifactQuery", "an old call", "overflow"):
         assert text in logged
+
+
+def test_a_terminal_handler_of_tfxs_command_line_rests_meanwhile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, theirs = logging.getLogger(), logging.StreamHandler(sys.stderr)  # as logging.basicConfig makes it
+    root.addHandler(theirs)
+    try:
+        with logging_to(tmp_path / "run.log"):
+            logging.getLogger("pipeline").info("Configuration: all of it")
+            logging.getLogger("pipeline").warning("a real warning")
+        assert theirs in root.handlers
+    finally:
+        root.removeHandler(theirs)
+
+    assert capsys.readouterr().err == "WARNING: a real warning\n"
 
 
 def test_a_log_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

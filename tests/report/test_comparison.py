@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.report.comparison import Comparison, Entry, compare
 from pipeline.report.reading.run import read_facts
 from pipeline.report.store import find_run, stores
 from pipeline.report.tables import comparison_text
-from tests.report.made_run import ROWS, RUN, Settings, make_run
+from tests.report.made_run import FAILED, GRAPH, ROWS, RUN, MadeStore, Settings, make_run
 
 LATER = "20261122-040506-000002"
 
@@ -34,6 +36,20 @@ def test_only_settings_that_differ_are_listed(comparison: Comparison) -> None:
     }
     (part,) = (part for part in comparison.parts if part.title == "Settings")
     assert part.remark == "7 more are the same."
+
+
+def test_what_a_run_that_broke_off_did_not_come_to_is_no_change(comparison: Comparison, tmp_path: Path) -> None:
+    made = MadeStore(tmp_path)
+    made.execute("broken", "ImportExampleGen", properties={"input_base": "data/other"})
+    made.execute("broken", "DataGate", state=FAILED)
+    made.record("broken", profile="quickstart", graph=GRAPH, failure="The data are not fit for training.")
+    broken = read_facts(find_run(stores(str(tmp_path)), "broken"))
+
+    parts = {part.title: part for part in compare(comparison.first, broken).parts}
+
+    assert parts["Settings"].entries == (Entry("data.path", "data/sample", "data/other"),)
+    assert parts["Settings"].remark == "1 more is the same. 6 cannot be compared: a run broke off before it used them."
+    assert parts["Code"].entries == parts["Versions"].entries == ()
 
 
 def test_metrics_tell_their_change_and_whether_it_is_for_the_better(comparison: Comparison) -> None:

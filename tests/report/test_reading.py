@@ -235,7 +235,7 @@ def test_too_many_rows_are_not_read_again(tmp_path: Path, monkeypatch: pytest.Mo
 
     assert found.data is not None
     assert (found.data.content_hash, found.data.splits[0].features[0].lengths) == (None, ())
-    assert found.missing == ("The rows (0 MiB) were not read again for this report: no lengths, no hash of the data.",)
+    assert found.missing == ("The rows (350 B) were not read again for this report: no lengths, no hash of the data.",)
 
 
 def test_an_older_pipeline_without_evaluator_and_gate_is_read_too(tmp_path: Path) -> None:

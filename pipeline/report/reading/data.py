@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 
 from data.records import Damage, read_records
 from data.tfrecords import FIELDS, Row, decode
+from pipeline.report import wording
 from pipeline.report.facts import DataFacts, FeatureFacts, SplitFacts
 from pipeline.report.reading.files import RunFiles
 from pipeline.report.store import StoredRun
@@ -91,7 +92,7 @@ def _rows(files: RunFiles) -> Iterator[tuple[str, SplitRows]]:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if size > LARGEST_READ_BYTES:
         files.note(
-            f"The rows ({size / 2**20:,.0f} MiB) were not read again for this report: no lengths, no hash of the data."
+            f"The rows ({wording.size(size)}) were not read again for this report: no lengths, no hash of the data."
         )
         return
     for split in sorted(folder.glob("Split-*")):

@@ -10,7 +10,7 @@ from pipeline.report.reading.data import read_data
 from pipeline.report.reading.evaluation import read_evaluation, read_proof
 from pipeline.report.reading.exports import read_exports, read_publication
 from pipeline.report.reading.files import RunFiles
-from pipeline.report.reading.settings import conditions_as_settings, read_code, read_settings
+from pipeline.report.reading.settings import conditions_as_settings, read_code, read_settings, read_told
 from pipeline.report.reading.training import read_training
 from pipeline.report.store import ENDED, StoredNode, StoredRun
 
@@ -27,6 +27,8 @@ def read_facts(run: StoredRun) -> RunFacts:
     report = training.report if training else {}
     quality, asked = read_quality(files)
     answers = asked or read_training_answers(files, report, evaluation.baseline if evaluation else None)
+    scored, answered = (conditions_as_settings(_conditions(part)) for part in (evaluation, quality))
+    judges = dict.fromkeys(answered, "AnswerQuality") | dict.fromkeys(scored, "Evaluator")
     return RunFacts(
         pipeline_name=run.pipeline_name,
         run_id=run.run_id,
@@ -34,7 +36,8 @@ def read_facts(run: StoredRun) -> RunFacts:
         edges=tuple(read_edges(run)),
         failure=run.record.get("failure"),
         recorded=run.record,
-        settings=read_settings(run) | conditions_as_settings([*_conditions(evaluation), *_conditions(quality)]),
+        settings=read_settings(run) | scored | answered,
+        told=read_told(run) | judges,
         code=read_code(run),
         versions=run.record.get("versions") or _versions(run),
         data=read_data(files),

@@ -37,6 +37,11 @@ def read_settings(run: StoredRun) -> dict[str, str]:
     return found
 
 
+def read_told(run: StoredRun) -> dict[str, str]:
+    """The component that was told a value, by field of the configuration."""
+    return {name: node.node_id for node in run.nodes for name, _ in _of_node(node)}
+
+
 def _of_node(node: StoredNode) -> Iterator[tuple[str, str]]:
     skipped = NOT_SETTINGS.get(node.node_id, set())
     for name, value in sorted(node.properties.items()):
