@@ -14,7 +14,7 @@ from tfx.types import Artifact
 from data.tfrecords import Kind, Row, encode
 from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.data_gate.earlier import EARLIER, STATISTICS, LastAcceptedDataStrategy
-from pipeline.components.data_gate.inspection import Inspection, inspect
+from pipeline.components.data_gate.inspection import Inspection, inspect, let_through
 from pipeline.components.data_gate.survey import divergence, length_bin, normalised
 from tests.pipeline.gating import LIMITS
 
@@ -160,6 +160,13 @@ def test_what_is_let_through_is_recorded() -> None:
     assert [anomaly["name"] for anomaly in allowed] == ["eval_in_train"]
     assert allowed[0]["words"].startswith("100 of 350 evaluation rows (28.6%) ask what a train row asks")
     assert allowed[0]["examples"] == [f"with instruction 'Count to {n}.'" for n in range(3)]
+
+
+def test_what_is_let_through_is_told_in_words() -> None:
+    report = inspected(TRAIN, [*EVAL, *TRAIN[:100]]).report(frozenset({"eval_in_train"}))
+
+    assert let_through(report) == [f"eval_in_train: {report['allowed'][0]['words']}."]
+    assert let_through(inspected(TRAIN).report(frozenset())) == []
 
 
 def test_the_divergence_is_jensen_and_shannons() -> None:

@@ -262,7 +262,9 @@ def make_run(output: Path, settings: Settings | None = None, *, pipeline_name: s
         files / "gate" / "report.json", {"rows": {"train": 3, "eval": 1}, "shares": {"train": {"overlong": 0.0}}}
     )
     gate = made.artifact("pipeline.DataBlessing", files / "gate", train_rows=3)
-    made.execute(run_id, "DataGate", inputs={"examples": rows, "anomalies": anomalies}, outputs={"blessing": gate})
+    told = {"allow": json.dumps(["skew", "drift"]), "limits": json.dumps({"overlong": 0.01})}
+    inputs = {"examples": rows, "anomalies": anomalies}
+    made.execute(run_id, "DataGate", inputs=inputs, outputs={"blessing": gate}, properties=told)
     model = _train(made, settings, files, rows)
     blessing = _evaluate(made, settings, files, {"examples": rows, "model": model})
     _publish(made, settings, files, {"model": model, "model_blessing": blessing})

@@ -35,7 +35,7 @@ def test_only_settings_that_differ_are_listed(comparison: Comparison) -> None:
         "training.learning_rate": Entry("training.learning_rate", "0.002", "0.5"),
     }
     (part,) = (part for part in comparison.parts if part.title == "Settings")
-    assert part.remark == "7 more are the same."
+    assert part.remark == "9 more are the same."
 
 
 def test_what_a_run_that_broke_off_did_not_come_to_is_no_change(comparison: Comparison, tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_what_a_run_that_broke_off_did_not_come_to_is_no_change(comparison: Comp
     parts = {part.title: part for part in compare(comparison.first, broken).parts}
 
     assert parts["Settings"].entries == (Entry("data.path", "data/sample", "data/other"),)
-    assert parts["Settings"].remark == "1 more is the same. 6 cannot be compared: a run broke off before it used them."
+    assert parts["Settings"].remark == "1 more is the same. 8 cannot be compared: a run broke off before it used them."
     assert parts["Code"].entries == parts["Versions"].entries == ()
 
 
@@ -84,7 +84,7 @@ def test_the_text_marks_what_differs(comparison: Comparison) -> None:
         ["*", "training.learning_rate", "0.002", "0.5"]
     ]
     assert [line.split() for line in lines if line.startswith("*  loss ")] == [["*", "loss", "1.5", "3.5", "+2"]]
-    assert "   7 more are the same." in lines
+    assert "   9 more are the same." in lines
 
 
 def test_a_run_compared_with_itself_has_no_difference(comparison: Comparison) -> None:

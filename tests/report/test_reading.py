@@ -164,6 +164,8 @@ def test_settings_are_what_the_components_were_told(facts: RunFacts) -> None:
     assert facts.settings == {
         "profile": "quickstart",
         "data.path": "data/sample",
+        "data.allow_anomalies": "skew, drift",
+        "data.max_overlong": "0.01",
         "training.learning_rate": "0.002",
         "training.max_steps": "none",
         "publish.private": "0",

@@ -20,7 +20,7 @@ from tfx.utils import io_utils
 from pipeline.components.data_gate import checks
 from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.earlier import DATASET, EARLIER, STATISTICS_ID
-from pipeline.components.data_gate.inspection import Inspection, inspect
+from pipeline.components.data_gate.inspection import Inspection, inspect, let_through
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Executor(base_executor.BaseExecutor):
 def _bless(blessing: types.Artifact, inspection: Inspection, allow: frozenset[str], earlier: list[Any]) -> None:
     report = inspection.report(allow)
     report["earlier"] = {"id": earlier[0].id, "uri": earlier[0].uri} if earlier else None
-    for allowed in report["allowed"]:
+    for allowed in let_through(report):
         logger.warning("Let through by data.allow_anomalies: %s", allowed)
     for split, count in report["rows"].items():
         blessing.set_int_custom_property(f"{split}_rows", count)

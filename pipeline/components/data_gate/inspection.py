@@ -82,6 +82,11 @@ def inspect(
     )
 
 
+def let_through(report: Mapping[str, Any]) -> list[str]:
+    """What was unusual and is allowed, in words; `report` is :meth:`Inspection.report`'s."""
+    return [f"{allowed['name']}: {allowed['words']}." for allowed in report["allowed"]]
+
+
 def _shares(survey: Survey) -> dict[str, float]:
     findings = {"overlong": survey.overlong, "duplicates": survey.repeated, "in_train": survey.in_train}
     return {name: finding.rows / survey.rows if survey.rows else 0.0 for name, finding in findings.items()}

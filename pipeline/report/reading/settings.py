@@ -52,10 +52,20 @@ def _of_node(node: StoredNode) -> Iterator[tuple[str, str]]:
             continue
         if name == "input_config" or value in (None, ""):
             continue
+        if node.node_id == "DataGate" and name in ("limits", "allow"):
+            yield from _of_gate(name, json.loads(value))
+            continue
         field = FIELDS.get((node.node_id, name), f"{PREFIXES.get(node.node_id, node.node_id)}.{name}")
         yield field, str(value)
     if node.node_id == "ImportExampleGen":
         yield from _patterns(node.properties.get("input_config"))
+
+
+def _of_gate(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if name == "allow":
+        yield "data.allow_anomalies", ", ".join(value) or "none"
+    else:
+        yield from ((f"data.max_{limit}", str(bound)) for limit, bound in value.items())
 
 
 def _flat(prefix: str, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
