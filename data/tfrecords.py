@@ -165,8 +165,9 @@ class _Findings:
     def _lacks(self, missing: tuple[Problem, ...]) -> str:
         others = self._lacking[missing] - 1
         place = self._first_lacking[missing] + (f" and {others:,} more" if others else "")
-        rules, (found, *_) = zip(*missing, strict=True)
-        return f"{place}: {', '.join(rules)}: {found}. {RENAME}"
+        fields = ", ".join(problem.rule.removesuffix(f" {MISSING}") for problem in missing)
+        lacking = f"{fields} are missing" if len(missing) > 1 else missing[0].rule
+        return f"{place}: {lacking}: {missing[0].found}. {RENAME}"
 
 
 def _verify_file(path: Path, kind: Kind, findings: _Findings, *, blank_allowed: bool) -> int:

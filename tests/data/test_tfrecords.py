@@ -178,10 +178,7 @@ def test_a_file_of_another_kind_is_reported(tmp_path: Path):
         ),
         (
             b"",
-            [
-                "field 'instruction' is missing, field 'input' is missing, field 'output' is missing: has no fields. "
-                + RENAME
-            ],
+            [f"field 'instruction', field 'input', field 'output' are missing: has no fields. {RENAME}"],
         ),
     ],
 )
@@ -206,8 +203,8 @@ def test_rows_that_lack_the_same_fields_are_one_problem_with_a_way_out(tmp_path:
         write_payloads(tmp_path / split, *[example(question=b"Who?", answer=b"I.")] * 700)
 
     assert verify({split: [tmp_path / split] for split in ("train", "eval")}) == [
-        f"{tmp_path}/train, row 0 and 1,399 more: field 'instruction' is missing, field 'input' is missing, "
-        f"field 'output' is missing: has answer, question. {RENAME}"
+        f"{tmp_path}/train, row 0 and 1,399 more: field 'instruction', field 'input', field 'output' are missing: "
+        f"has answer, question. {RENAME}"
     ]
 
 
