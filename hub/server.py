@@ -189,7 +189,7 @@ def _port_error(host: str, port: int, storage_dir: Path, error: OSError, served:
 
 
 def _occupant(served: Path | None) -> str:
-    return f"a hub of another folder, {served}," if served else "another program"
+    return f"a hub of another folder ({served})" if served else "another program"
 
 
 def _url(host: str, port: int) -> str:

@@ -126,6 +126,11 @@ class CheckpointFolder:
         return Checkpoint(manifest["step"], arrays, manifest["progress"])
 
 
+def has_checkpoints(root: Path) -> bool:
+    """Returns whether any training has checkpoints in `root`, the folder of all trainings'."""
+    return any(_checkpoints(folder) for folder in root.glob("*/"))
+
+
 def step_saved_by(root: Path, run_id: str) -> int | None:
     """Returns the step from which the training of a run can go on; None if it left no checkpoint.
 

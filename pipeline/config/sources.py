@@ -88,7 +88,8 @@ class _Known:
         self._values, self._unknown, self._prefix = values, unknown, prefix
 
     def __getattr__(self, attribute: str) -> Any:
-        name = self._prefix + (type(self._values).model_fields[attribute].alias or attribute)
+        field = type(self._values).model_fields.get(attribute)
+        name = self._prefix + ((field and field.alias) or attribute)
         if name in self._unknown:
             raise UnknownValueError(name)
         value = getattr(self._values, attribute)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modules.fitting.checkpoints import step_saved_by
+from modules.fitting.checkpoints import has_checkpoints, step_saved_by
 from pipeline.config import PipelineConfig
 from pipeline.layout import absolute, checkpoints_folder
 from pipeline.local.console import Console
@@ -25,17 +25,25 @@ def _next_run(config: PipelineConfig, console: Console, run_id: str) -> str:
     if console.running == "Trainer":
         return _next_training(config, run_id)
     finished = [node.node_id for node in console.finished_nodes]
-    if not finished or not config.enable_cache:
-        return "the next run starts clean"
-    return f"the next run takes from cache what is finished, up to {finished[-1]}"
+    if finished and config.enable_cache:
+        return f"the next run takes from cache what is finished, up to {finished[-1]}"
+    # A training that an earlier run left, if it is this one, would go on; only the Trainer knows which one is.
+    return f"the next run starts {'as this one did' if has_checkpoints(_checkpoints(config)) else 'clean'}"
 
 
 def _next_training(config: PipelineConfig, run_id: str) -> str:
-    training = config.training
-    place = training.checkpoint_dir or checkpoints_folder(config.output_dir, config.pipeline_name)
-    step = step_saved_by(Path(absolute(str(place))), run_id)
+    step = step_saved_by(_checkpoints(config), run_id)
     if step is not None:
         return f"with these settings, the next run goes on with the training from its checkpoint of step {step:,}"
-    every = training.checkpoint_every_steps
-    when = f"the first one is written after step {every:,}" if every else "training.checkpoint_every_steps is 0"
-    return f"there is no checkpoint ({when}), so the next run starts the training anew"
+    start = "where this one did" if has_checkpoints(_checkpoints(config)) else "anew"
+    every = config.training.checkpoint_every_steps
+    return (
+        f"this run wrote no checkpoint (training.checkpoint_every_steps is {every:,}), so the next one starts the "
+        f"training {start}"
+    )
+
+
+def _checkpoints(config: PipelineConfig) -> Path:
+    """Folder of all trainings' checkpoints."""
+    chosen = config.training.checkpoint_dir
+    return Path(absolute(chosen)) if chosen else checkpoints_folder(config.output_dir, config.pipeline_name)

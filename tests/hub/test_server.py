@@ -70,7 +70,7 @@ def test_a_hub_of_the_same_folder_is_used_and_left_running(tmp_path: Path) -> No
 def test_a_port_taken_by_another_hub_is_an_error_that_names_its_folder(tmp_path: Path) -> None:
     with running(tmp_path / "one", port=0) as url:
         port = int(url.rpartition(":")[2])
-        message = f"needs port {port} for .*two, but a hub of another folder, .*one, listens there. Stop it"
+        message = f"needs port {port} for .*two, but a hub of another folder .*one. listens there. Stop it"
         with pytest.raises(PortOccupiedError, match=message), running(tmp_path / "two", port=port):
             pass
     assert PortOccupiedError.user_message

@@ -55,13 +55,14 @@ def listed(output: Path, capsys: pytest.CaptureFixture[str]) -> list[Sequence[st
         (
             0,
             (),
-            "there is no checkpoint (the first one is written after step 100), "
-            "so the next run starts the training anew.",
+            "this run wrote no checkpoint (training.checkpoint_every_steps is 100), "
+            "so the next one starts the training anew.",
         ),
         (
             0,
             ("--training.checkpoint-every-steps", "0"),
-            "there is no checkpoint (training.checkpoint_every_steps is 0), so the next run starts the training anew.",
+            "this run wrote no checkpoint (training.checkpoint_every_steps is 0), "
+            "so the next one starts the training anew.",
         ),
     ],
 )
@@ -74,7 +75,7 @@ def test_the_checkpoint_of_another_training_is_not_promised(tmp_path: Path) -> N
     root = checkpoints_folder(config.output_dir, config.pipeline_name)
     CheckpointFolder(root, fingerprint="e" * 64, keep=2, run_id="an earlier run").save(800, {}, {})
 
-    assert "so the next run starts the training anew." in interrupted(tmp_path)
+    assert "so the next one starts the training where this one did." in interrupted(tmp_path)
 
 
 def test_the_list_of_runs_tells_running_from_killed_from_interrupted(

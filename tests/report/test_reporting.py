@@ -127,4 +127,4 @@ def test_the_demo_is_started_where_the_run_has_published(output: str, port: int 
 
 
 def test_the_demo_looks_where_the_summary_says_it_does() -> None:
-    assert str(demo_options([]).storage_dir) == DEMO_STORAGE
+    assert (str(demo_options([]).storage_dir), demo_options([]).port) == (DEMO_STORAGE, None)
