@@ -85,6 +85,18 @@ def test_values_paths_data_and_hub_are_reported_at_once(folder: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_misspelt_anomaly_hides_no_damaged_row(folder: Path) -> None:
+    train = folder / "rows-train.tfrecord"
+    train.write_bytes(train.read_bytes()[:-3])
+    write_examples(folder / "rows-eval.tfrecord", [ROW, Row("Say hello.", "", " ")])
+
+    misspelt, cut, *others = problems_of(folder, "--data.allow-anomalies", "blanc")
+
+    assert misspelt.startswith("data.allow_anomalies: There is no such anomaly. Received: 'blanc'.")
+    assert cut.startswith(f"{train}, row 0: a record must be intact")
+    assert [problem for problem in others if "blank" in problem] == []  # it may have been meant
+
+
 def test_what_is_unknown_is_not_guessed_at(folder: Path) -> None:
     """The profile may have named another folder and another Hub, so nothing is said of the default ones."""
     (problem,) = problems_of(folder, "--profile", "absent.toml", "--publish.endpoint", "https://huggingface.co")
