@@ -1,7 +1,8 @@
 """Rows as TFRecord files: write, read, verify.
 
-Each record is a `tf.train.Example` of three bytes features, `instruction`, `input` and `output`, all present. In a
-document of raw text, `output` holds it, and the other two are empty.
+Each record is a `tf.train.Example` of three bytes features, `instruction`, `input` and `output`. What is written has
+all three; what is read may lack `input`, which then counts as empty. In a document of raw text, `output` holds it, and
+the other two are empty.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from data.records import Damage, Example, read_records, write_record
 
 Kind = Literal["instructions", "text"]
 FIELDS = ("instruction", "input", "output")
+# Not of every row: without it, or without a value in it, a row has an empty one.
+MAY_BE_ABSENT = ("input",)
 MUST_NOT_BE_BLANK = ("instruction", "output")
 # What a document of raw text leaves empty.
 MUST_BE_EMPTY = ("instruction", "input")
@@ -185,8 +188,18 @@ def _verify_file(path: Path, kind: Kind, findings: _Findings, *, blank_allowed: 
     return good
 
 
+def lacks(features: Any, field: str) -> bool:
+    """Returns whether an Example's feature map has no value of `field`, whatever the way to say so."""
+    if field not in features:
+        return True
+    kind = features[field].WhichOneof("kind")
+    return kind is None or not getattr(features[field], kind).value
+
+
 def _text(features: Any, field: str) -> str | Problem:
     """The text of `field` in an Example's feature map."""
+    if field in MAY_BE_ABSENT and lacks(features, field):
+        return ""
     feature = features.get(field)
     if feature is None:
         return Problem(f"field {field!r} {MISSING}", f"has {', '.join(sorted(features)) or 'no fields'}")

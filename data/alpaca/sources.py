@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
-import json
-import lzma
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from data.errors import SourceError
-from data.tfrecords import FIELDS, Row
+from data.lines import COMPRESSED, kind_of, read_json, read_json_lines, require_object, require_utf8
+from data.tfrecords import FIELDS, MAY_BE_ABSENT, Row
+
+_LIST, _LINES = ".json", ".jsonl"
 
 LICENSE = "CC BY-NC 4.0"  # of both editions: research, not commerce
 _RAW = "https://raw.githubusercontent.com"
@@ -58,117 +56,42 @@ def require_sha256(path: Path, expected: str | None) -> str:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a JSON list (`.json`) or of JSON lines (`.jsonl`), either also .gz, .bz2, .xz or .zst."""
-    kind = _kind(path)
-    entries = _json_lines(path) if kind == ".jsonl" else _json_list(path)
+    """Returns the rows of a JSON list (`.json`) or of JSON lines (`.jsonl`), either also compressed.
+
+    A row may lack its `input`, or have null there: both are an empty one.
+
+    Raises:
+        SourceError: If `path` is named otherwise, cannot be read, or holds something that is no row.
+    """
+    if kind_of(path) not in (_LIST, _LINES):
+        raise SourceError(
+            f"A source must be named {_LIST} or {_LINES}, or one of those with {COMPRESSED} behind it. "
+            f"Received: {path.name}. Rename or convert it."
+        )
+    entries = read_json_lines(path) if kind_of(path) == _LINES else _list_entries(path)
     for place, entry in entries:
-        yield _row(entry, f"{path}, {place}")
+        yield Row(*(_field(entry, name, place) for name in FIELDS))
 
 
-def _row(entry: Any, place: str) -> Row:
-    if not isinstance(entry, dict):
-        raise SourceError(f"{place}: a row must be a JSON object. Received: {type(entry).__name__}.")
-    return Row(*(_field(entry, name, place) for name in FIELDS))
-
-
-def _field(entry: Mapping[str, Any], name: str, place: str) -> str:
-    if name not in entry:
-        has = ", ".join(sorted(entry)) or "no fields"
-        raise SourceError(f"{place}: field {name!r} is missing. Received: {has}. Rename it, or add it empty.")
-    text = entry[name]
-    if not isinstance(text, str):
-        raise SourceError(f"{place}: field {name!r} must be a string. Received: {text!r:.80}.")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:  # JSON can spell half a surrogate pair
-        found = ascii(text[error.start])
-        raise SourceError(f"{place}: field {name!r} cannot be UTF-8. Received: {found} in it.") from error
-    return text
-
-
-def _json_list(path: Path) -> Iterator[tuple[str, Any]]:
-    entries = _parse(_text(_read(path), str(path)), str(path))
+def _list_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    entries = read_json(path)
     if not isinstance(entries, list):
         raise SourceError(
             f"{path}: the file must be one JSON list of rows. Received: {type(entries).__name__}. "
-            "A file with one row a line must be named .jsonl."
+            f"A file with one row a line must be named {_LINES}."
         )
-    yield from ((f"row {index}", entry) for index, entry in enumerate(entries))
+    for index, entry in enumerate(entries):
+        place = f"{path}, row {index}"
+        yield place, require_object(entry, place)
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(_read(path).split(b"\n"), start=1):
-        if line.strip():
-            place = f"line {number}"
-            yield place, _parse(_text(line, f"{path}, {place}"), f"{path}, {place}")
-
-
-def _parse(text: str, place: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        found = f"{error.msg} at line {error.lineno}, column {error.colno}"
-        raise SourceError(f"{place}: not JSON. Received: {found}.") from error
-
-
-def _text(content: bytes, place: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise SourceError(
-            f"{place}: the text must be UTF-8. Received: byte 0x{content[error.start]:02x} "
-            f"at offset {error.start} (line {line} there)."
-        ) from error
-
-
-def _read_zst(path: Path) -> bytes:
-    import zstandard
-
-    try:
-        with zstandard.open(path, "rb") as file:
-            return bytes(file.read())
-    except zstandard.ZstdError as error:
-        raise EOFError(str(error)) from error
-
-
-def _read_with(opener: Callable[[Path], IO[bytes]]) -> Callable[[Path], bytes]:
-    def read(path: Path) -> bytes:
-        with opener(path) as file:
-            return file.read()
-
-    return read
-
-
-_READERS: Mapping[str, Callable[[Path], bytes]] = {
-    "": Path.read_bytes,
-    ".gz": _read_with(cast(Any, gzip.open)),
-    ".bz2": _read_with(cast(Any, bz2.open)),
-    ".xz": _read_with(cast(Any, lzma.open)),
-    ".zst": _read_zst,
-}
-
-
-def _compression(path: Path) -> str:
-    return path.suffix if path.suffix in _READERS else ""
-
-
-def _kind(path: Path) -> str:
-    kind = Path(path.name.removesuffix(_compression(path))).suffix
-    if kind not in (".json", ".jsonl"):
-        raise SourceError(
-            "A source must be named .json or .jsonl, or one of those with .gz, .bz2, .xz or .zst behind it. "
-            f"Received: {path.name}."
-        )
-    return kind
-
-
-def _read(path: Path) -> bytes:
-    """The decompressed content of `path`."""
-    compression = _compression(path)
-    try:
-        return _READERS[compression](path)
-    except (EOFError, lzma.LZMAError, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the disk's error, not the decompressor's
-            raise
-        raise SourceError(f"{path}: the {compression} stream is damaged. Received: {error}.") from error
+def _field(entry: Mapping[str, Any], name: str, place: str) -> str:
+    text = entry.get(name)
+    if text is None and name in MAY_BE_ABSENT:
+        return ""
+    if name not in entry:
+        has = ", ".join(sorted(entry)) or "no fields"
+        raise SourceError(f"{place}: field {name!r} is missing. Received: {has}. Rename it, or remove the row.")
+    if not isinstance(text, str):
+        raise SourceError(f"{place}: field {name!r} must be a string. Received: {text!r:.80}. Write it in quotes.")
+    return require_utf8(text, name, place)

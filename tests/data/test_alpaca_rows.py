@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import zstandard
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,22 +36,12 @@ def read(tmp_path: Path, name: str, content: bytes) -> list[Row]:
         (".gz", gzip.compress),
         (".bz2", bz2.compress),
         (".xz", lzma.compress),
-        (".zst", zstandard.compress),
+        (".zst", zstd.compress),
     ],
 )
 def test_lists_and_lines_are_read_plain_and_compressed(tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]):
     assert read(tmp_path, f"rows.json{suffix}", compress(CONTENT)) == ROWS
     assert read(tmp_path, f"rows.jsonl{suffix}", compress(LINES)) == ROWS
-
-
-@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
-def test_a_damaged_stream_is_named(tmp_path: Path, suffix: str):
-    compress = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
-    with pytest.raises(SourceError, match=rf"rows\.json\{suffix}: the \{suffix} stream is damaged\. Received: "):
-        read(tmp_path, f"rows.json{suffix}", b"not compressed at all")
-    if suffix != ".zst":  # a cut frame reads as a shorter file there, and then fails as JSON
-        with pytest.raises(SourceError, match="stream is damaged"):
-            read(tmp_path, f"rows.json{suffix}", compress[suffix](CONTENT)[:-9])
 
 
 @pytest.mark.parametrize(
@@ -60,7 +50,7 @@ def test_a_damaged_stream_is_named(tmp_path: Path, suffix: str):
         (
             "r.json",
             b'[{"instruction": }]',
-            r"r\.json: not JSON\. Received: Expecting value at line 1, column 18",
+            r"r\.json: the file must be JSON\. Received: Expecting value at line 1, column 18",
         ),
         (
             "r.json",
@@ -68,16 +58,21 @@ def test_a_damaged_stream_is_named(tmp_path: Path, suffix: str):
             r"must be one JSON list of rows\. Received: dict\. A file with one",
         ),
         ("r.json", b'["a"]', r"r\.json, row 0: a row must be a JSON object\. Received: str\."),
-        ("r.jsonl", LINES + b"{oops", r"r\.jsonl, line 4: not JSON\. Received: Expecting property name"),
+        ("r.jsonl", LINES + b"{oops", r"r\.jsonl, line 4: the line must be JSON\. Received: Expecting property name"),
         (
             "r.json",
-            b'[{"instruction": "a", "prompt": "b", "output": "c"}]',
-            r"r\.json, row 0: field 'input' is missing\. Received: instruction, output, prompt\.",
+            b'[{"instruction": "a", "prompt": "b", "response": "c"}]',
+            r"r\.json, row 0: field 'output' is missing\. Received: instruction, prompt, response\.",
         ),
         (
             "r.jsonl",
-            b'{"instruction": "a", "input": null, "output": "c"}',
-            r"r\.jsonl, line 1: field 'input' must be a string\. Received: None\.",
+            b'{"instruction": "a", "input": "", "output": null}',
+            r"r\.jsonl, line 1: field 'output' must be a string\. Received: None\.",
+        ),
+        (
+            "r.jsonl",
+            b'{"instruction": "a", "input": 0, "output": "c"}',
+            r"r\.jsonl, line 1: field 'input' must be a string\. Received: 0\.",
         ),
         (
             "r.json",
@@ -87,12 +82,12 @@ def test_a_damaged_stream_is_named(tmp_path: Path, suffix: str):
         (
             "r.json",
             b'[\n"caf\xe9"]',
-            r"r\.json: the text must be UTF-8\. Received: byte 0xe9 at offset 6 \(line 2",
+            r"r\.json: the text must be UTF-8\. Received: byte 0xe9 at column 5 of line 2",
         ),
         (
             "r.jsonl",
             LINES + b"\xff",
-            r"r\.jsonl, line 4: the text must be UTF-8\. Received: byte 0xff at offset 0",
+            r"r\.jsonl: the text must be UTF-8\. Received: byte 0xff at column 1 of line 4",
         ),
         ("r.csv", b"", r"must be named \.json or \.jsonl, .* Received: r\.csv\."),
         ("r.gz", b"", r"must be named \.json or \.jsonl, .* Received: r\.gz\."),
@@ -106,6 +101,14 @@ def test_each_kind_of_bad_source_is_named_with_file_and_place(tmp_path: Path, na
 def test_a_byte_order_mark_and_extra_fields_do_not_matter(tmp_path: Path):
     content = b'\xef\xbb\xbf[{"instruction": "a", "input": "", "output": "b", "text": "c"}]'
     assert read(tmp_path, "rows.json", content) == [Row("a", "", "b")]
+
+
+@pytest.mark.parametrize("given", ['"input": "", ', '"input": null, ', ""])
+def test_a_row_without_an_input_or_with_null_there_has_an_empty_one(tmp_path: Path, given: str):
+    entry = f'{{"instruction": "a", {given}"output": "b"}}'.encode()
+    assert (
+        read(tmp_path, "rows.jsonl", entry) == read(tmp_path, "rows.json", b"[" + entry + b"]") == [Row("a", "", "b")]
+    )
 
 
 def test_both_editions_have_a_checksum_and_name_a_commit():

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import json
-import lzma
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,12 +15,6 @@ from data.text.documents import read_documents, source_files
 from modules.text.prompts import END_TOKEN
 
 TEXT = "\ufefffirst\nline\n\n \nsecond <|endoftext|> third\r\n\nfourth\n"
-COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.compress,
-    ".bz2": bz2.compress,
-    ".xz": lzma.compress,
-    ".zst": zstandard.compress,
-}
 
 
 def texts(path: Path, separator: documents.Separator = "file", field: str = "text") -> list[str]:
@@ -70,30 +59,16 @@ def test_a_line_of_json_is_a_document(tmp_path: Path) -> None:
     assert texts(path, field="body") == ["b1", "b2"]
 
 
-@pytest.mark.parametrize("suffix", COMPRESSIONS)
-def test_compressed_files_read_alike_and_a_cut_one_is_refused(suffix: str, tmp_path: Path) -> None:
-    text = "\n\n".join(f"Document {index} of many, {index * 7919 % 1009}." for index in range(5000))
-    packed = COMPRESSIONS[suffix](text.encode())
-    whole = write(tmp_path / f"a.txt{suffix}", packed)
-    cut = write(tmp_path / f"b.txt{suffix}", packed[: len(packed) // 2])
-
-    assert texts(whole, "blank-lines") == text.split("\n\n")
-    with pytest.raises(SourceError, match=rf"b\.txt\{suffix}: the \{suffix} stream is damaged\. Received: "):
-        texts(cut, "blank-lines")
-
-
-def test_zst_frames_that_follow_each_other_are_one_text(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.txt.zst", zstandard.compress(b"one ") + zstandard.compress(b"two"))
-
-    assert texts(path) == ["one two"]
-
-
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.txt", b"fine\nbad \xff", r"a\.txt: the text must be UTF-8\. Received: byte 0xff at column 5 of line 2\."),
-        ("a.jsonl", b"{", r"a\.jsonl, line 1: not JSON\. Received: Expecting property name .* at column 2\."),
-        ("a.jsonl", b"\n[1]", r"line 2: a line must be a JSON object\. Received: list\."),
+        (
+            "a.jsonl",
+            b"{",
+            r"a\.jsonl, line 1: the line must be JSON\. Received: Expecting property name .* at column 2\.",
+        ),
+        ("a.jsonl", b"\n[1]", r"line 2: a row must be a JSON object\. Received: list\."),
         ("a.jsonl", b'{"body": "x"}', r"field 'text' must be a text\. Received: the fields body\. Name .* --field"),
         ("a.jsonl", b'{"text": 3}', r"line 1: field 'text' must be a text\. Received: 3 in it\."),
         ("a.jsonl", b'{"text": "\\ud800"}', r"field 'text' cannot be UTF-8\. Received: '\\ud800' in it\."),

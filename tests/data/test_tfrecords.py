@@ -154,6 +154,13 @@ def test_a_file_of_another_kind_is_reported(tmp_path: Path):
     ]
 
 
+@pytest.mark.parametrize("values", [{"input": b""}, {}, {"input": None}, {"input": []}])
+def test_a_record_without_a_value_of_input_is_a_row_with_an_empty_one(tmp_path: Path, values: dict[str, object]):
+    path = write_payloads(tmp_path / "x.tfrecord", example(instruction=b"a", **values, output=b"c"))
+    assert verify({"train": [path]}) == []
+    assert list(read_examples(path)) == [Row("a", "", "c")]
+
+
 @pytest.mark.parametrize(
     ("payload", "problems"),
     [
@@ -163,7 +170,7 @@ def test_a_file_of_another_kind_is_reported(tmp_path: Path):
             [f"field 'output' is missing: has input, instruction, response. {RENAME}"],
         ),
         (example(instruction=b"a", input=b"", output=3), ["field 'output' must be bytes: is int64_list"]),
-        (example(instruction=b"a", input=None, output=b"c"), ["field 'input' must be bytes: is empty"]),
+        (example(instruction=b"a", input=b"b", output=None), ["field 'output' must be bytes: is empty"]),
         (
             example(instruction=b"a", input=[b"x", b"y"], output=b"c"),
             ["field 'input' must hold one value: holds 2"],
@@ -178,7 +185,7 @@ def test_a_file_of_another_kind_is_reported(tmp_path: Path):
         ),
         (
             b"",
-            [f"field 'instruction', field 'input', field 'output' are missing: has no fields. {RENAME}"],
+            [f"field 'instruction', field 'output' are missing: has no fields. {RENAME}"],
         ),
     ],
 )
