@@ -28,7 +28,7 @@ def sha256(text: str) -> str:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m data.alpaca",
-        description="Write instruction rows as TFRecords, split into train and eval by a hash of each row.",
+        description="Write instruction rows as TFRecords, split into train and eval by a hash of each prompt.",
         epilog=f"Stanford Alpaca and its cleaned edition are {LICENSE}: research use only.",
     )
     add = parser.add_argument
@@ -50,7 +50,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=percent,
         default=5.0,
         metavar="P",
-        help="share of rows for eval, 0 to 100 (default: 5)",
+        help="share of prompts, each with all its rows, for eval, 0 to 100 (default: 5)",
     )
     add("--shards", type=shard_count, default=8, metavar="N", help="train files; eval is one (default: 8)")
     add(
@@ -96,9 +96,19 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def summary(report: dict[str, Any], out: Path) -> str:
+    """Returns what the screen shows of report.json: every count in it."""
     sides = ", ".join(f"{side['rows']} {split}" for split, side in report["splits"].items())
-    drops = ", ".join(f"{drop['rows']} {reason}" for reason, drop in report["rows_dropped"].items()) or "none"
-    return f"{report['rows_read']} rows read; dropped: {drops}; written: {sides}; see {out / REPORT}\n"
+    drops = ", ".join(f"{drop['rows']} {reason}" for reason, drop in report["rows_dropped"].items())
+    treated = "made empty" if report["settings"]["input_markers"] == "blank" else "kept"
+    lines = [
+        f"{report['rows_read']} rows read, {report['rows_kept']} written: {sides}; see {out / REPORT}",
+        f"dropped: {drops or 'none'}",
+        f"inputs that only say there is none, {treated}: {sum(report['rows_with_input_marker'].values())}",
+        f"rows with an input: {report['rows_with_input']}",
+        f"rows that repeat another: {report['rows_repeated']}",
+        f"evaluation rows whose prompt is in train: {report['eval_rows_whose_prompt_is_in_train']}",
+    ]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

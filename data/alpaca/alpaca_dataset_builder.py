@@ -11,8 +11,9 @@ import tensorflow_datasets as tfds
 
 from data.alpaca.convert import split_rows, usable_rows
 from data.alpaca.report import Tally
-from data.alpaca.rows import SPLITS, InputMarkers
+from data.alpaca.rows import InputMarkers
 from data.alpaca.sources import EDITIONS, read_rows, sha256_of
+from data.splits import SPLITS
 from data.tfrecords import FIELDS, Row
 
 

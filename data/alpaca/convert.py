@@ -10,18 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from data.alpaca.report import Tally, dataset_report
-from data.alpaca.rows import (
-    SPLITS,
-    InputMarkers,
-    Split,
-    drop_reason,
-    is_input_marker,
-    split_of,
-    without_input_marker,
-)
+from data.alpaca.rows import InputMarkers, drop_reason, is_input_marker, without_input_marker
 from data.alpaca.sources import read_rows
 from data.errors import SourceError
 from data.folder import replaced_folder, require_replaceable
+from data.splits import SPLITS, Split, split_of
 from data.tfrecords import Row, write_examples
 
 REPORT = "report.json"

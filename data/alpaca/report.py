@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data.alpaca.rows import SPLITS, Split
+from data.splits import SPLITS, Split, asked, normalised_row
 from data.tfrecords import FIELDS, Row
 
 PERCENTILES = (50, 90, 99, 100)
@@ -52,7 +52,7 @@ def dataset_report(
 ) -> dict[str, Any]:
     """The report as plain JSON data; no path, time or machine in it, so equal inputs give equal reports."""
     rows = [row for split in SPLITS for row in rows_by_split[split]]
-    train_prompts = {row[:2] for row in rows_by_split["train"]}
+    in_train = {asked(row) for row in rows_by_split["train"]}
     return {
         "source": dict(source),
         "settings": dict(settings),
@@ -61,8 +61,8 @@ def dataset_report(
         "rows_dropped": tally.dropped(),
         "rows_with_input": sum(bool(row.input.strip()) for row in rows),
         "rows_with_input_marker": dict(tally.input_markers.most_common()),
-        "rows_repeated": len(rows) - len(set(rows)),
-        "eval_rows_whose_prompt_is_in_train": sum(row[:2] in train_prompts for row in rows_by_split["eval"]),
+        "rows_repeated": len(rows) - len(set(map(normalised_row, rows))),
+        "eval_rows_whose_prompt_is_in_train": sum(asked(row) in in_train for row in rows_by_split["eval"]),
         "splits": {split: {"rows": len(rows_by_split[split]), "files": list(files[split])} for split in SPLITS},
         "characters": {field: _lengths([getattr(row, field) for row in rows]) for field in FIELDS},
     }

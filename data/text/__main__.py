@@ -79,8 +79,9 @@ def summary(report: dict[str, Any], out: Path) -> str:
         f"{side['documents']} {split} ({side['characters']:,} characters)" for split, side in report["splits"].items()
     )
     lines = [
-        f"{report['documents_read']} documents read; blank and dropped: {report['documents_blank']}; "
-        f"written: {sides}; see {out / REPORT}"
+        f"{report['documents_read']} documents read, {report['documents_kept']} written: {sides}; see {out / REPORT}",
+        f"dropped: {report['documents_blank']} blank",
+        f"documents that repeat another: {report['documents_repeated']}",
     ]
     if report["documents_with_end_token"]:
         lines.append(

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from data.alpaca.report import PERCENTILES, percentile
-from data.alpaca.rows import SPLITS, Split, content_hash, split_of
 from data.errors import SourceError
 from data.folder import replaced_folder
 from data.records import write_record
+from data.splits import SPLITS, Split, content_hash, normalised_row, split_of
 from data.text.documents import END_TOKEN, Document
 from data.tfrecords import Row, encode, verify
 
@@ -39,7 +39,7 @@ class Tally:
 
     def add(self, row: Row, split: Split) -> None:
         """Counts a document that is kept."""
-        digest = content_hash(row)[:_HASH_BYTES]
+        digest = content_hash(normalised_row(row))[:_HASH_BYTES]
         self.repeated += digest in self.seen
         self.seen.add(digest)
         self.with_end_token += END_TOKEN in row.output

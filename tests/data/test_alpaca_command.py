@@ -66,9 +66,32 @@ def test_the_command_writes_shards_and_a_report(source: Path, tmp_path: Path, ca
     assert report["splits"]["eval"] == {"rows": len(evaluation), "files": files(out)[:1]}
     assert report["characters"]["output"] == {"p50": 9, "p90": 10, "p99": 10, "p100": 10}
     assert capsys.readouterr().out == (
-        f"204 rows read; dropped: 1 blank instruction, 1 blank output; "
-        f"written: {len(train)} train, {len(evaluation)} eval; see {out / 'report.json'}\n"
+        f"204 rows read, 202 written: {len(train)} train, {len(evaluation)} eval; see {out / 'report.json'}\n"
+        "dropped: 1 blank instruction, 1 blank output\n"
+        "inputs that only say there is none, made empty: 1\n"
+        "rows with an input: 0\n"
+        "rows that repeat another: 1\n"
+        "evaluation rows whose prompt is in train: 0\n"
     )
+
+
+def test_rows_of_one_prompt_are_all_on_one_side_and_the_screen_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    prompts = [(f"Name a thing of kind {index % 150}.", "noinput" if index % 2 else "") for index in range(1100)]
+    path, out = tmp_path / "rows.jsonl", tmp_path / "out"
+    lines = (
+        {"instruction": asked, "input": given, "output": f"{index}"} for index, (asked, given) in enumerate(prompts)
+    )
+    path.write_text("\n\n".join(map(json.dumps, lines)))
+
+    assert main(["--source", str(path), "--out", str(out), "--eval-percent", "10"]) == 0
+
+    train, evaluation = ({row[:2] for row in read(out, split)} for split in ("train", "eval"))
+    assert (len(train | evaluation), train & evaluation) == (150, set())
+    report = json.loads((out / "report.json").read_text())
+    assert report["eval_rows_whose_prompt_is_in_train"] == 0
+    assert capsys.readouterr().out.endswith("evaluation rows whose prompt is in train: 0\n")
 
 
 def test_markers_can_be_kept(source: Path, tmp_path: Path):
@@ -172,7 +195,7 @@ def test_the_real_rows_convert(tmp_path: Path):
     assert (report["rows_read"], report["rows_kept"]) == (50_000, 49_974)
     assert report["rows_dropped"]["blank output"]["rows"] == 26
     assert {split: side["rows"] for split, side in report["splits"].items()} == {
-        "train": 47_433,
-        "eval": 2_541,
+        "train": 47_440,
+        "eval": 2_534,
     }
     assert verify({split: sorted(out.glob(f"*-{split}*")) for split in ("train", "eval")}) == []

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 from backports import zstd
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data.alpaca.report import percentile
-from data.alpaca.rows import content_hash, drop_reason, is_input_marker, split_of, without_input_marker
+from data.alpaca.rows import drop_reason, is_input_marker, without_input_marker
 from data.alpaca.sources import EDITIONS, checksums, read_rows, require_sha256
 from data.errors import SourceError
 from data.tfrecords import Row
@@ -20,8 +18,6 @@ from data.tfrecords import Row
 ROWS = [Row("Add 1 and 2.", "", "3"), Row("Translate.", "Grüße", "greetings")]
 CONTENT = json.dumps([row._asdict() for row in ROWS]).encode()
 LINES = b"\n".join(json.dumps(row._asdict(), ensure_ascii=False).encode() for row in ROWS) + b"\n\n"
-any_text = st.text(st.characters(codec="utf-8"))
-any_row = st.builds(Row, any_text, any_text, any_text)
 
 
 def read(tmp_path: Path, name: str, content: bytes) -> list[Row]:
@@ -125,31 +121,6 @@ def test_a_source_with_another_checksum_is_refused(tmp_path: Path):
     assert require_sha256(path, right.upper()) == require_sha256(path, None) == right
     with pytest.raises(SourceError, match=rf"Expected: sha256:{'0' * 64}\. Received: sha256:{right}\."):
         require_sha256(path, "0" * 64)
-
-
-@given(st.lists(any_row), st.lists(any_row), st.floats(0, 100))
-def test_a_row_stays_on_its_side_when_others_are_added(rows: list[Row], others: list[Row], eval_percent: float):
-    before = {row: split_of(row, eval_percent) for row in rows}
-    after = {row: split_of(row, eval_percent) for row in [*others, *rows]}
-    assert {row: after[row] for row in rows} == before
-
-
-@given(any_row, st.floats(0, 100), st.floats(0, 100))
-def test_a_larger_percentage_moves_rows_only_from_train_to_eval(row: Row, one: float, other: float):
-    smaller, larger = sorted((one, other))
-    assert not (split_of(row, smaller) == "eval" and split_of(row, larger) == "train")
-
-
-def test_the_sides_of_known_rows_are_pinned():
-    rows = [Row(f"Question {index}", "", "Answer") for index in range(1000)]
-    evaluation = [index for index, row in enumerate(rows) if split_of(row, 5) == "eval"]
-    assert (len(evaluation), evaluation[:4]) == (57, [6, 13, 19, 33])
-    assert {split_of(row, 0) for row in rows} == {"train"}
-    assert {split_of(row, 100) for row in rows} == {"eval"}
-
-
-def test_text_moved_from_one_field_to_the_next_is_another_row():
-    assert content_hash(Row("ab", "", "c")) != content_hash(Row("a", "b", "c"))
 
 
 @pytest.mark.parametrize(

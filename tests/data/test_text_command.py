@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data.alpaca.rows import split_of
+from data.splits import split_of
 from data.text import sample
 from data.text.__main__ import main
 from data.tfrecords import Row, read_examples, verify, write_examples
@@ -65,13 +65,14 @@ def test_the_command_writes_shards_and_a_report(
     assert report["splits"]["eval"]["documents"] == len(evaluation)
     assert report["characters"] == {"p50": 19, "p90": 20, "p99": 20, "p100": 29}
     told = capsys.readouterr().out
-    assert told.startswith(f"203 documents read; blank and dropped: 1; written: {len(train)} train (")
+    assert told.startswith(f"203 documents read, 202 written: {len(train)} train (")
+    assert "\ndropped: 1 blank\ndocuments that repeat another: 1\n" in told
     assert "1 documents hold a literal <|endoftext|>, which training reads as plain text" in told
 
 
 def test_fewer_documents_than_shards_leave_no_empty_file(tmp_path: Path) -> None:
     source, out = tmp_path / "few.txt", tmp_path / "out"
-    source.write_text("\n\n".join(DOCUMENTS[:4]), encoding="utf-8")
+    source.write_text("\n\n".join(DOCUMENTS[:6]), encoding="utf-8")
 
     assert main([str(source), "--separator", "blank-lines", "--output-dir", str(out), "--eval-percent", "50"]) == 0
 

@@ -210,7 +210,7 @@ def test_rows_that_lack_the_same_fields_are_one_problem_with_a_way_out(tmp_path:
         write_payloads(tmp_path / split, *[example(question=b"Who?", answer=b"I.")] * 700)
 
     assert verify({split: [tmp_path / split] for split in ("train", "eval")}) == [
-        f"{tmp_path}/train, row 0 and 1,399 more: field 'instruction', field 'input', field 'output' are missing: "
+        f"{tmp_path}/train, row 0 and 1,399 more: field 'instruction', field 'output' are missing: "
         f"has answer, question. {RENAME}"
     ]
 

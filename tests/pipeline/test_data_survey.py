@@ -15,7 +15,7 @@ from data.tfrecords import Kind, Row, encode
 from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.data_gate.earlier import EARLIER, STATISTICS, LastAcceptedDataStrategy
 from pipeline.components.data_gate.inspection import Inspection, inspect, let_through
-from pipeline.components.data_gate.survey import divergence, length_bin, normalised
+from pipeline.components.data_gate.survey import divergence, length_bin
 from tests.pipeline.gating import LIMITS
 
 TRAIN = [Row(f"Count to {n}.", "", "one, two, three") for n in range(300)]
@@ -181,7 +181,6 @@ def test_the_divergence_is_jensen_and_shannons() -> None:
 
 def test_bins_grow_with_the_length() -> None:
     assert [length_bin(characters) for characters in (0, 1, 2, 3, 7, 15, 1023)] == [0, 2, 3, 4, 6, 8, 20]
-    assert normalised("  STRASSE\t x") == normalised("straße X ")
 
 
 # ---------------------------------------------------------------------------------- The run to compare with

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any
 
+from data.splits import asked, content_hash, normalised_row
 from data.tfrecords import Row
 from pipeline.components.data_gate.anomalies import Limits
 
 BINS_PER_DOUBLING = 2
 SHOWN = 3
+_HASH_BYTES = 8  # enough to tell 100 million rows apart
 
 
 @dataclass
@@ -71,15 +72,13 @@ class Survey:
         self._compare(row, quote)
 
     def _compare(self, row: Row, quote: Callable[[], str]) -> None:
-        texts = [normalised(text) for text in row]
-        # A document of raw text has no prompt: there, its text is what must not come twice.
-        prompt = _hash(texts[:2] if any(texts[:2]) else texts)
+        prompt = _hash(asked(row))
         if self._train is not None:
             if prompt in self._train._prompts:
                 self.in_train.add(quote)
             return
         self._prompts.add(prompt)
-        whole = _hash(texts)
+        whole = _hash(normalised_row(row))
         if whole in self._rows:
             self.repeated.add(quote)
         self._rows.add(whole)
@@ -100,11 +99,6 @@ class Survey:
         }
 
 
-def normalised(text: str) -> str:
-    """`text` without what two writings of the same may differ in: case and white space."""
-    return " ".join(text.casefold().split())
-
-
 def length_bin(characters: int) -> int:
     """The bin of a length; each is 1.4 times as wide as the one before."""
     return int(BINS_PER_DOUBLING * math.log2(1 + characters))
@@ -121,5 +115,5 @@ def _against_mean(first: Mapping[str, int], second: Mapping[str, int]) -> float:
     return sum(share * math.log2(2 * share / (share + opposite)) for share, opposite in shares)
 
 
-def _hash(texts: list[str]) -> bytes:
-    return blake2b("\0".join(texts).encode(), digest_size=8).digest()
+def _hash(texts: Sequence[str]) -> bytes:
+    return content_hash(texts)[:_HASH_BYTES]
