@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
+
 
 def percent(text: str) -> float:
     """A share above 0 and below 100."""
@@ -17,3 +19,17 @@ def shard_count(text: str) -> int:
     if not 1 <= value <= 99_999:
         raise ValueError
     return value
+
+
+def add_origin(parser: ArgumentParser) -> None:
+    """Adds what a user may know of a source: `--license` and `--dataset`."""
+    parser.add_argument(
+        "--license", metavar="ID", help="the Hub's identifier of the source's licence, such as cc-by-4.0, for the card"
+    )
+    parser.add_argument(
+        "--dataset",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="the source's name on the Hub, namespace/name, for the card; may be given several times",
+    )

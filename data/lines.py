@@ -16,7 +16,7 @@ from backports import zstd
 from data.errors import SourceError
 
 # Published corpora are packed with windows of up to 2 GiB (`zstd --long=31`); the default reads no more than 128 MiB.
-_ZSTD_OPTIONS = {zstd.DecompressionParameter.window_log_max: 31}
+_ZSTD_OPTIONS: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: 31}
 _OPENERS: Mapping[str, Callable[[Path], IO[bytes]]] = {
     ".gz": cast(Any, gzip.open),
     ".bz2": cast(Any, bz2.open),

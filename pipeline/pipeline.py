@@ -9,7 +9,6 @@ from typing import Any
 
 from tfx.components import (
     ExampleValidator,
-    ImportExampleGen,
     SchemaGen,
     StatisticsGen,
     Trainer,
@@ -34,6 +33,7 @@ from pipeline.components.data_gate.earlier import EARLIER, STATISTICS, LastAccep
 from pipeline.components.evaluator.baseline import BLESSING, CANDIDATE, MODEL, PreviousBlessedModelStrategy
 from pipeline.components.evaluator.component import Evaluator
 from pipeline.components.evaluator.eval_config import make_eval_config
+from pipeline.components.example_gen.component import import_example_gen
 from pipeline.components.hf_pusher.component import HFPusher
 from pipeline.components.published_model.component import PublishedModel
 from pipeline.components.serving_proof.component import ServingProof
@@ -41,6 +41,7 @@ from pipeline.components.starting_point.component import StartingPoint
 from pipeline.config import PipelineConfig
 from pipeline.config.cluster import BeamConfig
 from pipeline.config.data import DataConfig
+from pipeline.dataset_manifest import dataset_manifest
 from pipeline.evaluation import of_answers, of_scores, parse_all
 from pipeline.hub_model import hub_model
 from pipeline.layout import CHECKPOINTS, absolute, hub_folder, metadata_path, pipeline_root
@@ -81,7 +82,11 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         remembers: whether a component can look up what earlier runs made. Kubeflow's cannot: there the published
             model stands for the last blessed one.
     """
-    example_gen = ImportExampleGen(input_base=absolute(config.data.path, home), input_config=_splits(config.data))
+    example_gen = import_example_gen(
+        input_base=absolute(config.data.path, home),
+        input_config=_splits(config.data),
+        fingerprint=_manifest_fingerprint(config.data),
+    )
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
     schema_gen = _schema_gen(config.data.schema_, statistics_gen.outputs["statistics"], home)
     example_validator = ExampleValidator(
@@ -221,6 +226,12 @@ def folder_fingerprint(folder: Path) -> str:
         status = path.stat()
         digest.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return digest.hexdigest()
+
+
+def _manifest_fingerprint(data: DataConfig) -> str:
+    """Hash of the data set's dataset.json, which TFX's cache key does not cover; empty where it cannot be read."""
+    manifest = dataset_manifest(data)
+    return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest else ""
 
 
 def _splits(data: DataConfig) -> example_gen_pb2.Input:

@@ -11,8 +11,11 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from data.errors import SourceError
+from data.origin import parse_origin
 from data.records import Damage, Example, read_records
 from data.tfrecords import verify
+from hub.card_rules import LICENSES
 from hub.server import served_folder
 from pipeline.components.hf_pusher.errors import SigningError, SpaceTemplateError
 from pipeline.components.hf_pusher.signing import key_signer
@@ -20,6 +23,7 @@ from pipeline.components.hf_pusher.space_template import check_template
 from pipeline.config import PipelineConfig
 from pipeline.config.model import ModelConfig
 from pipeline.config.sources import Reading, UnknownValueError
+from pipeline.dataset_manifest import dataset_manifest
 from pipeline.errors import PreflightError
 from pipeline.evaluation import SLICE_VALUES, parse_all
 from pipeline.layout import absolute, hub_folder
@@ -96,6 +100,25 @@ def _blank_allowed(config: PipelineConfig) -> bool:
         return "blank" in config.data.allow_anomalies
     except UnknownValueError:
         return True
+
+
+def _licenses(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    """A dataset.json that says what it cannot, and licences that the Hub would refuse after the training."""
+    told = {"publish.license": config.publish.license}
+    try:
+        manifest = dataset_manifest(config.data)
+        if manifest is not None:
+            told[str(manifest)] = parse_origin(manifest.read_bytes(), str(manifest)).license
+    except PatternError:
+        pass  # which another check reports
+    except SourceError as error:
+        yield str(error)
+    for place, license in told.items():
+        if license is not None and license not in LICENSES:
+            yield (
+                f"{place}: a licence must be one of the Hub's identifiers. Received: {license!r}. "
+                "Take one of https://huggingface.co/docs/hub/repositories-licenses, or other."
+            )
 
 
 def _slices(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
@@ -264,4 +287,4 @@ def _gibibytes(count: int) -> str:
 
 
 Check = Callable[[PipelineConfig, Mapping[str, str]], Iterator[str]]
-CHECKS: tuple[Check, ...] = (_rows, _slices, _schema, _model, _backend, _space, _signing, _hub, _disk)
+CHECKS: tuple[Check, ...] = (_rows, _licenses, _slices, _schema, _model, _backend, _space, _signing, _hub, _disk)

@@ -11,9 +11,10 @@ from typing import Any
 
 from data.alpaca.convert import REPORT, convert
 from data.alpaca.download import download
-from data.alpaca.sources import EDITIONS, LICENSE, require_sha256
-from data.arguments import percent, shard_count
+from data.alpaca.sources import EDITIONS, LICENSE, ORIGINS, edition_of, require_sha256
+from data.arguments import add_origin, percent, shard_count
 from data.errors import SourceError
+from data.origin import Origin, described
 
 _CHECKSUM_PREFIX = "sha256:"
 
@@ -72,31 +73,50 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="default: %(default)s",
     )
+    add_origin(parser)
     return parser.parse_args(argv)
 
 
-def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Fetch, check, convert; the report."""
+def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], Origin]:
+    """Fetches, checks, converts; returns the report and what is known of the source."""
     public = arguments.source in EDITIONS
     path = download(arguments.source, arguments.download_dir) if public else Path(arguments.source)
+    sha256 = require_sha256(path, arguments.checksum)
     facts = {
         "name": arguments.source if public else path.name,
-        **({"url": EDITIONS[arguments.source], "license": LICENSE} if public else {}),
-        "sha256": require_sha256(path, arguments.checksum),
+        **({"url": EDITIONS[arguments.source]} if public else {}),
+        "sha256": sha256,
         "bytes": path.stat().st_size,
     }
-    return convert(
+    origin = _origin(arguments, path, sha256)
+    report = convert(
         path,
         arguments.out,
         source_facts=facts,
+        origin=origin,
         eval_percent=arguments.eval_percent,
         shards=arguments.shards,
         input_markers=arguments.input_markers,
     )
+    return report, origin
 
 
-def summary(report: dict[str, Any], out: Path) -> str:
-    """Returns what the screen shows of report.json: every count in it."""
+def _origin(arguments: argparse.Namespace, path: Path, sha256: str) -> Origin:
+    """Returns what is known of a public edition, by its content, or what the arguments say of any other file."""
+    told = Origin(arguments.license, tuple(arguments.dataset), (path.name,))
+    edition = edition_of(sha256)
+    if edition is None:
+        return told
+    if told.license or told.datasets:
+        raise SourceError(
+            f"--license and --dataset are for rows of your own. Received: they beside Alpaca's edition {edition!r}, "
+            f"which is {LICENSE}. Leave them out."
+        )
+    return ORIGINS[edition]
+
+
+def summary(report: dict[str, Any], origin: Origin, out: Path) -> str:
+    """Returns what the screen shows of report.json, every count in it, and of dataset.json."""
     sides = ", ".join(f"{side['rows']} {split}" for split, side in report["splits"].items())
     drops = ", ".join(f"{drop['rows']} {reason}" for reason, drop in report["rows_dropped"].items())
     treated = "made empty" if report["settings"]["input_markers"] == "blank" else "kept"
@@ -107,6 +127,7 @@ def summary(report: dict[str, Any], out: Path) -> str:
         f"rows with an input: {report['rows_with_input']}",
         f"rows that repeat another: {report['rows_repeated']}",
         f"evaluation rows whose prompt is in train: {report['eval_rows_whose_prompt_is_in_train']}",
+        *described(origin),
     ]
     return "".join(f"{line}\n" for line in lines)
 
@@ -114,7 +135,8 @@ def summary(report: dict[str, Any], out: Path) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     try:
-        sys.stdout.write(summary(run(arguments), arguments.out))
+        report, origin = run(arguments)
+        sys.stdout.write(summary(report, origin, arguments.out))
     except (SourceError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import tensorflow_datasets as tfds
 from data.alpaca.convert import split_rows, usable_rows
 from data.alpaca.report import Tally
 from data.alpaca.rows import InputMarkers
-from data.alpaca.sources import EDITIONS, read_rows, sha256_of
+from data.alpaca.sources import EDITIONS, ORIGINS, read_rows, sha256_of
+from data.origin import MANIFEST, Origin
 from data.splits import SPLITS
 from data.tfrecords import FIELDS, Row
 
@@ -24,12 +25,26 @@ class AlpacaConfig(tfds.core.BuilderConfig):
     path: str = ""  # of a local file; empty: the public edition of the config's name
     eval_percent: float = 5.0  # share of the rows in eval, %, above 0 and below 100
     input_markers: InputMarkers = "blank"  # what becomes of an input that only says "noinput"
+    origin: Origin = dataclasses.field(default_factory=Origin)  # of the rows
 
 
-def local_config(path: str | Path, *, eval_percent: float = 5.0, input_markers: InputMarkers = "blank") -> AlpacaConfig:
-    """A config for a local file, named by content and settings so that TFDS never serves another's rows."""
+def local_config(
+    path: str | Path,
+    *,
+    eval_percent: float = 5.0,
+    input_markers: InputMarkers = "blank",
+    license: str | None = None,
+    datasets: Sequence[str] = (),
+) -> AlpacaConfig:
+    """A config for a local file, named by content and settings so that TFDS never serves another's rows.
+
+    `license` and `datasets` are the Hub's names, for the card of a model that is trained on the rows.
+    """
+    origin = Origin(license, tuple(datasets), (Path(path).name,))
     name = f"local-{sha256_of(Path(path))[:12]}-eval{eval_percent:g}-{input_markers}"
-    return AlpacaConfig(name=name, path=str(path), eval_percent=eval_percent, input_markers=input_markers)
+    return AlpacaConfig(
+        name=name, path=str(path), eval_percent=eval_percent, input_markers=input_markers, origin=origin
+    )
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -38,13 +53,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     # TFDS 4.9.10 finds this file through importlib_resources, which it does not declare as a dependency.
     code_path = tfds.core.Path(__file__)
-    BUILDER_CONFIGS = [AlpacaConfig(name=edition) for edition in EDITIONS]  # noqa: RUF012  (TFDS's own form)
+    BUILDER_CONFIGS = [AlpacaConfig(name=edition, origin=ORIGINS[edition]) for edition in EDITIONS]  # noqa: RUF012  (TFDS's own form)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict({field: tfds.features.Text() for field in FIELDS}),
             homepage="https://github.com/tatsu-lab/stanford_alpaca",
         )
+
+    def download_and_prepare(self, **options: Any) -> None:
+        """Prepares the rows as any builder does, and writes dataset.json beside them."""
+        super().download_and_prepare(**options)
+        (self.data_path / MANIFEST).write_text(self.builder_config.origin.render())
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         config: AlpacaConfig = self.builder_config

@@ -14,11 +14,12 @@ from data.alpaca.rows import InputMarkers, drop_reason, is_input_marker, without
 from data.alpaca.sources import read_rows
 from data.errors import SourceError
 from data.folder import replaced_folder, require_replaceable
+from data.origin import MANIFEST, Origin
 from data.splits import SPLITS, Split, split_of
 from data.tfrecords import Row, write_examples
 
 REPORT = "report.json"
-_OWN_FILE = re.compile(r"alpaca-(train|eval)-\d{5}-of-\d{5}\.tfrecord|report\.json")
+_OWN_FILE = re.compile(r"alpaca-(train|eval)-\d{5}-of-\d{5}\.tfrecord|report\.json|dataset\.json")
 _log = logging.getLogger(__name__)
 
 
@@ -27,13 +28,15 @@ def convert(
     out: Path,
     *,
     source_facts: Mapping[str, Any],
+    origin: Origin,
     eval_percent: float,
     shards: int,
     input_markers: InputMarkers,
 ) -> dict[str, Any]:
     """Write the rows of `source` to the folder `out`, which appears complete or not at all; the report.
 
-    `shards` is the number of train files; eval is one file. `source_facts` go into the report as they are.
+    `shards` is the number of train files; eval is one file. `source_facts` go into the report as they
+    are, and `origin` into dataset.json.
     """
     require_replaceable(out, own=_OWN_FILE)
     tally = Tally()
@@ -51,7 +54,7 @@ def convert(
     }
     settings = {"eval_percent": eval_percent, "input_markers": input_markers}
     report = dataset_report(rows, tally, source=source_facts, settings=settings, files=files)
-    _write_folder(out, rows, files, report)
+    _write_folder(out, rows, files, {REPORT: _json(report), MANIFEST: origin.render()})
     return report
 
 
@@ -83,12 +86,16 @@ def _write_folder(
     out: Path,
     rows: Mapping[Split, Sequence[Row]],
     files: Mapping[Split, Sequence[str]],
-    report: Mapping[str, Any],
+    texts: Mapping[str, str],
 ) -> None:
     with replaced_folder(out, own=_OWN_FILE) as partial:
         for split in SPLITS:
             for index, name in enumerate(files[split]):
                 count = write_examples(partial / name, rows[split][index :: len(files[split])])
                 _log.info("%s: %d rows", name, count)
-        text = json.dumps(report, indent=2, ensure_ascii=False)
-        (partial / REPORT).write_text(text + "\n", encoding="utf-8")
+        for name, text in texts.items():
+            (partial / name).write_text(text, encoding="utf-8")
+
+
+def _json(report: Mapping[str, Any]) -> str:
+    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"

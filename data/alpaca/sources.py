@@ -9,17 +9,23 @@ from typing import Any, NamedTuple
 
 from data.errors import SourceError
 from data.lines import COMPRESSED, kind_of, read_json, read_json_lines, require_object, require_utf8
+from data.origin import Origin
 from data.tfrecords import FIELDS, MAY_BE_ABSENT, Row
 
 _LIST, _LINES = ".json", ".jsonl"
 
-LICENSE = "CC BY-NC 4.0"  # of both editions: research, not commerce
+LICENSE = "cc-by-nc-4.0"  # of both editions: research, not commerce
 _RAW = "https://raw.githubusercontent.com"
 
 # Each URL names a commit, so its bytes never change; their size and SHA-256 are in checksums.tsv.
 EDITIONS: Mapping[str, str] = {
     "original": f"{_RAW}/tatsu-lab/stanford_alpaca/761dc5bfbdeeffa89b8bff5d038781a4055f796a/alpaca_data.json",
     "cleaned": (f"{_RAW}/gururise/AlpacaDataCleaned/d03c782bffd50ceeb1f4ef3c020129229ec4698c/alpaca_data_cleaned.json"),
+}
+
+ORIGINS: Mapping[str, Origin] = {
+    "original": Origin(LICENSE, ("tatsu-lab/alpaca",), (EDITIONS["original"],)),
+    "cleaned": Origin(LICENSE, ("yahma/alpaca-cleaned",), (EDITIONS["cleaned"],)),
 }
 
 
@@ -42,6 +48,12 @@ def sha256_of(path: Path) -> str:
         raise SourceError(f"The source must be an existing file. Received: {path}.")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def edition_of(sha256: str) -> str | None:
+    """Returns the public edition whose file has this SHA-256, whatever it is called here; None if none has."""
+    found = checksums()
+    return next((edition for edition, url in EDITIONS.items() if found[url].sha256 == sha256), None)
 
 
 def require_sha256(path: Path, expected: str | None) -> str:

@@ -14,11 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from data.origin import MANIFEST, Origin
 from data.sample.tasks import TASKS, Task
 from data.tfrecords import Row, write_examples
 
 T = TypeVar("T")
 
+ORIGIN = Origin("cc0-1.0", sources=("gpt2-alpaca-pipeline, data/sample",))
 SEED = "gpt2-alpaca-sample-1"
 DEFAULT_OUT = Path(__file__).parent / "tfrecords"
 _INPUT_SEPARATOR = " | "
@@ -41,11 +43,13 @@ def split_questions() -> dict[str, list[Question]]:
 
 
 def write(out: Path) -> dict[str, int]:
-    """Write one TFRecord file per split below `out`; rows by split."""
-    return {
+    """Writes one TFRecord file per split below `out`, and dataset.json; returns rows by split."""
+    counts = {
         split: write_examples(out / f"sample-{split}-00000-of-00001.tfrecord", (question.row for question in questions))
         for split, questions in split_questions().items()
     }
+    (out / MANIFEST).write_text(ORIGIN.render(), encoding="utf-8")
+    return counts
 
 
 def _train_questions(task: Task) -> Iterator[Question]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from data.alpaca.sources import sha256_of
-from data.arguments import percent, shard_count
+from data.arguments import add_origin, percent, shard_count
 from data.errors import SourceError
+from data.origin import Origin, described
 from data.text.convert import REPORT, convert
 from data.text.documents import END_TOKEN, Separator, read_documents, source_files
 
@@ -51,11 +52,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="share of documents for eval, 0 to 100 (default: 5)",
     )
     add("--shards", type=shard_count, default=8, metavar="N", help="train files; eval is one (default: 8)")
+    add_origin(parser)
     return parser.parse_args(argv)
 
 
-def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Find the files, read, convert; the report."""
+def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], Origin]:
+    """Finds the files, reads, converts; returns the report and what is known of the sources."""
+    names = (path.absolute().name for path in arguments.sources)
+    origin = Origin(arguments.license, tuple(arguments.dataset), tuple(names))
     files = source_files(arguments.sources)
     documents = (
         document
@@ -64,17 +68,20 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     facts = [{"name": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size} for path in files]
     settings = {name: getattr(arguments, name) for name in ("separator", "field", "eval_percent")}
-    return convert(
+    report = convert(
         documents,
         arguments.output_dir,
+        origin=origin,
         source_facts=facts,
         settings=settings,
         eval_percent=arguments.eval_percent,
         shards=arguments.shards,
     )
+    return report, origin
 
 
-def summary(report: dict[str, Any], out: Path) -> str:
+def summary(report: dict[str, Any], origin: Origin, out: Path) -> str:
+    """Returns what the screen shows of report.json and dataset.json."""
     sides = ", ".join(
         f"{side['documents']} {split} ({side['characters']:,} characters)" for split, side in report["splits"].items()
     )
@@ -88,13 +95,14 @@ def summary(report: dict[str, Any], out: Path) -> str:
             f"{report['documents_with_end_token']} documents hold a literal {END_TOKEN}, which training reads as plain "
             "text; --separator end-token parts them there"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *described(origin)]) + "\n"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     try:
-        sys.stdout.write(summary(run(arguments), arguments.output_dir))
+        report, origin = run(arguments)
+        sys.stdout.write(summary(report, origin, arguments.output_dir))
     except (SourceError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

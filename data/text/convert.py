@@ -15,13 +15,14 @@ from typing import Any, BinaryIO
 from data.alpaca.report import PERCENTILES, percentile
 from data.errors import SourceError
 from data.folder import replaced_folder
+from data.origin import MANIFEST, Origin
 from data.records import write_record
 from data.splits import SPLITS, Split, content_hash, normalised_row, split_of
 from data.text.documents import END_TOKEN, Document
 from data.tfrecords import Row, encode, verify
 
 REPORT = "report.json"
-OWN_FILE = re.compile(r"text-(train|eval)-\d{5}-of-\d{5}\.tfrecord|report\.json")
+OWN_FILE = re.compile(r"text-(train|eval)-\d{5}-of-\d{5}\.tfrecord|report\.json|dataset\.json")
 _HASH_BYTES = 8  # enough to tell 100 million documents apart
 _log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ def convert(
     *,
     source_facts: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
+    origin: Origin,
     eval_percent: float,
     shards: int,
 ) -> dict[str, Any]:
@@ -62,6 +64,7 @@ def convert(
         out: must be new, empty or an earlier output.
         source_facts: of each source; they go into the report as they are.
         settings: likewise.
+        origin: goes into dataset.json.
         eval_percent: share of the documents, by a hash of each, that goes to eval, above 0 and below 100.
         shards: the number of train files; eval is one.
 
@@ -78,6 +81,7 @@ def convert(
         report = _report(tally, files, source_facts=source_facts, settings=settings)
         text = json.dumps(report, indent=2, ensure_ascii=False)
         (partial / REPORT).write_text(text + "\n", encoding="utf-8")
+        (partial / MANIFEST).write_text(origin.render(), encoding="utf-8")
     return report
 
 

@@ -14,6 +14,7 @@ from pipeline.config.types import (
     Exports,
     OptionalEnvironmentName,
     OptionalPort,
+    OptionalText,
     RepoId,
     Text,
 )
@@ -67,11 +68,13 @@ class PublishConfig(BaseModel):
     token_env: EnvironmentName = "HF_TOKEN"
     """Name of the environment variable that holds the access token; never the token itself."""
 
-    license: Text = "apache-2.0"
-    """Licence of the published model, as the Hub's identifier; it follows from the training data."""
+    license: OptionalText = None
+    """Licence of the published model, as the Hub's identifier; `none` for that of the training data, which the file
+    dataset.json beside the rows names. Without both, the card claims none."""
 
     datasets: DatasetIds = ()
-    """The Hub's names of what the model was trained on, for the card, such as tatsu-lab/alpaca; `none` for none."""
+    """The Hub's names of what the model was trained on, for the card, such as tatsu-lab/alpaca; `none` for those in the
+    data's dataset.json."""
 
     signing_key_env: OptionalEnvironmentName = None
     """Name of the environment variable with the path of a private key (PEM, elliptic curve) that signs each revision;

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
+from data.origin import DATASET_ID
+
 FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
@@ -50,11 +52,7 @@ def _command_line(value: Any) -> Any:
 
 Words = Annotated[tuple[Text, ...], BeforeValidator(_words)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], BeforeValidator(_words)]
-# With or without a namespace: the Hub's oldest datasets have none.
-DatasetIds = Annotated[
-    tuple[Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][\w.-]{0,94}/)?[A-Za-z0-9][\w.-]{0,94}$")], ...],
-    BeforeValidator(_words),
-]
+DatasetIds = Annotated[tuple[Annotated[str, StringConstraints(pattern=DATASET_ID)], ...], BeforeValidator(_words)]
 Exports = Annotated[
     tuple[Literal["transformers", "keras", "ctranslate2", "saved_model", "ctranslate2_float32", "adapter"], ...],
     BeforeValidator(_words),

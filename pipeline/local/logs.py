@@ -30,6 +30,11 @@ class Quiet(NamedTuple):
 
 QUIET = (
     Quiet(r"py\.warnings", r".*(Deprecation|Future|Syntax|Import|Resource)Warning", "addressed to programmers"),
+    Quiet(
+        r"py\.warnings",
+        r".*validating metadata in README\.md:\n- \"license\" is not given",
+        "HFPusher says so in words of its own, with the way out",
+    ),
     Quiet(r"absl", r"ArtifactQuery\.property_predicate is not supported", "TFX about its own metadata queries"),
     Quiet(
         r"absl",

@@ -88,7 +88,7 @@ def _custom_property(artifact: Artifact, key: str) -> Any:
 
 def _files(node: NodeRun) -> str:
     folder = Path(_only(node, "examples").uri)
-    splits = sorted(path.name.removeprefix("Split-") for path in folder.iterdir())
+    splits = sorted(path.name.removeprefix("Split-") for path in folder.glob("Split-*"))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return f"splits {', '.join(reversed(splits))} · {size / 1024:,.0f} KiB"
 

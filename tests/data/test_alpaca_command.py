@@ -11,8 +11,9 @@ import pytest
 
 from data.alpaca.__main__ import main
 from data.alpaca.download import fetch
-from data.alpaca.sources import Checksum
+from data.alpaca.sources import EDITIONS, Checksum, checksums
 from data.errors import SourceError
+from data.origin import MANIFEST, Origin, parse_origin
 from data.tfrecords import Row, read_examples, verify
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "alpaca_50k.json.xz"
@@ -43,6 +44,7 @@ def test_the_command_writes_shards_and_a_report(source: Path, tmp_path: Path, ca
         "alpaca-train-00000-of-00003.tfrecord",
         "alpaca-train-00001-of-00003.tfrecord",
         "alpaca-train-00002-of-00003.tfrecord",
+        "dataset.json",
         "report.json",
     ]
     train, evaluation = read(out, "train"), read(out, "eval")
@@ -72,7 +74,9 @@ def test_the_command_writes_shards_and_a_report(source: Path, tmp_path: Path, ca
         "rows with an input: 0\n"
         "rows that repeat another: 1\n"
         "evaluation rows whose prompt is in train: 0\n"
+        "licence: not known, so a model's card will claim none; name it with --license\n"
     )
+    assert parse_origin((out / MANIFEST).read_bytes(), MANIFEST) == Origin(None, (), ("rows.json",))
 
 
 def test_rows_of_one_prompt_are_all_on_one_side_and_the_screen_says_so(
@@ -91,7 +95,32 @@ def test_rows_of_one_prompt_are_all_on_one_side_and_the_screen_says_so(
     assert (len(train | evaluation), train & evaluation) == (150, set())
     report = json.loads((out / "report.json").read_text())
     assert report["eval_rows_whose_prompt_is_in_train"] == 0
-    assert capsys.readouterr().out.endswith("evaluation rows whose prompt is in train: 0\n")
+    assert "evaluation rows whose prompt is in train: 0\n" in capsys.readouterr().out
+
+
+def test_the_licence_and_the_name_of_rows_of_ones_own_go_beside_them(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "out"
+    told = ["--license", "cc-by-4.0", "--dataset", "me/rows", "--dataset", "them/others"]
+    assert main(["--source", str(source), "--out", str(out), *told]) == 0
+    origin = Origin("cc-by-4.0", ("me/rows", "them/others"), ("rows.json",))
+    assert parse_origin((out / MANIFEST).read_bytes(), MANIFEST) == origin
+    assert capsys.readouterr().out.endswith("licence: cc-by-4.0\ndata sets: me/rows, them/others\n")
+
+
+def test_a_public_edition_is_known_by_its_content_whatever_the_file_is_called(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    out, content = tmp_path / "out", source.read_bytes()
+    served = {EDITIONS["cleaned"]: Checksum(len(content), hashlib.sha256(content).hexdigest())}
+    monkeypatch.setattr("data.alpaca.sources.checksums", lambda: checksums() | served)
+    assert main(["--source", str(source), "--out", str(out)]) == 0
+    assert parse_origin((out / MANIFEST).read_bytes(), MANIFEST) == Origin(
+        "cc-by-nc-4.0", ("yahma/alpaca-cleaned",), (EDITIONS["cleaned"],)
+    )
+    assert main(["--source", str(source), "--out", str(out), "--license", "mit"]) == 1
+    assert "Alpaca's edition 'cleaned', which is cc-by-nc-4.0. Leave them out." in capsys.readouterr().err
 
 
 def test_markers_can_be_kept(source: Path, tmp_path: Path):
@@ -105,7 +134,7 @@ def test_writing_again_replaces_all_shards_and_gives_the_same_bytes(source: Path
     assert main(["--source", str(source), "--out", str(out), "--shards", "5"]) == 0
     assert main(["--source", str(source), "--out", str(out), "--shards", "2"]) == 0
     assert main(["--source", str(source), "--out", str(other), "--shards", "2"]) == 0
-    assert len(files(out)) == 4
+    assert len(files(out)) == 5
     assert {name: (out / name).read_bytes() for name in files(out)} == {
         name: (other / name).read_bytes() for name in files(other)
     }
@@ -125,6 +154,7 @@ def test_there_are_no_more_shards_than_rows(tmp_path: Path):
         (["--source", "absent.json"], "error: The source must be an existing file. Received: absent.json.\n"),
         (["--source", "{source}", "--checksum", "sha256:" + "0" * 64], "is not the file that was asked for"),
         (["--source", "{source}", "--eval-percent", "0.0001"], "Split 'eval' would be empty. Received: 202"),
+        (["--source", "{source}", "--license", "CC BY 4.0"], "must be the Hub's identifier of it, such as cc-by-4.0."),
         (["--source", "{source}", "--out", "{foreign}"], "which holds notes.txt. Choose another folder."),
     ],
 )

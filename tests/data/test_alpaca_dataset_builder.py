@@ -5,6 +5,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from data.alpaca.convert import split_rows
+from data.origin import MANIFEST, Origin, parse_origin
 from data.tfrecords import FIELDS, Row, read_examples, verify
 
 ROWS = [Row(f"Question {index}", "noinput" if index % 7 == 0 else "", f"Answer {index}") for index in range(60)]
@@ -15,13 +16,15 @@ def test_the_tfds_builder_writes_the_same_rows_on_the_same_sides(tmp_path: Path)
 
     source = tmp_path / "rows.json"
     source.write_text(json.dumps([row._asdict() for row in ROWS] + [Row("Blank", "", "")._asdict()]))
-    builder = Builder(data_dir=tmp_path / "tfds", config=local_config(source, eval_percent=20))
+    config = local_config(source, eval_percent=20, license="cc-by-4.0", datasets=["me/rows"])
+    builder = Builder(data_dir=tmp_path / "tfds", config=config)
     builder.download_and_prepare()
 
     expected = split_rows([row._replace(input="") for row in ROWS], 20)
     folder = Path(builder.data_dir)
     paths = {split: sorted(folder.glob(f"*-{split}*.tfrecord*")) for split in ("train", "eval")}
     assert verify(paths) == []
+    assert parse_origin((folder / MANIFEST).read_bytes(), MANIFEST) == Origin("cc-by-4.0", ("me/rows",), ("rows.json",))
     for split, rows in expected.items():
         assert sorted(row for path in paths[split] for row in read_examples(path)) == sorted(rows)
         assert builder.info.splits[split].num_examples == len(rows)
@@ -32,7 +35,10 @@ def test_the_tfds_builder_is_called_alpaca_and_checks_its_downloads():
     from data.alpaca.sources import checksums
 
     assert Builder.name == "alpaca"
-    assert [config.name for config in Builder.BUILDER_CONFIGS] == ["original", "cleaned"]
+    assert [(config.name, config.origin.license) for config in Builder.BUILDER_CONFIGS] == [
+        ("original", "cc-by-nc-4.0"),
+        ("cleaned", "cc-by-nc-4.0"),
+    ]
     assert {url: (info.size, info.checksum) for url, info in Builder.url_infos.items()} == checksums()
 
 

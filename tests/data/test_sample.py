@@ -2,6 +2,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from data.origin import MANIFEST, parse_origin
 from data.sample.facts import CATEGORIES, DAYS_AFTER, DAYS_BEFORE, DIFFERENCES, PRODUCTS, SORTED_WORDS, SUMS
 from data.sample.generate import DEFAULT_OUT, Question, split_questions, write
 from data.sample.tasks import TASKS
@@ -13,7 +14,8 @@ EVAL = DEFAULT_OUT / "sample-eval-00000-of-00001.tfrecord"
 
 def test_generating_again_gives_the_committed_files_byte_for_byte(tmp_path: Path):
     assert write(tmp_path) == {"train": 2031, "eval": 207}
-    assert sorted(path.name for path in tmp_path.iterdir()) == [EVAL.name, TRAIN.name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MANIFEST, EVAL.name, TRAIN.name]
+    assert (tmp_path / MANIFEST).read_bytes() == DEFAULT_OUT.joinpath(MANIFEST).read_bytes()
     assert (tmp_path / TRAIN.name).read_bytes() == TRAIN.read_bytes()
     assert (tmp_path / EVAL.name).read_bytes() == EVAL.read_bytes()
 
@@ -21,6 +23,11 @@ def test_generating_again_gives_the_committed_files_byte_for_byte(tmp_path: Path
 def test_the_committed_files_are_fit_for_training_and_small():
     assert verify({"train": [TRAIN], "eval": [EVAL]}) == []
     assert TRAIN.stat().st_size + EVAL.stat().st_size < 500_000
+
+
+def test_the_committed_files_come_with_the_licence_that_the_readme_names():
+    assert parse_origin(DEFAULT_OUT.joinpath(MANIFEST).read_bytes(), MANIFEST).license == "cc0-1.0"
+    assert "Licence: CC0 1.0" in DEFAULT_OUT.with_name("README.md").read_text(encoding="utf-8")
 
 
 def test_no_question_of_eval_is_asked_in_train():

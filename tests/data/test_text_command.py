@@ -39,6 +39,7 @@ def test_the_command_writes_shards_and_a_report(
 
     assert main([str(source), "--output-dir", str(out), "--shards", "3", "--eval-percent", "10"]) == 0
     assert files(out) == [
+        "dataset.json",
         "report.json",
         "text-eval-00000-of-00001.tfrecord",
         "text-train-00000-of-00003.tfrecord",
@@ -78,10 +79,21 @@ def test_fewer_documents_than_shards_leave_no_empty_file(tmp_path: Path) -> None
 
     train = len(read(out, "train"))
     assert files(out) == [
+        "dataset.json",
         "report.json",
         "text-eval-00000-of-00001.tfrecord",
         *(f"text-train-{index:05d}-of-{train:05d}.tfrecord" for index in range(train)),
     ]
+
+
+def test_the_licence_and_the_sources_go_beside_the_documents(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert main([str(source), "--output-dir", str(out), "--license", "cc0-1.0"]) == 0
+    assert json.loads((out / "dataset.json").read_text(encoding="utf-8")) == {
+        "license": "cc0-1.0",
+        "datasets": [],
+        "sources": ["documents.jsonl"],
+    }
 
 
 def test_one_document_cannot_be_two_splits_and_nothing_is_left_behind(

@@ -22,6 +22,7 @@ from tests.e2e.conftest import PIPELINE, PROJECT, REPOSITORY, Finished, Place, f
 
 pytestmark = pytest.mark.e2e
 
+IMPORT = "ImportExampleGen"
 ALL = [
     "ImportExampleGen", "ImportSchemaGen", "StatisticsGen", "DataResolver", "ExampleValidator", "DataGate",
     "Transform", "Trainer", "BaselineResolver", "ServingProof", "AnswerQuality", "Evaluator", "HFPusher",
@@ -196,6 +197,23 @@ def test_an_edited_schema_changes_the_cache_key(tmp_path: Path) -> None:
     for text in ("# one", "# one", "# two"):
         schema.write_text(text)
         compiled.append(Compiler().compile(create_pipeline(config)).deployment_config.value)
+
+    assert compiled[0] == compiled[1]
+    assert compiled[0] != compiled[2]
+
+
+def test_an_edited_dataset_json_changes_the_cache_key(tmp_path: Path) -> None:
+    from tfx.dsl.compiler.compiler import Compiler
+
+    from pipeline.pipeline import create_pipeline
+
+    folder = shutil.copytree(REPOSITORY / "data/sample/tfrecords", tmp_path / "rows")
+    config = load_config(["--data.path", str(folder)], {})
+    compiled = []
+    for license in ("mit", "mit", "cc-by-4.0"):
+        (folder / "dataset.json").write_text(f'{{"license": "{license}"}}')
+        nodes = Compiler().compile(create_pipeline(config)).nodes
+        compiled.append(next(node.pipeline_node for node in nodes if node.pipeline_node.node_info.id == IMPORT))
 
     assert compiled[0] == compiled[1]
     assert compiled[0] != compiled[2]

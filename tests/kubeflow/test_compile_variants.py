@@ -50,3 +50,13 @@ def test_a_pipeline_without_a_space_has_no_parameter_for_one() -> None:
     assert "publish__space_repo_id" not in package.pipeline["root"]["inputDefinitions"]["parameters"]
     transform = tasks(package)["Transform"]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"]
     assert json.loads(transform)["kind"] == "text"
+
+
+def test_a_run_can_name_a_licence_that_was_not_configured() -> None:
+    package = compiled("--kubeflow.parameters", "publish.license")
+
+    assert tasks(package)["HFPusher"]["inputs"]["parameters"]["license"] == {
+        "componentInputParameter": "publish__license"
+    }
+    parameter = package.pipeline["root"]["inputDefinitions"]["parameters"]["publish__license"]
+    assert (parameter["parameterType"], parameter["defaultValue"]) == ("STRING", "none")

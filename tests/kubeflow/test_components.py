@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from data.records import Example, write_record
 from data.tfrecords import Row, write_examples
+from modules.text.rows import read_rows
 from pipeline.config.sources import load_config
 from pipeline.kubeflow import entrypoint
 from pipeline.kubeflow.compile import compile_pipeline, write_package
@@ -41,6 +43,7 @@ def rows(tmp_path: Path) -> Path:
 
 SPANS = ("--data.train-pattern", "span-{SPAN}/train*", "--data.eval-pattern", "span-{SPAN}/eval*")
 UP_TO_STATISTICS = {"ImportExampleGen", "StatisticsGen"}
+UP_TO_TRANSFORM = {*UP_TO_STATISTICS, "ImportSchemaGen", "ExampleValidator", "DataGate", "Transform"}
 
 
 @pytest.mark.parametrize(("form", "types"), [("typed", "tfx"), ("system", "system"), ("bare", "system")])
@@ -67,6 +70,36 @@ def test_a_run_takes_the_newest_span(tmp_path: Path, rows: Path) -> None:
     (record,) = tf.data.TFRecordDataset(str(file), compression_type="GZIP").as_numpy_iterator()
     assert examples.metadata["custom:span"] == 2
     assert tf.train.Example.FromString(record).features.feature["output"].bytes_list.value == [b"new"]
+
+
+def test_rows_without_an_input_pass_every_check_and_what_is_known_of_them_reaches_the_gates_record(
+    tmp_path: Path, rows: Path
+) -> None:
+    for path in rows.rglob("*.tfrecord"):
+        path.write_bytes(b"")
+        for number in range(3):
+            append_record(path, instruction=f"Count {path.stem} {number}.", output=f"{number}")
+    (rows / "dataset.json").write_text('{"license": "mit"}')
+    (rows / "span-2" / "dataset.json").write_text('{"license": "cc-by-nc-4.0", "datasets": ["tatsu-lab/alpaca"]}')
+    package = compiled(tmp_path, "--data.path", str(tmp_path / "elsewhere"), *SPANS)
+    cluster = Cluster(tmp_path, launch=in_this_process)
+
+    tasks = cluster.run(package, only=UP_TO_TRANSFORM, data__path=str(rows))
+
+    report = json.loads((cluster.stored(tasks["DataGate"].outputs["blessing"]) / "report.json").read_text())
+    assert report["rows"] == {"train": 3, "eval": 3}
+    assert report["splits"]["train"]["with_input"] == 0.0
+    assert report["dataset"] == {"license": "cc-by-nc-4.0", "datasets": ["tatsu-lab/alpaca"], "sources": []}
+    prompts, _ = read_rows([f"{cluster.stored(tasks['Transform'].outputs['transformed_examples'])}/Split-train/*"])
+    assert prompts == [f"### Instruction:\nCount train {number}.\n\n### Response:\n" for number in range(3)]
+
+
+def append_record(path: Path, **texts: str) -> None:
+    example = Example()
+    for name, text in texts.items():
+        example.features.feature[name].bytes_list.value.append(text.encode())
+    with path.open("ab") as file:
+        write_record(file, example.SerializeToString())
 
 
 def test_rows_that_are_not_there_stop_the_component(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

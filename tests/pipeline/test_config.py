@@ -99,20 +99,22 @@ def test_every_field_can_be_set_from_every_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "preset", "license"),
+    ("profile", "preset"),
     [
-        ("gpt2_base", "gpt2_base_en", "cc-by-nc-4.0"),
-        ("gpt2_extra_large", "gpt2_extra_large_en", "cc-by-nc-4.0"),
-        ("gpt2_large", "gpt2_large_en", "cc-by-nc-4.0"),
-        ("gpt2_medium", "gpt2_medium_en", "cc-by-nc-4.0"),
-        ("quickstart", None, "apache-2.0"),
+        ("gpt2_base", "gpt2_base_en"),
+        ("gpt2_extra_large", "gpt2_extra_large_en"),
+        ("gpt2_large", "gpt2_large_en"),
+        ("gpt2_medium", "gpt2_medium_en"),
+        ("pretrain", None),
+        ("pretrain_gpt2_base", None),
+        ("quickstart", None),
     ],
 )
-def test_each_profile_is_valid(profile: str, preset: str | None, license: str) -> None:
+def test_each_profile_is_valid_and_leaves_the_licence_to_the_data(profile: str, preset: str | None) -> None:
     config = load_config(["--profile", profile], {})
 
     assert config.model.preset == preset
-    assert config.publish.license == license
+    assert (config.publish.license, config.publish.datasets) == (None, ())
 
 
 def test_the_profiles_are_these() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from data.records import Example, write_record
 from data.tfrecords import Row, write_examples
 from hub.server import running
 from pipeline import preflight
@@ -114,6 +115,31 @@ def test_a_pattern_without_files_names_what_is_there(folder: Path) -> None:
         f"data.eval_pattern must match a file. Received: '*-test*' in {folder}, which holds "
         "rows-eval.tfrecord, rows-train.tfrecord. Rename the files or set --data.eval-pattern."
     )
+
+
+def test_a_dataset_json_that_says_what_it_cannot_and_a_licence_that_the_hub_refuses_are_named(folder: Path) -> None:
+    manifest = folder / "dataset.json"
+    manifest.write_text('{"licence": "mit"}')
+    assert problems_of(folder, "--publish.license", "gpl-9") == [
+        f"{manifest}: A data set is described by an object with license, datasets, sources. Received: licence. "
+        "Rename what is else.",
+        "publish.license: a licence must be one of the Hub's identifiers. Received: 'gpl-9'. "
+        "Take one of https://huggingface.co/docs/hub/repositories-licenses, or other.",
+    ]
+
+    manifest.write_text('{"license": "my-own"}')
+    (problem,) = problems_of(folder)
+    assert problem.startswith(f"{manifest}: a licence must be one of the Hub's identifiers. Received: 'my-own'.")
+
+
+def test_rows_without_an_input_are_fine(folder: Path) -> None:
+    example = Example()
+    for name, text in (("instruction", b"Say hello."), ("output", b"Hello")):
+        example.features.feature[name].bytes_list.value.append(text)
+    with (folder / "rows-train.tfrecord").open("wb") as file:
+        write_record(file, example.SerializeToString())
+
+    assert problems_of(folder) == []
 
 
 def test_a_cut_file_and_a_blank_response_are_named(folder: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import ModelCard
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from data.origin import Origin
 from hub.front_matter import validate
 from pipeline.components.hf_pusher.card import write_card
 from pipeline.components.hf_pusher.card_facts import (
@@ -60,6 +61,57 @@ def test_a_non_commercial_licence_is_spelt_out(facts: CardFacts) -> None:
     assert card.data.get("license") == "cc-by-nc-4.0"
     assert "forbids commercial use" in card.text
     assert "forbids commercial use" not in _card(facts).text
+
+
+@pytest.mark.parametrize(
+    ("told", "of_data", "claimed", "words"),
+    [
+        (
+            None,
+            "cc-by-nc-4.0",
+            "cc-by-nc-4.0",
+            "`cc-by-nc-4.0`. It follows from the data that the model was trained on.",
+        ),
+        ("cc0-1.0", "cc0-1.0", "cc0-1.0", "`cc0-1.0`. It follows from the data that the model was trained on."),
+        (
+            "mit",
+            "cc-by-nc-4.0",
+            "mit",
+            "`mit`, as its publisher says; the data that the model was trained on are licensed `cc-by-nc-4.0`. That "
+            "licence of the data forbids commercial use.",
+        ),
+        (
+            "mit",
+            None,
+            "mit",
+            "`mit`, as its publisher says; the data that the model was trained on came without a licence.",
+        ),
+        (
+            None,
+            None,
+            None,
+            "No licence is claimed: the data that the model was trained on came without one, and its publisher named "
+            "none. Ask the publisher before you use the model.",
+        ),
+    ],
+)
+def test_a_licence_is_the_data_s_or_the_publishers_or_not_claimed(
+    facts: CardFacts, told: str | None, of_data: str | None, claimed: str | None, words: str
+) -> None:
+    found = Findings(origin=Origin(of_data, ("tatsu-lab/alpaca",), ("alpaca_data.json",)))
+    card = _card(dataclasses.replace(facts, license=told, found=found))
+
+    assert card.data.get("license") == claimed
+    assert words in " ".join(card.text.split())
+    assert card.data.get("datasets") == ["tatsu-lab/alpaca"]
+    assert "Made from: alpaca_data.json." in card.text
+    assert validate(card.content, "models") == ([], [] if claimed else ['"license" is not given'])
+
+
+def test_the_model_that_training_started_from_has_a_licence_of_its_own(facts: CardFacts) -> None:
+    sentence = "The model that training started from, `gpt2_base_en`, has a licence of its own."
+    assert sentence in _card(_with_training(facts, model={"preset": "gpt2_base_en"})).text
+    assert "has a licence of its own" not in _card(_with_training(facts, model={"preset": None})).text
 
 
 def test_the_prompt_is_shown_as_it_is(facts: CardFacts) -> None:

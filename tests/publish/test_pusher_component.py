@@ -128,6 +128,28 @@ def test_what_other_components_found_is_on_the_card_and_a_second_run_finds_it_pu
     assert again.get_string_custom_property("commit") == first.get_string_custom_property("commit")
 
 
+def test_licence_and_data_sets_are_those_that_the_gate_recorded_unless_told(
+    model_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, _, blessing = findings(tmp_path)
+    report = Path(blessing.uri) / "report.json"
+    report.write_text(json.dumps({"dataset": {"license": "cc-by-nc-4.0", "datasets": ["tatsu-lab/alpaca"]}}))
+
+    _execute(model_folder, tmp_path, found={"data_blessing": [blessing]}, license="none")
+    with server.running(tmp_path / "hub", port=0) as address:
+        card = hub_at(address).read_file(REPO_ID, path="README.md", commit="main").decode()
+    assert "license: cc-by-nc-4.0\n" in card
+    assert "datasets:\n- tatsu-lab/alpaca\n" in card
+    assert "claims no licence" not in caplog.text
+
+    _execute(model_folder, tmp_path, license="none")
+    with server.running(tmp_path / "hub", port=0) as address:
+        card = hub_at(address).read_file(REPO_ID, path="README.md", commit="main").decode()
+    assert "\nlicense:" not in card
+    assert "No licence is claimed" in card
+    assert "The model card claims no licence: the data came without one, and publish.license is not set." in caplog.text
+
+
 def test_a_missing_token_is_named_by_its_variable(
     model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

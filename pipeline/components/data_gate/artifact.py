@@ -15,6 +15,7 @@ class DataBlessing(types.artifact.Artifact):
     - `splits`: what the rows look like, by split; see `Survey.as_dict`;
     - `shares`: by split, the shares of the rows that are `overlong`, `duplicates` and (of evaluation rows) `in_train`;
     - `skew`, `drift`: the distances of `rules.distances`; null where there was nothing to compare with;
+    - `dataset`: licence, data sets and sources that the rows came with (see `data.origin`); null if with none;
     - `earlier`: the artifact's `id` and `uri` that `drift` is against; null if none;
     - `allowed`: what was found and let through, a list of `name`, `words`, `examples`;
     - `notes`: what was not looked at.

@@ -17,6 +17,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from data.origin import MANIFEST, parse_origin
 from pipeline.components.data_gate import checks
 from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.earlier import DATASET, EARLIER, STATISTICS_ID
@@ -63,17 +64,34 @@ class Executor(base_executor.BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         blessing.set_string_custom_property(DATASET, exec_properties["dataset"])
         blessing.set_int_custom_property(STATISTICS_ID, statistics.id)
-        _bless(blessing, inspection, allow, given)
+        _bless(blessing, inspection, allow, earlier=given, dataset=_dataset(examples))
 
 
-def _bless(blessing: types.Artifact, inspection: Inspection, allow: frozenset[str], earlier: list[Any]) -> None:
+def _bless(
+    blessing: types.Artifact,
+    inspection: Inspection,
+    allow: frozenset[str],
+    *,
+    earlier: list[Any],
+    dataset: dict[str, Any] | None,
+) -> None:
     report = inspection.report(allow)
+    report["dataset"] = dataset
     report["earlier"] = {"id": earlier[0].id, "uri": earlier[0].uri} if earlier else None
     for allowed in let_through(report):
         logger.warning("Let through by data.allow_anomalies: %s", allowed)
     for split, count in report["rows"].items():
         blessing.set_int_custom_property(f"{split}_rows", count)
     io_utils.write_string_file(_path(blessing), json.dumps(report, indent=2, ensure_ascii=False))
+
+
+def _dataset(examples: types.Artifact) -> dict[str, Any] | None:
+    """What ImportExampleGen found beside the rows; None if there was nothing."""
+    path = os.path.join(examples.uri, MANIFEST)  # noqa: PTH118 - a URI
+    if not fileio.exists(path):
+        return None
+    with fileio.open(path, "rb") as file:
+        return parse_origin(file.read(), path).as_dict()
 
 
 def _path(blessing: types.Artifact) -> str:

@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--space-sdk", choices=SDKS, help="what the Space runs on (what the template's README names)")
     add("--exports", nargs="+", choices=tuple(EXPORTS), default=DEFAULT_EXPORTS, help="what to publish")
     add("--keep-revisions", type=int, default=0, help="newest dated revisions that stay; 0 (default) keeps all")
-    add("--license", default="apache-2.0", help="the Hub's identifier of the model's licence (apache-2.0)")
+    add("--license", help="the Hub's identifier of the model's licence (none is claimed)")
     add("--datasets", nargs="+", default=(), help="the Hub's names of what the model was trained on (none)")
     add("--private", action="store_true", help="create repositories private")
     add("--signing-key-env", help="name of the variable with the path of a private key to sign with (not signed)")

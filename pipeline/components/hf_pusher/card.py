@@ -15,6 +15,7 @@ from pipeline.components.hf_pusher.card_text import (
     KIND_TAGS,
     LOADING,
     LOADING_INTRODUCTION,
+    NO_LICENSE,
     NON_COMMERCIAL,
     PURPOSES,
     SLICES,
@@ -70,7 +71,7 @@ def write_card(facts: CardFacts, *, repo_id: str, revision: str, history: Sequen
             section("Sample answers", _samples(facts.training)),
             section("Training data", _training_data(facts)),
             section("How it was trained", _settings_tables(facts.training)),
-            section("Licence", _licence(facts.license)),
+            section("Licence", _licence(facts)),
             section("This revision", _revision(facts, revision=revision)),
             *_history(facts, repo_id=repo_id, history=history),
         ]
@@ -90,11 +91,11 @@ def _front_matter(facts: CardFacts, *, name: str) -> str:
 
     data = ModelCardData(
         language="en",
-        license=facts.license,
+        license=facts.claimed_license,
         library_name=_LIBRARIES[facts.exports[0]],
         pipeline_tag="text-generation",
         base_model=base_model(facts.training),
-        datasets=list(facts.datasets) or None,
+        datasets=list(facts.named_datasets) or None,
         tags=["gpt2", *KIND_TAGS[_kind(facts)], "keras-hub", "ctranslate2", "tensorflow"],
         model_name=name,
         eval_results=eval_results(facts) or None,
@@ -184,8 +185,10 @@ def _slices(facts: CardFacts) -> list[str]:
 
 def _training_data(facts: CardFacts) -> str:
     parts = []
-    if facts.datasets:
-        parts.append("Datasets: " + ", ".join(_dataset_link(name) for name in facts.datasets) + ".")
+    if facts.named_datasets:
+        parts.append("Datasets: " + ", ".join(_dataset_link(name) for name in facts.named_datasets) + ".")
+    if facts.found.origin.sources:
+        parts.append("Made from: " + ", ".join(one_line(source) for source in facts.found.origin.sources) + ".")
     if facts.found.statistics:
         columns = list(dict.fromkeys(name for split in facts.found.statistics for name in split.mean_bytes))
         head = ("split", "rows", *(f"mean length of `{name}`, bytes" for name in columns))
@@ -244,9 +247,26 @@ def _settings_tables(training: Mapping[str, Any]) -> str:
     return table(("setting", "value"), rows) if rows else "The run recorded no settings."
 
 
-def _licence(license_id: str) -> str:
-    text = f"`{license_id}`. It follows from the data that the model was trained on."
-    return f"{text} {NON_COMMERCIAL}" if "-nc" in license_id else text
+def _licence(facts: CardFacts) -> str:
+    claimed, of_data = facts.claimed_license, facts.found.origin.license
+    if claimed is None:
+        return NO_LICENSE
+    sentences = [f"`{claimed}`. It follows from the data that the model was trained on."]
+    if facts.license and facts.license != of_data:
+        known = f"are licensed `{of_data}`" if of_data else "came without a licence"
+        sentences = [f"`{claimed}`, as its publisher says; the data that the model was trained on {known}."]
+    if _is_non_commercial(claimed):
+        sentences.append(NON_COMMERCIAL)
+    elif _is_non_commercial(of_data):
+        sentences.append("That licence of the data forbids commercial use.")
+    if preset := facts.training.get("model", {}).get("preset"):
+        start = PurePath(str(preset)).name
+        sentences.append(f"The model that training started from, `{start}`, has a licence of its own.")
+    return " ".join(sentences)
+
+
+def _is_non_commercial(license_id: str | None) -> bool:
+    return "-nc" in (license_id or "")
 
 
 def _revision(facts: CardFacts, *, revision: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.origin import Origin, origin_of
 from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Findings:
     slices: tuple[SliceMetrics, ...] = ()  # all rows first
     statistics: tuple[SplitStatistics, ...] = ()
     allowed_anomalies: tuple[str, ...] = ()  # of the data, in the validator's words
+    origin: Origin = field(default_factory=Origin)  # of the data: licence, data sets, sources
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,22 @@ class CardFacts:
 
     training: Mapping[str, Any]
     prompt: Mapping[str, Any]
-    license: str  # the Hub's identifier, such as "apache-2.0"
+    license: str | None = None  # the Hub's identifier, such as "apache-2.0"; None: the data's
     endpoint: str = PUBLIC_HUB  # address, or "local"
     space_repo_id: str | None = None
     exports: tuple[str, ...] = DEFAULT_EXPORTS
-    datasets: tuple[str, ...] = ()  # the Hub's names of what the model was trained on
+    datasets: tuple[str, ...] = ()  # the Hub's names of what the model was trained on; none: the data's
     found: Findings = field(default_factory=Findings)
+
+    @property
+    def claimed_license(self) -> str | None:
+        """The licence that was told, or else the data's; None if neither is known."""
+        return self.license or self.found.origin.license
+
+    @property
+    def named_datasets(self) -> tuple[str, ...]:
+        """The data sets that were told, or else those that the data name."""
+        return self.datasets or self.found.origin.datasets
 
 
 def read_slices(evaluation: Path) -> tuple[SliceMetrics, ...]:
@@ -90,11 +102,19 @@ def read_statistics(splits: Mapping[str, bytes]) -> tuple[SplitStatistics, ...]:
 
 def read_allowed_anomalies(blessing: Path) -> tuple[str, ...]:
     """What a data gate found and let pass, as its report says."""
-    report = blessing / REPORT
-    if not report.is_file():
-        return ()
-    allowed = json.loads(report.read_text(encoding="utf-8")).get("allowed", ())
+    allowed = _gate_report(blessing).get("allowed", ())
     return tuple(sorted(f"{anomaly['name']}: {anomaly['words']}" for anomaly in allowed))
+
+
+def read_origin(blessing: Path) -> Origin:
+    """Returns what a data gate's report says of where the data come from; of other gates, that nothing is known."""
+    return origin_of(_gate_report(blessing).get("dataset") or {})
+
+
+def _gate_report(blessing: Path) -> dict[str, Any]:
+    report = blessing / REPORT
+    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
+    return found
 
 
 def eval_results(facts: CardFacts) -> list[EvalResult]:

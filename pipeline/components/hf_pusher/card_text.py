@@ -25,6 +25,11 @@ A base model, made as a starting point: it continues text and follows no instruc
 {_LIMITS}""",
 }
 
+NO_LICENSE = """
+No licence is claimed: the data that the model was trained on came without one, and its publisher named none. Ask the
+publisher before you use the model.
+""".strip()
+
 NON_COMMERCIAL = (
     "That licence forbids commercial use of the data, so this model is published under the same terms: "
     "for research and personal use only."

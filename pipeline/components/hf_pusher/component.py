@@ -11,7 +11,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from pipeline.components.data_gate.artifact import DataBlessing
-from pipeline.components.hf_pusher.executor import Executor
+from pipeline.components.hf_pusher.executor import LICENSE_OF_DATA, Executor
 from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS, check_exports
 
 
@@ -33,7 +33,7 @@ class HFPusherSpec(ComponentSpec):
         "local_port": ExecutionParameter(type=int, optional=True),
         "private": ExecutionParameter(type=int),
         "token_env": ExecutionParameter(type=str),
-        "license": ExecutionParameter(type=str),
+        "license": ExecutionParameter(type=str),  # or LICENSE_OF_DATA
         "datasets": ExecutionParameter(type=str, optional=True),  # parted by commas
         "signing_key_env": ExecutionParameter(type=str, optional=True),
         "fingerprint": ExecutionParameter(type=str),
@@ -83,8 +83,10 @@ class HFPusher(base_component.BaseComponent):
       local_port: port of the embedded server on 127.0.0.1; 8642 or a free one unless given.
       private: whether a repository that has to be created is private.
       token_env: *name* of the environment variable that holds the token; never the token.
-      license: the Hub's identifier of the model's licence.
-      datasets: the Hub's names of what the model was trained on, for the card.
+      license: the Hub's identifier of the model's licence; that of the data, which `data_blessing` may know, unless
+        given. Without either, the card claims none.
+      datasets: the Hub's names of what the model was trained on, for the card; those that `data_blessing` knows unless
+        given.
       signing_key_env: *name* of the environment variable that holds the path of a private key to sign the
         revision with; not signed unless given.
       fingerprint: anything else that, when changed, must publish anew although TFX sees the same inputs;
@@ -119,7 +121,7 @@ class HFPusher(base_component.BaseComponent):
         local_port: int | None = None,
         private: bool = False,
         token_env: str = "HF_TOKEN",
-        license: str = "apache-2.0",
+        license: str | None = None,
         datasets: Sequence[str] = (),
         signing_key_env: str | None = None,
         fingerprint: str = "",
@@ -153,7 +155,7 @@ class HFPusher(base_component.BaseComponent):
                 local_port=local_port,
                 private=int(private),
                 token_env=token_env,
-                license=license,
+                license=license or LICENSE_OF_DATA,
                 datasets=",".join(datasets) or None,
                 signing_key_env=signing_key_env,
                 fingerprint=fingerprint,

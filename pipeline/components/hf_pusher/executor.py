@@ -15,10 +15,12 @@ from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from data.origin import MANIFEST, Origin
 from pipeline.components.hf_pusher.card_facts import (
     Findings,
     SliceMetrics,
     read_allowed_anomalies,
+    read_origin,
     read_slices,
     read_statistics,
 )
@@ -29,7 +31,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LICENSE_OF_DATA = "none"  # the parameter `license` unless one was told; Kubeflow has no absent parameters
 RECORD_NAME = "publication.json"
+UNLICENSED = (
+    "The model card claims no licence: the data came without one, and publish.license is not set. Set it, or name the "
+    "data's in %s beside the rows."
+)
 STATISTICS_FILE = "FeatureStats.pb"  # StatisticsGen's, in each split's folder
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -91,15 +98,19 @@ def _findings(input_dict: Artifacts) -> Findings:
             path = Path(artifact_utils.get_split_uri([artifact], split)) / STATISTICS_FILE
             statistics[split] = path.read_bytes()
     allowed: tuple[str, ...] = ()
+    origin = Origin()
     if input_dict.get("data_blessing"):
-        allowed = read_allowed_anomalies(Path(artifact_utils.get_single_uri(input_dict["data_blessing"])))
-    return Findings(slices, read_statistics(statistics), allowed)
+        blessing = Path(artifact_utils.get_single_uri(input_dict["data_blessing"]))
+        allowed, origin = read_allowed_anomalies(blessing), read_origin(blessing)
+    return Findings(slices, read_statistics(statistics), allowed, origin)
 
 
 def _publish(model_folder: Path, properties: Mapping[str, Any], found: Findings) -> Published:
     from pipeline.components.hf_pusher.publisher import publish
 
     publication = _publication(model_folder, properties, found)
+    if publication.facts.claimed_license is None:
+        logger.warning(UNLICENSED, MANIFEST)
     with connect_as_told(properties) as hub:
         return publish(hub, publication, clock=lambda: datetime.now(UTC))
 
@@ -121,7 +132,7 @@ def _publication(model_folder: Path, properties: Mapping[str, Any], found: Findi
     return publication_of(
         model_folder,
         repo_id=properties["repo_id"],
-        license=properties["license"],
+        license=None if properties["license"] == LICENSE_OF_DATA else properties["license"],
         endpoint=properties["endpoint"],
         private=bool(properties["private"]),
         exports=properties["exports"].split(","),

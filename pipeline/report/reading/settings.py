@@ -17,7 +17,7 @@ FIELDS = {
 # Parameters that are the same in every run, that say nothing, or that are shown elsewhere.
 NOT_SETTINGS = {
     "ImportExampleGen": {"input_config", "output_config", "output_data_format", "output_file_format", "span",
-                         "input_fingerprint", "version"},
+                         "input_fingerprint", "version", "custom_config"},
     "Transform": {"force_tf_compat_v1", "disable_statistics", "preprocessing_fn"},
     "Trainer": {"train_args", "eval_args", "run_fn"},
     "DataGate": {"kind"},
