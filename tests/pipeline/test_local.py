@@ -168,6 +168,7 @@ def test_real_warnings_reach_the_terminal_and_everything_reaches_the_log(
         logging.getLogger("absl").warning("ArtifactQuery.property_predicate is not supported.")
         warnings.warn("an old call", DeprecationWarning, stacklevel=1)
         warnings.warn("overflow", RuntimeWarning, stacklevel=1)
+        warnings.warn('Warnings while validating metadata in README.md:\n- "license" is not given', stacklevel=1)
 
     shown, logged = capsys.readouterr().err, log.read_text()
     assert "WARNING: a real warning\n" in shown
@@ -175,6 +176,7 @@ def test_real_warnings_reach_the_terminal_and_everything_reaches_the_log(
     assert "an info" not in shown
     assert "ArtifactQuery" not in shown
     assert "an old call" not in shown
+    assert "license" not in shown
     for text in ("an info", "a real warning", "ArtifactQuery", "an old call", "overflow"):
         assert text in logged
 
