@@ -113,7 +113,7 @@ def free_port() -> int:
 
 def _ask(client: Any, number: int, max_new_tokens: int) -> Answered:
     sent = time.monotonic()
-    job: Any = client.submit(INSTRUCTION, None, max_new_tokens, 0, 0, 1, "", api_name="/answer")
+    job: Any = client.submit(INSTRUCTION, max_new_tokens=max_new_tokens, temperature=0, api_name="/answer")
     first, states, text = 0.0, 0, ""
     for state in job:
         first = first or time.monotonic() - sent

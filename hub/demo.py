@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _PYTHON_COMMAND = re.compile(r'^CMD \["python3?", "([^"]+)"\]$', re.MULTILINE)
+_ANSWERS = re.compile(r"^.*?(Answers are computed in .*)$", re.MULTILINE)  # in the log of the project's own Space
 LOCAL_TOKEN = "local"  # the local Hub takes any word; this one is no secret
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.update(past_proxies(os.environ) | QUIET_CLIENT)
     try:
         with serving(options) as (address, app):
-            sys.stdout.write(f"Demo: {address}\n")
+            sys.stdout.write(f"Demo: {address}\n" + "".join(f"{line}\n" for line in _told(options)))
             sys.stdout.flush()
             status = app.wait()
     except KeyboardInterrupt:
@@ -223,6 +224,11 @@ def _stop(app: subprocess.Popen[bytes]) -> None:
 
 def _log_file(options: Options) -> Path:
     return options.work_dir / "app.log"
+
+
+def _told(options: Options) -> list[str]:
+    """What the app says about how it answers."""
+    return _ANSWERS.findall(_log_file(options).read_text(errors="replace"))
 
 
 def _log_tail(options: Options) -> str:

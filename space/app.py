@@ -23,6 +23,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import ctranslate2
 import gradio as gr
+from about import FILES, About, Arithmetic
 from tokenizers import Tokenizer
 
 MODEL_REPO_ID = "$MODEL_REPO_ID"
@@ -30,20 +31,13 @@ MODEL_REPO_URL = "$MODEL_REPO_URL"
 MODEL_VERSION = "$MODEL_VERSION"
 SHA = "$SHA"
 
-MODEL_FILES = ("ctranslate2/*", "tokenizer.json", "prompt.json")
+MODEL_FILES = ("ctranslate2/*", "tokenizer.json", *FILES)
+STYLE = Path(__file__).with_name("style.css")
 MAX_CHARACTERS = 8000
 ANSWERS_AT_ONCE = 8
 UNSEEDED = 2**32 - 1  # CTranslate2's word for: every thread by chance
 QUEUE_SIZE = 32  # questions that wait
 QUESTIONS_PER_MINUTE = 12  # of one visitor
-EXAMPLES = (
-    ("What is the capital of France?", ""),
-    ("Give the opposite of this word.", "hot"),
-    ("Is this word a noun or a verb?", "river"),
-    ("Sort these words alphabetically.", "peach, apple, lemon"),
-    ("What is 3 plus 4?", ""),
-)
-
 logger = logging.getLogger(__name__)
 
 
@@ -151,9 +145,11 @@ class Assistant:
 
     def __init__(self, folder: Path) -> None:
         self.format = PromptFormat.read(folder / "prompt.json")
+        self.about = About.read(folder)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._model_folder = str(folder / "ctranslate2")
         self._generator = self._load(ANSWERS_AT_ONCE)
+        self.arithmetic = Arithmetic.of(self._generator, folder / "ctranslate2")
         self._seeding = threading.Lock()
 
     def encode(self, prompt: str, *, max_new_tokens: int) -> tuple[list[str], int]:
@@ -208,9 +204,9 @@ def answer(
     temperature: float | None = None,
     top_k: float | None = None,
     top_p: float | None = None,
-    seed: str | None = None,
+    seed: str | int | None = None,
 ) -> Iterator[str]:
-    """The answer so far, again and again, as the page shows it; options left out have the model's defaults.
+    """The answer so far, again and again; options left out have the model's defaults.
 
     Raises:
       UnanswerableError: with a sentence for the visitor.
@@ -226,15 +222,11 @@ def answer(
     tokens, cut = assistant.encode(prompt, max_new_tokens=decoding.max_new_tokens)
     if cut:
         gr.Warning(f"The text is longer than the model can read: its first {cut} tokens were left out.")
-    text = ""
     try:
-        for text in assistant.stream(tokens, decoding):
-            yield text
+        yield from assistant.stream(tokens, decoding)
     except (RuntimeError, ValueError) as error:
         logger.exception("The model failed")
         raise UnanswerableError("Sorry, the model could not answer. Please try again.") from error
-    if not text:
-        yield "*(The model gave an empty answer.)*"
 
 
 def decoding_of(prompt_format: PromptFormat, given: dict[str, float | None], *, seed: int | None = None) -> Decoding:
@@ -251,9 +243,9 @@ def decoding_of(prompt_format: PromptFormat, given: dict[str, float | None], *, 
     )
 
 
-def seed_of(text: str | None) -> int | None:
-    """The seed in the page's field; None when the field is blank."""
-    text = (text or "").strip()
+def seed_of(given: str | int | None) -> int | None:
+    """The seed in the page's field, or a caller's; None when there is none."""
+    text = "" if given is None else str(given).strip()
     if not text:
         return None
     if not (text.isascii() and text.isdecimal()) or int(text) >= UNSEEDED:
@@ -270,32 +262,79 @@ def longest_answer(prompt_format: PromptFormat) -> int:
 def build_page(assistant: Assistant, limit: RateLimit | None = None) -> gr.Blocks:
     """The page: the chat at the left, input and decoding options beside it (below it on a phone)."""
     limit = limit or RateLimit(QUESTIONS_PER_MINUTE)
-
-    def respond(message: str, _history: list[dict[str, Any]], request: gr.Request, *fields: Any) -> Iterator[str]:
-        # A raised error would leave the instruction box locked, so the visitor is told in the chat.
-        try:
-            limit.ask(visitor_of(request))
-            yield from answer(assistant, message, *fields)
-        except UnanswerableError as error:
-            yield f"⚠️ {error}"
-
     with gr.Blocks(title="GPT-2 Alpaca", analytics_enabled=False) as page:
-        gr.Markdown(heading(), elem_id="heading")
+        gr.Markdown(heading(assistant.about), elem_id="heading")
         with gr.Row(equal_height=False):
             left = gr.Column(scale=3, min_width=320)
             with gr.Column(scale=1, min_width=280):
                 fields = input_and_options(assistant.format)
         with left:
             chat = gr.ChatInterface(
-                respond,
+                respond_with(assistant, limit),
                 chatbot=chat_window(),
-                textbox=instruction_box(),
+                textbox=instruction_box(assistant.about.kind),
                 additional_inputs=fields,
                 concurrency_limit=ANSWERS_AT_ONCE,
-                api_name="answer",
+                api_visibility="private",  # programs call `answer`, whose parameters have names
             )
-        gr.Examples([list(example) for example in EXAMPLES], [chat.textbox, fields[0]], cache_examples=False)
+        if assistant.about.examples:
+            examples(assistant.about, [chat.textbox, fields[0]])
+        gr.Markdown(assistant.arithmetic.sentence(), elem_id="foot")
+        gr.api(answer_with(assistant, limit), api_name="answer", concurrency_limit=ANSWERS_AT_ONCE)
     return page
+
+
+def respond_with(assistant: Assistant, limit: RateLimit) -> Callable[..., Iterator[str]]:
+    """What the chat calls: an error would leave its instruction box locked, so the visitor is told in the chat."""
+
+    def respond(message: str, _history: list[dict[str, Any]], request: gr.Request, *fields: Any) -> Iterator[str]:
+        text = ""
+        try:
+            limit.ask(visitor_of(request))
+            for text in answer(assistant, message, *fields):
+                yield text
+        except UnanswerableError as error:
+            yield f"⚠️ {error}"
+            return
+        if not text:
+            yield "(The model gave an empty answer.)"
+
+    return respond
+
+
+def answer_with(assistant: Assistant, limit: RateLimit) -> Callable[..., Iterator[str]]:
+    """What programs call."""
+
+    def call(
+        request: gr.Request,
+        instruction: str,
+        input: str = "",
+        max_new_tokens: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """The answer so far, again and again, until it is whole; what is left out has the model's default."""
+        options = (max_new_tokens, temperature, top_k, top_p, seed)
+        try:
+            limit.ask(visitor_of(request))
+            yield from answer(assistant, instruction, input, *options)
+        except UnanswerableError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return call
+
+
+def examples(about: About, fields: list[gr.components.Component]) -> None:
+    """Rows like those that the model was trained on; one that is picked fills instruction and input."""
+    gr.Examples(
+        [list(example) for example in about.examples],
+        fields,
+        label="From the evaluation data: the model saw rows like these, not these themselves",
+        cache_examples=False,
+        elem_id="examples",
+    )
 
 
 def visitor_of(request: gr.Request) -> str:
@@ -309,27 +348,30 @@ def chat_window() -> gr.Chatbot:
         show_label=False,
         placeholder="<center>Write an instruction, or pick an example below.</center>",
         buttons=["copy"],
+        render_markdown=False,  # a visitor's text, and the model's, is shown as it is
+        elem_id="chat",
     )
 
 
-def instruction_box() -> gr.Textbox:
+def instruction_box(kind: str) -> gr.Textbox:
     return gr.Textbox(
         label="Instruction",
         show_label=False,
-        placeholder="Write an instruction…",
+        placeholder="Write an instruction…" if kind == "instructions" else "Write the beginning of a text…",
         max_length=MAX_CHARACTERS,
         submit_btn="Send",
         stop_btn="Stop",
         autofocus=True,
+        elem_id="instruction",
     )
 
 
-def heading() -> str:
+def heading(about: About) -> str:
     return (
         "# GPT-2 Alpaca\n"
         f"Model [{MODEL_REPO_ID}]({MODEL_REPO_URL}) · revision "
         f"[`{MODEL_VERSION}`]({MODEL_REPO_URL}/tree/{MODEL_VERSION}) · commit `{SHA[:12]}`\n\n"
-        "Each message is answered on its own: the model does not see earlier ones. "
+        f"{about.sentence()} Each message is answered on its own: the model does not see earlier ones. "
         "It is small and can be wrong; check what it says."
     )
 
@@ -377,19 +419,40 @@ def download() -> Path:
     return Path(snapshot_download(MODEL_REPO_ID, revision=SHA, allow_patterns=list(MODEL_FILES)))
 
 
-def theme() -> gr.themes.Soft:
-    """Fonts of the visitor's machine: the page loads nothing from elsewhere."""
-    return gr.themes.Soft(
+def theme() -> gr.themes.Default:
+    """Fonts of the visitor's machine, for the page loads nothing from elsewhere; edges that can be seen in light and
+    in dark."""
+    return gr.themes.Default(
         primary_hue="indigo",
+        secondary_hue="indigo",
+        neutral_hue="slate",
         font=["system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
+    ).set(
+        input_border_color="*neutral_400",
+        input_border_color_dark="*neutral_500",
+        block_border_color="*neutral_300",
+        block_border_color_dark="*neutral_700",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_cancel_background_fill="*neutral_700",
+        button_cancel_background_fill_dark="*neutral_600",
+        button_cancel_text_color="white",
     )
 
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO)
-    page = build_page(Assistant(download()))
-    page.queue(max_size=QUEUE_SIZE).launch(theme=theme(), footer_links=[])
+    assistant = Assistant(download())
+    logger.info(assistant.arithmetic.sentence())
+    page = build_page(assistant)
+    page.queue(max_size=QUEUE_SIZE).launch(theme=theme(), css=STYLE.read_text(encoding="utf-8"), footer_links=["api"])
 
 
 if __name__ == "__main__":

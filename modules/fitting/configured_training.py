@@ -178,11 +178,9 @@ def _followers(
     )
 
     def begin(step: int, scalars: Any) -> None:
-        if scalars is None:
-            log.data("train", report.as_dict())
-            log.data("eval", data.eval_batches.report().as_dict())
-        else:
-            log.replay(scalars)
+        log.data("train", report.as_dict())
+        log.data("eval", data.eval_batches.report().as_dict())
+        log.replay(scalars or ())
         progress.begin(step)
 
     sampling = log_samples(sampler, every_steps=options["sample_every_steps"], write=log.samples) if sampler else None

@@ -3,11 +3,13 @@
 Two folders, so that TensorBoard draws both losses in one chart. Scalars, by optimizer step:
 
 - ``train``, every ``log_every_steps``, over the steps since: ``loss`` (nats per supervised token), ``token_accuracy``,
-  ``learning_rate``, ``tokens_per_second`` (of the rows, padding excluded) and ``supervised_tokens_per_second``;
-- ``eval``, at each evaluation: ``loss``, ``token_accuracy``;
-- both, once, at step 0: ``data/<figure>`` of the split, such as ``data/pad_fraction``.
+  ``optimizer/learning_rate``, ``speed/tokens_per_second`` (of the rows, padding excluded) and
+  ``speed/supervised_tokens_per_second``;
+- ``eval``, at each evaluation: ``loss``, ``token_accuracy``.
 
-Texts: ``samples`` in ``train``, prompts and responses as the training goes on.
+TensorBoard shows scalars by name: with these names it opens on the loss. Figures that do not change are no curves, so
+they are texts: ``data`` in both, what the split holds. ``samples`` in ``train`` are prompts and responses as the
+training goes on.
 """
 
 from __future__ import annotations
@@ -67,8 +69,9 @@ class RunLog:
         self.writers["eval"].flush()
 
     def data(self, split: str, figures: Mapping[str, float]) -> None:
-        """What a split holds."""
-        self._scalars(split, 0, {f"data/{name}": figure for name, figure in figures.items()})
+        """What a split holds, as a table."""
+        rows = "".join(f"| {name} | {figure:,.6g} |\n" for name, figure in figures.items())
+        self._write(split, 0, text_pb("data", f"| figure | value |\n| --- | ---: |\n{rows}"))
 
     def samples(self, step: int, samples: Sequence[tuple[str, str]]) -> None:
         """Prompts and responses, shown as they are."""
@@ -91,12 +94,12 @@ class RunLog:
         values = {
             "loss": float(np.mean([score.loss for score in self._since])),
             "token_accuracy": sum(score.token_accuracy * score.tokens for score in self._since) / tokens,
-            "learning_rate": self.learning_rate(last.step - 1),
+            "optimizer/learning_rate": self.learning_rate(last.step - 1),
         }
         if self._logged_at is not None and now > self._logged_at:
             rate = tokens / (now - self._logged_at)
-            values["supervised_tokens_per_second"] = rate
-            values["tokens_per_second"] = rate * self.tokens_per_supervised
+            values["speed/supervised_tokens_per_second"] = rate
+            values["speed/tokens_per_second"] = rate * self.tokens_per_supervised
         self._scalars("train", last.step, values)
         self._since, self._logged_at = [], now
 

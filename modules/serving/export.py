@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modules.serving.int8 import quantize_model
-from modules.text.prompts import END_TOKEN, INSTRUCTIONS, PromptFormat, prompt_spec
+from modules.text.prompts import END_TOKEN, INSTRUCTIONS, PromptFormat, parse_prompt, prompt_spec
 from modules.text.tokenizer import end_token_id, save_tokenizer, to_keras, vocabulary_and_merges
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def export_forms(
     generation: Mapping[str, Any],
     ctranslate2: Sequence[str],
     form: PromptFormat = INSTRUCTIONS,
+    examples: Sequence[str] = (),
 ) -> None:
     """Writes every form but the preset and the SavedModel into `folder`, which is made.
 
@@ -62,6 +63,7 @@ def export_forms(
         generation: decoding defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``.
         ctranslate2: how its weights are stored, of CTRANSLATE2_FOLDERS; one folder each.
         form: how the model's prompts are made.
+        examples: prompts to show to people who want to ask the model something.
     """
     folder.mkdir(parents=True, exist_ok=True)
     export_transformers(backbone, tokenizer, folder / "transformers", generation=generation)
@@ -73,6 +75,9 @@ def export_forms(
         "end_token_id": end_token_id(tokenizer),
         "context_length": backbone.max_sequence_length,
         "generation": dict(generation),
+        "examples": [
+            {"instruction": row[0], "input": row[1]} for prompt in examples if (row := parse_prompt(prompt, form))
+        ],
     }
     _write_json(folder / "prompt.json", spec)
 

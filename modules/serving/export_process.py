@@ -53,7 +53,7 @@ class ExportTask:
         serving_model_dir: where the SavedModel goes; ``exports/keras`` beside it is the preset to read.
         generation: decoding defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``.
         ctranslate2: how its weights are stored, of ``modules.serving.export.CTRANSLATE2_FOLDERS``.
-        samples: what to show answers to.
+        samples: what to show answers to; front ends show the prompts as examples.
         exact: what must be answered with exactly the expected text; none to skip that.
         kind: what the model was trained on, of ``modules.text.prompts.FORMATS``.
     """
@@ -130,7 +130,15 @@ def export_others(backbone: GPT2Backbone, tokenizer: Tokenizer, task: ExportTask
     from modules.text.prompts import FORMATS
 
     form = FORMATS[task.kind]
-    export_forms(backbone, tokenizer, task.exports, generation=task.generation, ctranslate2=task.ctranslate2, form=form)
+    export_forms(
+        backbone,
+        tokenizer,
+        task.exports,
+        generation=task.generation,
+        ctranslate2=task.ctranslate2,
+        form=form,
+        examples=task.samples.prompts,
+    )
     module = ServingModule(TextGenerator(backbone, tokenizer), task.generation, form)
     save_serving_model(module, Path(task.serving_model_dir))
     return module

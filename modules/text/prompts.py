@@ -9,6 +9,7 @@ receive the same templates through :func:`prompt_spec`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
@@ -67,6 +68,16 @@ def format_prompt(instruction: str, input_text: str = "", form: PromptFormat = I
     return form.with_input.format(instruction=neutralise(instruction), input=neutralise(input_text))
 
 
+def parse_prompt(prompt: str, form: PromptFormat = INSTRUCTIONS) -> tuple[str, str] | None:
+    """Instruction and input, of which :func:`format_prompt` makes this prompt; None if there are none such."""
+    for template in (form.with_input, form.without_input):
+        match = _pattern(template).fullmatch(prompt)
+        row = (match["instruction"], match.groupdict().get("input", "")) if match else None
+        if row and format_prompt(*row, form) == prompt:
+            return row
+    return None
+
+
 def format_prompt_tensors(
     instruction: tf.Tensor, input_text: tf.Tensor, form: PromptFormat = INSTRUCTIONS
 ) -> tf.Tensor:
@@ -104,6 +115,15 @@ def prompt_spec(form: PromptFormat = INSTRUCTIONS) -> dict[str, Any]:
         "neutral_end_token": NEUTRAL_END_TOKEN,
         "blank_characters": BLANK_CHARACTERS,
     }
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """What `template` makes, with a group for each field."""
+    parts = (
+        re.escape(literal) + (f"(?P<{field}>.*?)" if field else "")
+        for literal, field, _, _ in Formatter().parse(template)
+    )
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def _join(template: str, fields: dict[str, tf.Tensor]) -> tf.Tensor:

@@ -10,6 +10,7 @@ from pipeline.report.drawing import Area, Box, Dot, Label, Line, Picture, Point,
 from pipeline.report.facts import Curve
 
 TEXT = 12.0
+SMALL = 11.0
 TOP = 10.0
 LINE_ROLES: tuple[Role, ...] = ("first", "second", "good", "cached")
 MOST_POINTS = 400  # more than a chart is wide in pixels tells nothing
@@ -61,7 +62,7 @@ def line_chart(
     top = TOP + 20 * len(legend_rows)
     y_axis = make_axis(y_values, height - 38, top)
     left = max(text_width(words(tick), TEXT) for tick in y_axis.ticks) + 10
-    x_axis = make_axis(xs, left, width - 12, count=max(int(width // 130), 2))
+    x_axis = _inside(lambda end: make_axis(xs, left, end, count=max(int(width // 130), 2)), width, _step)
     shapes = _grid(x_axis, y_axis, width, height, words)
     for role, curve in reversed(list(zip(LINE_ROLES, drawn, strict=False))):
         if filled and role == "first":
@@ -70,6 +71,16 @@ def line_chart(
     for row, names in enumerate(legend_rows):
         shapes += _legend(names, TOP + 20 * row)
     return Picture(width, height, alternative, tuple(shapes))
+
+
+def _inside(make: Callable[[float], Axis], width: float, words: Words) -> Axis:
+    """The axis that ends early enough for its last number, which stands below its end, to be inside the picture."""
+    last = make(width).ticks[-1]
+    return make(width - max(text_width(words(last), TEXT) / 2, 12))
+
+
+def _step(value: float) -> str:
+    return f"{value:,.10g}"
 
 
 def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> tuple[Point, ...]:
@@ -91,7 +102,7 @@ def _grid(x_axis: Axis, y_axis: Axis, width: float, height: float, words: Words)
         shapes.append(Line(((x_axis.first, y), (x_axis.last, y)), "rule"))
         shapes.append(Label(x_axis.first - 8, y + 4, words(tick), TEXT, "muted", "end"))
     for tick in x_axis.ticks:
-        shapes.append(Label(x_axis.at(tick), height - 20, f"{tick:,.10g}", TEXT, "muted", "middle"))
+        shapes.append(Label(x_axis.at(tick), height - 20, _step(tick), TEXT, "muted", "middle"))
     shapes.append(Label((x_axis.first + x_axis.last) / 2, height - 4, "step", TEXT, "muted", "middle"))
     return shapes
 
@@ -172,24 +183,38 @@ class Column:
 def column_chart(
     columns: Sequence[Column], series: Sequence[str], *, width: float, height: float, title: str, alternative: str
 ) -> Picture:
-    """Groups of columns from a common base line, with a legend."""
-    base, top = height - 22, 48.0
-    highest = max((share for column in columns for share in column.shares), default=0.0) or 1.0
-    step = width / max(len(columns), 1)
-    wide = min((step - 8) / max(len(series), 1), 26)
-    shapes: list[Shape] = [Label(0, 13, title, 13, "ink", bold=True)]
-    shapes += _legend(_legend_rows(series, width)[0], 32)
-    shapes.append(Line(((0, base), (width, base)), "rule"))
+    """Groups of columns over a scale of shares, with a legend; as many of them are named as there is room for."""
+    axis = make_axis([share for column in columns for share in column.shares] or [0.0], height - 22, 52.0, count=4)
+    start = max(text_width(_share(tick), SMALL) for tick in axis.ticks) + 8
+    step = (width - start) / max(len(columns), 1)
+    widest = max((text_width(column.name, SMALL) for column in columns), default=0.0)
+    every = max(math.ceil((widest + 6) / step), 1)
+    shapes: list[Shape] = [Label(0, 13, title, 13, "ink", bold=True), *_legend(_legend_rows(series, width)[0], 32)]
+    for tick in axis.ticks:
+        shapes.append(Line(((start, axis.at(tick)), (width, axis.at(tick))), "rule"))
+        shapes.append(Label(start - 6, axis.at(tick) + 4, _share(tick), SMALL, "muted", "end"))
     for index, column in enumerate(columns):
-        middle = step * (index + 0.5)
-        left = middle - wide * len(column.shares) / 2
-        for number, (share, words) in enumerate(zip(column.shares, column.words, strict=True)):
-            tall = (base - top) * share / highest
-            if share:
-                box = Box(left + wide * number + 1, base - max(tall, 1.5), wide - 2, max(tall, 1.5), LINE_ROLES[number])
-                shapes.append(Box(box.x, box.y, box.width, box.height, box.role, radius=2, title=words))
-        shapes.append(Label(middle, height - 6, column.name, 11, "muted", "middle"))
+        middle = start + step * (index + 0.5)
+        shapes += _columns(column, axis, middle, min((step - 6) / max(len(series), 1), 26))
+        if index % every == 0:
+            x = min(middle, width - text_width(column.name, SMALL) / 2)
+            shapes.append(Label(x, height - 6, column.name, SMALL, "muted", "middle"))
     return Picture(width, height, alternative, tuple(shapes))
+
+
+def _columns(column: Column, axis: Axis, middle: float, wide: float) -> list[Shape]:
+    """A group's columns side by side; one that is there can be seen."""
+    left, base = middle - wide * len(column.shares) / 2, axis.at(0)
+    shapes: list[Shape] = []
+    for number, (share, words) in enumerate(zip(column.shares, column.words, strict=True)):
+        tall, x = max(base - axis.at(share), 1.5), left + wide * number
+        if share:
+            shapes.append(Box(x + 1, base - tall, wide - 2, tall, LINE_ROLES[number], radius=2, title=words))
+    return shapes
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.3g}%"
 
 
 @dataclass(frozen=True)
@@ -206,11 +231,12 @@ def pair_chart(pairs: Sequence[Pair], *, width: float, words: Words, alternative
     values = [value for pair in pairs for value in (pair.now, pair.before) if value is not None]
     has_before = any(pair.before is not None for pair in pairs)
     names = max((text_width(pair.name, 13) for pair in pairs), default=0.0)
-    left = names + 16 if names < width * 0.45 else 8.0
-    above = left == 8.0  # on a narrow picture names stand above their lines
+    above = names >= width * 0.45  # on a narrow picture names stand above their lines
+    left = max(text_width(words(value), TEXT) for value in values) / 2 if above else names + 16
     row, top = (42.0 if above else 30.0), (34.0 if has_before else 8.0)
     height = top + row * len(pairs) + 24
-    axis = make_axis(values, left, width - 16, from_zero=False, count=max(int((width - left) // 110), 2))
+    count = max(int((width - left) // 110), 2)
+    axis = _inside(lambda end: make_axis(values, left, end, from_zero=False, count=count), width, words)
     shapes: list[Shape] = []
     if has_before:
         shapes += [Dot(6, 12, 5, "first"), Label(16, 16, "this model", TEXT, "muted")]

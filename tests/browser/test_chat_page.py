@@ -9,38 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from hub import demo, server
 from pipeline.components.hf_pusher.connection import loopback_client
 from pipeline.components.hf_pusher.publication import Published, SpaceTarget
 from pipeline.components.hf_pusher.publisher import publish
+from tests.browser.contrast import CONTRAST_WITH_SURROUNDINGS, LEAST_EDGE_CONTRAST
+from tests.browser.opening import NEEDS_CHROMIUM, Scheme, assert_readable, new_page, screenshot
 from tests.publish.publishing import SPACE_REPO_ID, TEMPLATE, hub_at, noon, publication_of
 from tests.publish.tiny_model import ANSWER, write_model
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARTIFACTS = Path(__file__).parents[1] / "artifacts"
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-Scheme = Literal["light", "dark"]
 SECONDS_PER_TOKEN = 0.4  # of the slow model
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: none of chromium, google-chrome is on PATH"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +68,6 @@ def demo_of(template: Path, folder: Path) -> Iterator[tuple[str, Published]]:
             yield address, result
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield started
-        started.close()
-
-
-@pytest.fixture(params=sorted(SIZES))
-def size(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def scheme() -> Scheme:
     """What the visitor's machine prefers; a test may parametrize it."""
@@ -117,8 +89,7 @@ def slow_page(browser: Browser, published_slow: tuple[str, Published], size: str
 @contextmanager
 def opened(browser: Browser, address: str, size: str, scheme: Scheme) -> Iterator[Page]:
     """The loaded page at that width; a request to any other host, or an error in the page, fails the test."""
-    width, height = SIZES[size]
-    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = new_page(browser, size, scheme)
     foreign: list[str] = []
     errors: list[str] = []
     page.on("request", lambda request: foreign.append(request.url) if _is_foreign(request.url) else None)
@@ -135,7 +106,7 @@ def opened(browser: Browser, address: str, size: str, scheme: Scheme) -> Iterato
 def test_a_visitor_gets_an_answer_and_sees_what_gave_it(
     page: Page, published: tuple[str, Published], size: str, scheme: str
 ) -> None:
-    _screenshot(page, f"demo-{size}-{scheme}-before")
+    screenshot(page, f"demo-{size}-{scheme}-before")
     _ask(page, "What is the capital of France?")
 
     expect(_answers(page).last).to_have_text(ANSWER)
@@ -145,7 +116,9 @@ def test_a_visitor_gets_an_answer_and_sees_what_gave_it(
     expect(heading).to_contain_text("Each message is answered on its own")
     link = heading.get_by_role("link", name=published[1].repo_id)
     expect(link).to_have_attribute("href", re.compile(rf"/{published[1].repo_id}$"))
-    _screenshot(page, f"demo-{size}-{scheme}-after")
+    expect(heading).to_contain_text("A GPT-2 of 123,456 parameters, trained from scratch on 100 instructions")
+    expect(page.locator("#foot")).to_have_text(re.compile(r"^Answers are computed in float32 by CTranslate2 "))
+    screenshot(page, f"demo-{size}-{scheme}-after")
     is_dark = page.evaluate("document.body.classList.contains('dark')")
     assert is_dark == (scheme == "dark")
 
@@ -157,7 +130,7 @@ def test_while_an_answer_is_written_it_grows_and_can_be_stopped(slow_page: Page,
     expect(_answers(page).last).to_have_text(re.compile("^Par"))
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     early = _answers(page).last.inner_text().strip()
-    _screenshot(page, f"demo-{size}-{scheme}-during")
+    screenshot(page, f"demo-{size}-{scheme}-during")
     expect(_answers(page).last).to_have_text(re.compile(f"^{re.escape(early)}."))
     page.get_by_role("button", name="Stop").click()
 
@@ -169,11 +142,44 @@ def test_while_an_answer_is_written_it_grows_and_can_be_stopped(slow_page: Page,
     expect(_answers(page).last).to_have_text(ANSWER, timeout=20_000)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<img src=x onerror=\"document.title='hit'\"><script>document.title='hit'</script>",
+        "**bold** # head `code` [link](javascript:document.title='hit') $x^2$",
+        "first line\n\n    indented\n- item",
+    ],
+)
+def test_what_a_visitor_writes_is_shown_as_it_is(page: Page, text: str) -> None:
+    _ask(page, text)
+
+    expect(_answers(page).last).to_have_text(ANSWER)
+    asked = page.locator("[data-testid=user]").last
+    assert asked.inner_text().strip() == text
+    assert asked.locator("img, script, strong, code, a, li, h1, .katex").count() == 0
+    assert page.title() == "GPT-2 Alpaca"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_fields_have_edges_send_is_a_button_and_text_can_be_read(page: Page, scheme: str) -> None:
+    page.get_by_role("button", name="Decoding options").click()
+    send = page.get_by_role("button", name="Send")
+    assert send.evaluate(CONTRAST_WITH_SURROUNDINGS, "backgroundColor") >= LEAST_EDGE_CONTRAST
+    for box in (
+        page.get_by_label("Input (optional)"),
+        page.get_by_label("Seed"),
+        page.locator("#instruction textarea"),
+    ):
+        assert box.evaluate("element => getComputedStyle(element).borderTopWidth") == "1px"
+        assert box.evaluate(CONTRAST_WITH_SURROUNDINGS, "borderTopColor") >= LEAST_EDGE_CONTRAST
+    assert_readable(page)
+
+
 def test_input_and_decoding_options_are_used(page: Page, size: str) -> None:
     page.get_by_label("Input (optional)").fill("France")
     page.get_by_role("button", name="Decoding options").click()
     page.get_by_label("number input for Longest answer").fill("2")
-    _screenshot(page, f"demo-{size}-options")
+    screenshot(page, f"demo-{size}-options")
     _ask(page, "Name the capital.")
 
     expect(_answers(page).last).not_to_have_text("")
@@ -214,11 +220,6 @@ def _ask(page: Page, instruction: str) -> None:
 
 def _answers(page: Page) -> Locator:
     return page.locator("[data-testid=bot]")
-
-
-def _screenshot(page: Page, name: str) -> None:
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
 
 def _is_foreign(url: str) -> bool:

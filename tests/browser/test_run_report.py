@@ -2,53 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from pipeline.report.build import build_comparison
-from pipeline.report.facts import NodeFacts, RunFacts
+from pipeline.report.facts import Curve, NodeFacts, RunFacts
 from pipeline.report.page import write_page
+from pipeline.report.reading.data import LENGTH_BOUNDS
 from pipeline.report.reading.run import read_facts
 from pipeline.report.store import find_run, stores
+from tests.browser.opening import NEEDS_CHROMIUM, Scheme, assert_readable, new_page, screenshot
 from tests.report.made_run import RUN, Settings, make_run
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARTIFACTS = Path(__file__).parents[1] / "artifacts"
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 LATER = "20261122-040506-000002"
-SMALLEST_CONTRAST = 4.5  # WCAG 2.2, level AA, for text
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: none of chromium, google-chrome is on PATH"),
-]
-Scheme = Literal["light", "dark"]
-
-# Of every element with text of its own, the contrast with the nearest opaque background, by WCAG's formula.
-CONTRASTS = """() => {
-  const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
-  const linear = c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => .2126 * linear(r / 255) + .7152 * linear(g / 255) + .0722 * linear(b / 255);
-  const behind = element => {
-    for (let each = element; each; each = each.parentElement) {
-      const colour = rgb(getComputedStyle(each).backgroundColor);
-      if (colour.length === 3 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const own = element => [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-  return [...document.body.querySelectorAll(':not(svg *)')].filter(e => own(e) && e.checkVisibility()).map(element => {
-    const [a, b] = [light(rgb(getComputedStyle(element).color)), light(behind(element))];
-    return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), element.textContent.trim().slice(0, 40)];
-  });
-}"""
+pytestmark = NEEDS_CHROMIUM
+# Figures of the tiles that take two lines, or more room than they have.
+BROKEN_FIGURES = """() => [...document.querySelectorAll('.tiles:not(.two) .value')].filter(element => {
+  const line = parseFloat(getComputedStyle(element).lineHeight);
+  return element.getBoundingClientRect().height > 1.5 * line || element.scrollWidth > element.clientWidth;
+}).map(element => element.textContent)"""
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +40,30 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     _, compared = build_comparison(str(output), RUN, LATER)
     return {
         "published": write_page(published, output / "published"),
+        "long": write_page(long(published), output / "long"),
         "refused": write_page(refused, output / "refused"),
         "failed": write_page(failed(published), output / "failed"),
         "compared": compared,
     }
+
+
+def long(facts: RunFacts) -> RunFacts:
+    """A run of a large model on many rows: as much as the page may have to hold."""
+    assert facts.training is not None
+    assert facts.data is not None
+    loss = Curve("training loss", tuple((step, 4 * math.exp(-step / 20_000)) for step in range(100, 99_001, 100)))
+    held_out = Curve("evaluation loss", tuple((step, 0.4 + value) for step, value in loss.points[99::100]))
+    report = facts.training.report | {"parameters": 1_557_611_200, "seconds": 773.4, "steps": 99_000}
+    lengths = tuple((bound, 40 * index % 97) for index, bound in enumerate((*LENGTH_BOUNDS, 10_000)))
+    splits = [
+        replace(split, features=tuple(replace(feature, lengths=lengths) for feature in split.features))
+        for split in facts.data.splits
+    ]
+    return replace(
+        facts,
+        training=replace(facts.training, loss=(loss, held_out), report=report),
+        data=replace(facts.data, splits=tuple(splits)),
+    )
 
 
 def failed(facts: RunFacts) -> RunFacts:
@@ -81,25 +79,12 @@ def failed(facts: RunFacts) -> RunFacts:
     )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield started
-        started.close()
-
-
 @pytest.fixture(params=["light", "dark"])
 def scheme(request: pytest.FixtureRequest) -> Scheme:
     return "light" if request.param == "light" else "dark"
 
 
-@pytest.fixture(params=sorted(SIZES))
-def size(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=["published", "refused", "failed", "compared"])
+@pytest.fixture(params=["published", "long", "refused", "failed", "compared"])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -107,8 +92,7 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def page(browser: Browser, pages: dict[str, Path], name: str, size: str, scheme: Scheme) -> Iterator[Page]:
     """The loaded page; a request for anything but itself, or a message in the console, fails the test."""
-    width, height = SIZES[size]
-    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = new_page(browser, size, scheme)
     requests: list[str] = []
     messages: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
@@ -124,13 +108,11 @@ def test_the_page_fits_and_can_be_read(page: Page, name: str, size: str, scheme:
     expect(page.locator("h1")).to_be_visible()
     for details in page.locator("details").all():
         details.evaluate("element => element.open = true")
-    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
-    faint = [found for found in page.evaluate(CONTRASTS) if found[0] < SMALLEST_CONTRAST]
-    assert faint == []
+    assert page.evaluate(BROKEN_FIGURES) == []
+    assert_readable(page)
     for details in page.locator("details").all():
         details.evaluate("element => element.open = false")
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"report-{name}-{size}-{scheme}.png", full_page=True)
+    screenshot(page, f"report-{name}-{size}-{scheme}")
 
 
 @pytest.mark.parametrize("name", ["published"], indirect=True)

@@ -56,7 +56,7 @@ def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
     events = EventAccumulator(str(folder))
     events.Reload()
     found = events.Tags()["tensors"]
-    texts = {"samples"} & set(found)
+    texts = {"samples", "data"} & set(found)
     return {
         tag: [(event.step, tf.make_ndarray(event.tensor_proto).item()) for event in events.Tensors(tag)]
         for tag in found
@@ -69,16 +69,18 @@ def test_curves_and_samples_are_logged(tokenizer: Tokenizer, tmp_path: Path, cap
     with caplog.at_level(logging.INFO):
         made, result = train(tokenizer, tmp_path, evaluate_every_steps=3, sample_every_steps=6, sample_rows=2)
     written = curves(tmp_path / "train")
-    assert {tag: [step for step, _ in points] for tag, points in written.items() if not tag.startswith("data/")} == {
+    assert {tag: [step for step, _ in points] for tag, points in written.items()} == {
         "loss": [2, 4, 6],
         "token_accuracy": [2, 4, 6],
-        "learning_rate": [2, 4, 6],
-        "supervised_tokens_per_second": [4, 6],
-        "tokens_per_second": [4, 6],
+        "optimizer/learning_rate": [2, 4, 6],
+        "speed/supervised_tokens_per_second": [4, 6],
+        "speed/tokens_per_second": [4, 6],
         "samples": [6],
+        "data": [0],
     }
-    assert written["data/pad_fraction"] == [(0, pytest.approx(made.batches.report().pad_fraction))]
-    assert written["data/rows"] == [(0, 6.0)]
+    assert "| rows | 6 |" in written["data"][0][1]
+    assert f"| pad_fraction | {made.batches.report().pad_fraction:.6g} |" in written["data"][0][1]
+    assert "| rows | 6 |" in curves(tmp_path / "eval")["data"][0][1]
     assert written["samples"][0][1].count("```text") == 2
     assert [step for step, _ in curves(tmp_path / "eval")["loss"]] == [3, 6]
     assert curves(tmp_path / "eval")["loss"][-1][1] == pytest.approx(result.eval_loss)
@@ -113,7 +115,7 @@ def test_buckets_train_through_every_shape(tokenizer: Tokenizer, tmp_path: Path)
 def test_accumulated_steps_are_steps_of_the_optimizer(tokenizer: Tokenizer, tmp_path: Path) -> None:
     made, result = train(tokenizer, tmp_path, accumulation_steps=2, max_steps=4, packing="none")
     assert (made.batches.steps, len(made.batches), result.steps) == (2, 4, 4)
-    rates = curves(tmp_path / "train")["learning_rate"]
+    rates = curves(tmp_path / "train")["optimizer/learning_rate"]
     assert [step for step, _ in rates] == [2, 4]
 
 

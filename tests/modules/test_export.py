@@ -174,7 +174,12 @@ def test_ctranslate2_in_int8_is_smaller_and_answers(exports: Path, tokenizer: To
 def test_prompt_json_tells_front_ends_how_to_ask(exports: Path, tokenizer: Tokenizer) -> None:
     spec = json.loads((exports / "prompt.json").read_text(encoding="utf-8"))
     end = tokenizer.get_vocab_size() - 1
-    assert spec == prompt_spec() | {"end_token_id": end, "context_length": 64, "generation": DEFAULTS}
+    assert spec == prompt_spec() | {
+        "end_token_id": end,
+        "context_length": 64,
+        "generation": DEFAULTS,
+        "examples": [],
+    }
 
 
 def test_a_vocabulary_of_another_size_is_refused(backbone: GPT2Backbone, tmp_path: Path) -> None:

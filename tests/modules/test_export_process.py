@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -17,9 +18,10 @@ from modules.processes import Outcome
 from modules.serving.export_process import ExportError, ExportTask, Questions, export_apart, export_preset
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
+from modules.text.prompts import format_prompt
 
 GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
-PROMPTS = ["pear", "🙂 héllo"]
+PROMPTS = [format_prompt("pear"), format_prompt("🙂 héllo", "b")]
 
 # Has a fresh process tell its id and wait, as the project's own ones do.
 PARENT = """
@@ -58,7 +60,8 @@ def test_from_the_preset_alone_a_fresh_process_makes_every_other_form_and_answer
     weights = 4 * backbone.count_params()
     assert weights < result["sizes"]["ctranslate2_float32"] < weights + 40_000
     assert result["sizes"]["ctranslate2"] < weights / 2
-    assert (tmp_path / "exports/prompt.json").is_file()
+    spec = json.loads((tmp_path / "exports/prompt.json").read_text())
+    assert spec["examples"] == [{"instruction": "pear", "input": ""}, {"instruction": "🙂 héllo", "input": "b"}]
 
 
 def test_its_error_is_told_in_its_own_words(tmp_path: Path) -> None:

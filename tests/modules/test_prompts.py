@@ -30,6 +30,24 @@ def test_user_text_is_kept_byte_for_byte() -> None:
     )
 
 
+@given(st.text(), st.text(st.sampled_from(" \t\nab\u00a0"), max_size=20))
+def test_of_a_prompt_the_row_is_found_that_makes_it_again(instruction: str, input_text: str) -> None:
+    prompt = prompts.format_prompt(instruction, input_text)
+    row = prompts.parse_prompt(prompt)
+    assert row is not None
+    assert prompts.format_prompt(*row) == prompt
+
+
+@pytest.mark.parametrize("row", [("Sort these words.", "pear, apple"), ("Two\n\nparagraphs", ""), ("a", "b\n\nc")])
+def test_a_row_is_read_back_from_its_prompt(row: tuple[str, str]) -> None:
+    assert prompts.parse_prompt(prompts.format_prompt(*row)) == row
+
+
+def test_a_prompt_of_another_form_has_no_row() -> None:
+    assert prompts.parse_prompt("Once upon a time") is None
+    assert prompts.parse_prompt("Once upon a time", prompts.TEXT) == ("Once upon a time", "")
+
+
 def test_a_literal_end_token_cannot_end_the_example() -> None:
     nested = "<|endof<|endoftext|>text|>"
     assert prompts.END_TOKEN not in prompts.format_prompt(nested, nested)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -107,7 +108,7 @@ def test_of_a_docker_space_the_app_that_its_image_runs_is_run(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_prints_the_address_and_stops_everything_on(
+def test_the_command_prints_address_and_precision_and_stops_everything_on(
     stop: signal.Signals, model_folder: Path, tmp_path: Path, direct_client: None
 ) -> None:
     with server.running(tmp_path / "hub", port=0) as endpoint:
@@ -117,11 +118,15 @@ def test_the_command_prints_the_address_and_stops_everything_on(
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == f"Demo: http://127.0.0.1:{ports[1]}\n"
+        assert re.fullmatch(
+            r"Answers are computed in float32 by CTranslate2 \S+ with \w+ instructions; \w+ multiplies matrices\.\n",
+            process.stdout.readline(),
+        )
         with urllib.request.urlopen(f"http://127.0.0.1:{ports[1]}") as response:
             assert response.status == 200
         process.send_signal(stop)
         assert process.wait(timeout=30) == 0
-        assert process.communicate() == ("", ""), "nothing but the address is printed, no bars"
+        assert process.communicate() == ("", ""), "nothing else is printed, no bars"
     finally:
         process.kill()
         process.communicate()

@@ -6,16 +6,19 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import ctranslate2
 import gradio as gr
 import pytest
 
 from modules.text import prompts
+from pipeline.components.hf_pusher.card import write_card
 from pipeline.components.hf_pusher.space_template import read_template, render
-from tests.publish.publishing import TEMPLATE
+from tests.publish.publishing import TEMPLATE, facts_of
 from tests.publish.tiny_model import ANSWER, CONTEXT_LENGTH, END_TOKEN, write_model
 
 VALUES = {
@@ -39,9 +42,11 @@ INPUTS = [
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """The rendered app.py, imported from a folder of its own."""
+    """The rendered app.py, imported from a folder of its own with the files beside it."""
     folder = tmp_path_factory.mktemp("space")
-    (folder / "app.py").write_bytes(render(read_template(TEMPLATE), VALUES)["app.py"])
+    for path, content in render(read_template(TEMPLATE), VALUES).items():
+        (folder / path).write_bytes(content)
+    sys.path.insert(0, str(folder))
     spec = importlib.util.spec_from_file_location("rendered_space_app", folder / "app.py")
     assert spec is not None
     assert spec.loader is not None
@@ -56,11 +61,15 @@ def load(app: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     """Loads a tiny model laid out as the app downloads it."""
 
     def load(*, chained: bool = True) -> Any:
-        exports = write_model(tmp_path_factory.mktemp("model"), chained=chained) / "exports"
+        model = write_model(tmp_path_factory.mktemp("model"), chained=chained)
+        exports = model / "exports"
         folder = tmp_path_factory.mktemp("download")
         shutil.copytree(exports / "ctranslate2", folder / "ctranslate2")
         shutil.copy(exports / "transformers" / "tokenizer.json", folder)
         shutil.copy(exports / "prompt.json", folder)
+        shutil.copy(exports / "training.json", folder)
+        facts = replace(facts_of(model), datasets=("me/rows",))
+        (folder / "README.md").write_text(write_card(facts, repo_id="me/tiny", revision="v1"))
         return app.Assistant(folder)
 
     return load
@@ -224,5 +233,61 @@ def test_the_page_builds_and_shows_what_it_runs_on(app: ModuleType, assistant: A
     page = app.build_page(assistant)
     texts = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
     assert any("[me/tiny](https://hub/me/tiny)" in text and "`v1`" in text and "a" * 12 in text for text in texts)
+    assert any(
+        "A GPT-2 of 123,456 parameters, trained from scratch on 100 instructions with answers of "
+        "[me/rows](https://huggingface.co/datasets/me/rows)." in text
+        for text in texts
+    )
+    assert assistant.arithmetic.sentence() in texts
     labels = {getattr(block, "label", None) for block in page.blocks.values()}
     assert {"Input (optional)", "Longest answer", "Temperature", "Top-k", "Top-p", "Seed"} <= labels
+
+
+def test_the_examples_are_short_rows_of_the_models_own_data_each_with_another_instruction(assistant: Any) -> None:
+    assert assistant.about.examples == (
+        ("What is the capital of France?", ""),
+        ("Sort these words alphabetically.", "peach, apple, lemon"),
+        ("Is this word a noun or a verb?", "river"),
+    )
+
+
+def test_the_arithmetic_is_what_ctranslate2_says_of_the_loaded_model(app: ModuleType, assistant: Any) -> None:
+    found = assistant.arithmetic
+    assert found.compute_type == assistant._generator.compute_type == "float32"
+    assert found.instruction_set in ("GENERIC", "AVX", "AVX2", "AVX512", "NEON")
+    assert {found.byte_products, found.float_products} <= {"MKL", "oneDNN", "none"}
+    assert found.sentence() == (
+        f"Answers are computed in float32 by CTranslate2 {ctranslate2.__version__} with {found.instruction_set} "
+        f"instructions; {found.float_products} multiplies matrices."
+    )
+
+
+def test_the_arithmetic_follows_what_ctranslate2_was_told(
+    app: ModuleType, assistant: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CT2_FORCE_CPU_ISA", "GENERIC")
+    folder = Path(assistant._model_folder)
+    assert app.Arithmetic.of(assistant._generator, folder).instruction_set == "GENERIC"
+    mixed = app.Arithmetic("int8_float32", "AVX2", "oneDNN", "MKL")
+    assert "; oneDNN multiplies 8-bit matrices, MKL the others." in mixed.sentence()
+
+
+def test_programs_call_it_by_the_names_of_its_parameters(app: ModuleType, assistant: Any) -> None:
+    described = app.build_page(assistant).get_api_info()["named_endpoints"]
+
+    assert list(described) == ["/answer"]
+    parameters = described["/answer"]["parameters"]
+    names = ("instruction", "input", "max_new_tokens", "temperature", "top_k", "top_p", "seed")
+    assert tuple(parameter["parameter_name"] for parameter in parameters) == names
+    assert [parameter["parameter_name"] for parameter in parameters if not parameter["parameter_has_default"]] == [
+        "instruction"
+    ]
+
+
+def test_a_program_is_told_what_is_wrong_by_an_error(app: ModuleType, assistant: Any) -> None:
+    call = app.answer_with(assistant, app.RateLimit(10))
+    visitor = gr.Request(client=None)
+
+    assert list(call(visitor, "Capital?", seed=7))[-1] == ANSWER
+    with pytest.raises(gr.Error, match="Please write an instruction first"):
+        list(call(visitor, " "))

@@ -76,6 +76,13 @@ def prompt_json(tokenizer: Tokenizer) -> dict[str, Any]:
         "blank_characters": " \t\n\r\f\v",
         "context_length": CONTEXT_LENGTH,
         "generation": {"max_new_tokens": 24, "temperature": 0.0, "top_k": 0, "top_p": 1.0},
+        "examples": [
+            {"instruction": "What is the capital of France?", "input": ""},
+            {"instruction": "Sort these words alphabetically.", "input": "peach, apple, lemon"},
+            {"instruction": "Sort these words alphabetically.", "input": "pear, fig"},
+            {"instruction": "Summarise this text.", "input": "word " * 100},
+            {"instruction": "Is this word a noun or a verb?", "input": "river"},
+        ],
     }
 
 

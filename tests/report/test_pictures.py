@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from pipeline.report.charts import Bar, Pair, bar_chart, line_chart, make_axis, pair_chart, thinned
-from pipeline.report.drawing import Box, Dot, Label, Line, Picture
+from pipeline.report.charts import (
+    Bar,
+    Column,
+    Pair,
+    bar_chart,
+    column_chart,
+    line_chart,
+    make_axis,
+    pair_chart,
+    thinned,
+)
+from pipeline.report.drawing import Box, Dot, Label, Line, Picture, text_width
 from pipeline.report.facts import Curve, NodeFacts
 from pipeline.report.graph import ACROSS, DOWN, draw_graph, layered, name_lines, reduced, routed
 from pipeline.report.png import PALETTE, write_png
@@ -107,6 +118,43 @@ def test_a_curve_runs_from_its_first_to_its_last_point() -> None:
     (left, top), (right, bottom) = line.points
     assert (round(right), round(top), round(bottom)) == (488, 10, 162)
     assert 0 < left < 60
+
+
+def rough(value: float) -> str:
+    return f"{value:.4g}"
+
+
+LONG = Curve("training loss", ((1.0, 4.123), (99_000.0, 0.0012)))
+PAIRS = [Pair("with_input=yes and a rather long prompt, too", 0.002512, 0.002468), Pair("all rows", 0.0025, None)]
+BINS = [
+    Column(f"to {10 ** (index // 3) * (1, 2, 5)[index % 3]}", (0.2, 0.01 * index), ("a", "b")) for index in range(11)
+]
+
+
+@pytest.mark.parametrize("width", [342, 528, 1110])
+def test_no_number_or_name_leaves_its_picture(width: float) -> None:
+    pictures = [
+        line_chart([LONG], width=width, height=260, words=rough, alternative="", filled=True),
+        pair_chart(PAIRS, width=width, words=rough, alternative=""),
+        column_chart(BINS, ["train", "eval"], width=width, height=190, title="output", alternative=""),
+        bar_chart([Bar("SavedModel", 4, "123.4 MiB")], width=width, alternative=""),
+    ]
+    for label in (shape for picture in pictures for shape in picture.shapes if isinstance(shape, Label)):
+        long = text_width(label.text, label.size)
+        start = label.x - {"start": 0.0, "middle": long / 2, "end": long}[label.anchor]
+        assert start >= 0
+        assert start + long <= width + 0.1
+
+
+def test_a_histogram_has_a_scale_and_names_that_do_not_overlap() -> None:
+    picture = column_chart(BINS, ["train", "eval"], width=342, height=190, title="output", alternative="")
+    labels = [shape for shape in picture.shapes if isinstance(shape, Label)]
+    names = [label for label in labels if label.anchor == "middle"]
+
+    assert [label.text for label in labels if label.anchor == "end"] == ["0%", "5%", "10%", "15%", "20%"]
+    assert len(names) > 2
+    for before, after in itertools.pairwise(names):
+        assert before.x + text_width(before.text, 11) / 2 < after.x - text_width(after.text, 11) / 2
 
 
 def test_bars_are_as_long_as_their_values() -> None:
