@@ -32,7 +32,12 @@ def document(title: str, body: str, *, status: int = 200) -> Response:
 
 def link(target: str, text: str, *, attributes: str = "") -> str:
     """A link; `attributes` are of the page's own making."""
-    return f'<a href="{escape(target)}"{attributes}>{escape(text)}</a>'
+    return f'<a href="{escape(target)}"{attributes}>{path(text)}</a>'
+
+
+def path(text: str) -> str:
+    """A text that may be broken after its slashes and underscores."""
+    return escape(text).replace("/", "/<wbr>").replace("_", "_<wbr>")
 
 
 def trail(*steps: str) -> str:

@@ -85,7 +85,7 @@ def preview(request: Request) -> Response:
         head = stream.read(PREVIEW_BYTES)
     of_revision = markup.link(f"{repository.id.url_path}/tree/{commit.oid}", str(repository.id))
     body = (
-        f"{markup.trail(of_revision)}<header><h1>{escape(path)}</h1>{_commit_line(commit)}"
+        f"{markup.trail(of_revision)}<header><h1>{markup.path(path)}</h1>{_commit_line(commit)}"
         f"<p>{markup.size(entry.size)} · sha256 <code>{entry.sha256}</code></p>"
         f"<p>{_download(repository, commit, path, 'Download')}</p></header>"
         f"<section>{_text_of(head, entry)}</section>"
@@ -119,7 +119,7 @@ def _repository_row(repository: Repository) -> Iterable[str]:
         links.append(f'<span class="muted">and {len(names) - _REVISIONS_SHOWN} more</span>')
     yield markup.link(repository.id.url_path, str(repository.id))
     yield markup.labels([_type(repository)])
-    yield f'<span class="revisions">{" ".join(links)}</span>'
+    yield f'<span class="refs">{" ".join(links)}</span>'
     yield _moment(repository.commit(DEFAULT_BRANCH))
 
 
@@ -136,7 +136,7 @@ def _file_rows(repository: Repository, commit: Commit) -> Iterable[Iterable[str]
 def _file_name(repository: Repository, commit: Commit, path: str, entry: FileEntry) -> str:
     """A link to the file's text; a large file, kept apart, has none."""
     if entry.lfs:
-        return escape(path)
+        return markup.path(path)
     return markup.link(f"{repository.id.url_path}/blob/{commit.oid}/{quote(path)}", path)
 
 
@@ -149,7 +149,7 @@ def _revision_list(repository: Repository, *, current: str) -> str:
     links = [_revision_link(repository, name, is_current=name == current) for name in _revision_names(repository)]
     first, rest = links[:_REVISIONS_SHOWN], links[_REVISIONS_SHOWN:]
     folded = f"<details><summary>{len(rest)} earlier ones</summary>{' '.join(rest)}</details>" if rest else ""
-    return f'<div class="revisions"><span class="muted">Revisions</span> {" ".join(first)}{folded}</div>'
+    return f'<div class="refs"><span class="muted">Revisions</span> {" ".join(first)}{folded}</div>'
 
 
 def _revision_link(repository: Repository, name: str, *, is_current: bool = False) -> str:

@@ -24,6 +24,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import ctranslate2
 import gradio as gr
 from about import FILES, About, Arithmetic
+from plain_chat import PlainChatbot
 from tokenizers import Tokenizer
 
 MODEL_REPO_ID = "$MODEL_REPO_ID"
@@ -342,13 +343,14 @@ def visitor_of(request: gr.Request) -> str:
     return request.client.host if request.client else ""
 
 
-def chat_window() -> gr.Chatbot:
-    return gr.Chatbot(
+def chat_window() -> PlainChatbot:
+    return PlainChatbot(
+        render_markdown=False,
+        latex_delimiters=[],
+        buttons=[],  # Gradio's would copy the escaped text
         height="55vh",
         show_label=False,
         placeholder="<center>Write an instruction, or pick an example below.</center>",
-        buttons=["copy"],
-        render_markdown=False,  # a visitor's text, and the model's, is shown as it is
         elem_id="chat",
     )
 
@@ -430,6 +432,10 @@ def theme() -> gr.themes.Default:
         font_mono=["ui-monospace", "monospace"],
     ).set(
         input_border_color="*neutral_400",
+        link_text_color_dark="*primary_300",
+        link_text_color_hover_dark="*primary_200",
+        link_text_color_active_dark="*primary_300",
+        link_text_color_visited_dark="*primary_300",
         input_border_color_dark="*neutral_500",
         block_border_color="*neutral_300",
         block_border_color_dark="*neutral_700",

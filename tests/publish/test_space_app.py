@@ -291,3 +291,13 @@ def test_a_program_is_told_what_is_wrong_by_an_error(app: ModuleType, assistant:
     assert list(call(visitor, "Capital?", seed=7))[-1] == ANSWER
     with pytest.raises(gr.Error, match="Please write an instruction first"):
         list(call(visitor, " "))
+
+
+@pytest.mark.parametrize("text", ["<b>&amp; x</b>", "  two\n    lines", ""])
+def test_a_text_comes_back_from_the_chat_as_it_went_in(app: ModuleType, text: str) -> None:
+    chat = app.chat_window()
+    shown = chat.postprocess([{"role": "user", "content": text}])
+
+    assert "<" not in shown.root[0].content[0].text
+    assert chat.preprocess(shown)[0]["content"] == [{"type": "text", "text": text}]
+    assert chat.get_block_name() == "chatbot"

@@ -23,6 +23,7 @@ VALUES = {
     "MODEL_VERSION": "v20261121-225207",
     "SHA": "a" * 40,
 }
+PAGE = ["about.py", "app.py", "plain_chat.py", "requirements.txt", "style.css"]
 
 
 @pytest.mark.parametrize("path", ["app.py", "notes", "style.css", "data/x.unheard", "Dockerfile"])
@@ -100,7 +101,7 @@ def test_a_symbolic_link_is_refused_because_its_target_would_be_published(templa
 def test_caches_are_not_published(template: Path) -> None:
     (template / "__pycache__").mkdir()
     (template / "__pycache__" / "app.pyc").write_bytes(b"x")
-    assert sorted(read_template(template)) == ["README.md", "about.py", "app.py", "requirements.txt", "style.css"]
+    assert sorted(read_template(template)) == ["README.md", *PAGE]
 
 
 def test_the_projects_own_template_is_complete_and_pins_what_the_project_runs() -> None:
@@ -127,10 +128,9 @@ def test_the_docker_form_has_the_same_page_in_an_image_that_does_not_run_as_root
     settings = front_matter(docker["README.md"].decode())
     lines = docker["Dockerfile"].decode().splitlines()
 
-    page = ["about.py", "app.py", "requirements.txt", "style.css"]
-    assert sorted(gradio) == ["README.md", *page]
-    assert sorted(docker) == ["Dockerfile", "README.md", *page]
-    assert [docker[path] for path in page] == [gradio[path] for path in page]
+    assert sorted(gradio) == ["README.md", *PAGE]
+    assert sorted(docker) == ["Dockerfile", "README.md", *PAGE]
+    assert [docker[path] for path in PAGE] == [gradio[path] for path in PAGE]
     assert (settings["sdk"], settings["app_port"], settings["models"]) == ("docker", 7860, ["me/model"])
     assert not {"sdk_version", "python_version", "app_file"} & set(settings)
     assert lines.index("USER user") < min(i for i, line in enumerate(lines) if line.startswith("RUN pip"))
