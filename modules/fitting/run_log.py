@@ -3,8 +3,8 @@
 Two folders, so that TensorBoard draws both losses in one chart. Scalars, by optimizer step:
 
 - ``train``, every ``log_every_steps``, over the steps since: ``loss`` (nats per supervised token), ``token_accuracy``,
-  ``optimizer/learning_rate``, ``speed/tokens_per_second`` (of the rows, padding excluded) and
-  ``speed/supervised_tokens_per_second``;
+  ``training/learning_rate``, ``training/tokens_per_second`` (of the rows, padding excluded) and
+  ``training/supervised_tokens_per_second``;
 - ``eval``, at each evaluation: ``loss``, ``token_accuracy``.
 
 TensorBoard shows scalars by name: with these names it opens on the loss. Figures that do not change are no curves, so
@@ -94,12 +94,12 @@ class RunLog:
         values = {
             "loss": float(np.mean([score.loss for score in self._since])),
             "token_accuracy": sum(score.token_accuracy * score.tokens for score in self._since) / tokens,
-            "optimizer/learning_rate": self.learning_rate(last.step - 1),
+            "training/learning_rate": self.learning_rate(last.step - 1),
         }
         if self._logged_at is not None and now > self._logged_at:
             rate = tokens / (now - self._logged_at)
-            values["speed/supervised_tokens_per_second"] = rate
-            values["speed/tokens_per_second"] = rate * self.tokens_per_supervised
+            values["training/supervised_tokens_per_second"] = rate
+            values["training/tokens_per_second"] = rate * self.tokens_per_supervised
         self._scalars("train", last.step, values)
         self._since, self._logged_at = [], now
 

@@ -27,6 +27,12 @@ BROKEN_FIGURES = """() => [...document.querySelectorAll('.tiles:not(.two) .value
   const line = parseFloat(getComputedStyle(element).lineHeight);
   return element.getBoundingClientRect().height > 1.5 * line || element.scrollWidth > element.clientWidth;
 }).map(element => element.textContent)"""
+# Texts of the pictures that reach over their edge.
+CUT_LABELS = """() => [...document.querySelectorAll('svg')].filter(svg => svg.checkVisibility()).flatMap(svg =>
+  [...svg.querySelectorAll('text')].filter(text => {
+    const box = text.getBBox();
+    return box.x < -1.5 || box.x + box.width > svg.viewBox.baseVal.width + 1.5;
+  }).map(text => text.textContent))"""
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +115,7 @@ def test_the_page_fits_and_can_be_read(page: Page, name: str, size: str, scheme:
     for details in page.locator("details").all():
         details.evaluate("element => element.open = true")
     assert page.evaluate(BROKEN_FIGURES) == []
+    assert page.evaluate(CUT_LABELS) == []
     assert_readable(page)
     for details in page.locator("details").all():
         details.evaluate("element => element.open = false")

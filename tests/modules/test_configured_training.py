@@ -72,9 +72,9 @@ def test_curves_and_samples_are_logged(tokenizer: Tokenizer, tmp_path: Path, cap
     assert {tag: [step for step, _ in points] for tag, points in written.items()} == {
         "loss": [2, 4, 6],
         "token_accuracy": [2, 4, 6],
-        "optimizer/learning_rate": [2, 4, 6],
-        "speed/supervised_tokens_per_second": [4, 6],
-        "speed/tokens_per_second": [4, 6],
+        "training/learning_rate": [2, 4, 6],
+        "training/supervised_tokens_per_second": [4, 6],
+        "training/tokens_per_second": [4, 6],
         "samples": [6],
         "data": [0],
     }
@@ -115,7 +115,7 @@ def test_buckets_train_through_every_shape(tokenizer: Tokenizer, tmp_path: Path)
 def test_accumulated_steps_are_steps_of_the_optimizer(tokenizer: Tokenizer, tmp_path: Path) -> None:
     made, result = train(tokenizer, tmp_path, accumulation_steps=2, max_steps=4, packing="none")
     assert (made.batches.steps, len(made.batches), result.steps) == (2, 4, 4)
-    rates = curves(tmp_path / "train")["optimizer/learning_rate"]
+    rates = curves(tmp_path / "train")["training/learning_rate"]
     assert [step for step, _ in rates] == [2, 4]
 
 
