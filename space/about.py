@@ -31,6 +31,7 @@ class About:
     """What the model's card and reports say."""
 
     parameters: int | None
+    license: str | None  # the Hub's identifier; None: none is claimed
     base_model: str | None  # None: trained from scratch
     rows: int | None  # of the training split
     kind: str  # "instructions" or "text"
@@ -44,6 +45,7 @@ class About:
         card = ModelCard.load(folder / "README.md").data
         return cls(
             parameters=training.get("parameters"),
+            license=card.get("license"),
             base_model=card.get("base_model"),
             rows=training.get("data", {}).get("train", {}).get("rows"),
             kind=prompt.get("kind", "instructions"),

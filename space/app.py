@@ -369,10 +369,11 @@ def instruction_box(kind: str) -> gr.Textbox:
 
 
 def heading(about: About) -> str:
+    licence = f" · licence `{about.license}`" if about.license else ""
     return (
         "# GPT-2 Alpaca\n"
         f"Model [{MODEL_REPO_ID}]({MODEL_REPO_URL}) · revision "
-        f"[`{MODEL_VERSION}`]({MODEL_REPO_URL}/tree/{MODEL_VERSION}) · commit `{SHA[:12]}`\n\n"
+        f"[`{MODEL_VERSION}`]({MODEL_REPO_URL}/tree/{MODEL_VERSION}) · commit `{SHA[:12]}`{licence}\n\n"
         f"{about.sentence()} Each message is answered on its own: the model does not see earlier ones. "
         "It is small and can be wrong; check what it says."
     )
@@ -431,12 +432,12 @@ def theme() -> gr.themes.Default:
         font=["system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
     ).set(
-        input_border_color="*neutral_400",
+        input_border_color="#7d8da4",
         link_text_color_dark="*primary_300",
         link_text_color_hover_dark="*primary_200",
         link_text_color_active_dark="*primary_300",
         link_text_color_visited_dark="*primary_300",
-        input_border_color_dark="*neutral_500",
+        input_border_color_dark="#7d8da4",
         block_border_color="*neutral_300",
         block_border_color_dark="*neutral_700",
         block_info_text_color="*neutral_600",
@@ -446,10 +447,14 @@ def theme() -> gr.themes.Default:
         input_placeholder_color="*neutral_500",
         input_placeholder_color_dark="*neutral_400",
         button_primary_background_fill="*primary_600",
+        button_primary_background_fill_dark="*primary_300",
         button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_200",
+        button_primary_text_color_dark="*neutral_900",
         button_cancel_background_fill="*neutral_700",
-        button_cancel_background_fill_dark="*neutral_600",
+        button_cancel_background_fill_dark="*neutral_200",
         button_cancel_text_color="white",
+        button_cancel_text_color_dark="*neutral_900",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SMALLEST_CONTRAST = 4.5  # WCAG 2.2, level AA, for text
-LEAST_EDGE_CONTRAST = 2.5  # below WCAG's 3 for edges that alone show a field, which here has a background of its own
+LEAST_EDGE_CONTRAST = 3.0  # the same, for the edges of fields and buttons
 
 _COLOURS = """
   const canvas = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d');

@@ -168,7 +168,7 @@ def test_fields_have_edges_send_is_a_button_and_text_can_be_read(page: Page, sch
     for box in (
         page.get_by_label("Input (optional)"),
         page.get_by_label("Seed"),
-        page.locator("#instruction textarea"),
+        page.locator("#instruction"),
     ):
         assert box.evaluate("element => getComputedStyle(element).borderTopWidth") == "1px"
         assert box.evaluate(CONTRAST_WITH_SURROUNDINGS, "borderTopColor") >= LEAST_EDGE_CONTRAST

@@ -238,6 +238,7 @@ def test_the_page_builds_and_shows_what_it_runs_on(app: ModuleType, assistant: A
         "[me/rows](https://huggingface.co/datasets/me/rows)." in text
         for text in texts
     )
+    assert any("licence `apache-2.0`" in text for text in texts)
     assert assistant.arithmetic.sentence() in texts
     labels = {getattr(block, "label", None) for block in page.blocks.values()}
     assert {"Input (optional)", "Longest answer", "Temperature", "Top-k", "Top-p", "Seed"} <= labels
