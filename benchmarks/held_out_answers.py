@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def download(config: PipelineConfig, folder: Path, *, revision: str) -> Path:
     """The published files of one revision, fetched over HTTP from the local Hub."""
-    os.environ |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     from huggingface_hub import snapshot_download
 
     with running(hub_folder(config.output_dir), port=config.publish.local_port) as endpoint:

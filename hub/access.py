@@ -29,6 +29,7 @@ class Identity:
     name: str
     role: Literal["none", "read", "write"]
     namespaces: frozenset[str] | None = None  # where the role holds; None: everywhere
+    private_namespaces: frozenset[str] = frozenset()  # where new repositories are private unless told otherwise
 
     def may_read(self, namespace: str) -> bool:
         """Whether the user sees what is private there."""
@@ -36,6 +37,11 @@ class Identity:
 
     def may_write(self, namespace: str) -> bool:
         return self.role == "write" and self._covers(namespace)
+
+    @property
+    def organizations(self) -> list[str]:
+        """The namespaces of the user's role that are not the user's own, as far as they are named."""
+        return sorted((self.namespaces or frozenset()) - {self.name})
 
     def _covers(self, namespace: str) -> bool:
         return self.namespaces is None or namespace in self.namespaces

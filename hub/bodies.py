@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 
@@ -19,7 +19,7 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024  # a regular file of 10 MiB in base64, 
 async def read_json(request: Request) -> dict[str, Any]:
     """The body as a JSON object; an empty body is an empty object."""
     try:
-        value = json.loads(await _read(request) or b"{}")
+        value = json.loads(await read_bytes(request, limit=MAX_JSON_BYTES) or b"{}")
     except (ValueError, RecursionError) as error:
         raise InvalidRequestError(f"The body must be JSON ({error}).") from error
     if not isinstance(value, dict):
@@ -27,13 +27,12 @@ async def read_json(request: Request) -> dict[str, Any]:
     return value
 
 
-async def read_form_list(request: Request, name: str) -> list[str]:
-    """Every value of a field of an URL-encoded form."""
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """Every value of every field of an URL-encoded form."""
     try:
-        fields = parse_qsl((await _read(request)).decode(), max_num_fields=MAX_FIELDS)
+        return parse_qs((await read_bytes(request, limit=MAX_JSON_BYTES)).decode(), max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise InvalidRequestError(f"The form could not be read ({error}).") from error
-    return [value for key, value in fields if key == name]
 
 
 async def read_lines(request: Request) -> AsyncIterator[bytes]:
@@ -55,12 +54,17 @@ async def read_lines(request: Request) -> AsyncIterator[bytes]:
         yield bytes(pending)
 
 
-async def _read(request: Request) -> bytes:
+async def read_bytes(request: Request, *, limit: int) -> bytes:
+    """The body as it is.
+
+    Raises:
+        TooLargeError: it has more than `limit` bytes.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_JSON_BYTES:
-            raise TooLargeError(f"A request has at most {MAX_JSON_BYTES} bytes.")
+        if len(body) > limit:
+            raise TooLargeError(f"This request has at most {limit} bytes.")
     return bytes(body)
 
 

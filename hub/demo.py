@@ -36,8 +36,8 @@ _ANSWERS = re.compile(r"^.*?(Answers are computed in .*)$", re.MULTILINE)  # in 
 LOCAL_TOKEN = "local"  # the local Hub takes any word; this one is no secret
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
-# The client reads these when it is imported: no Xet, which the local Hub lacks, no bars, and nobody else is asked.
-QUIET_CLIENT = {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+# The client reads these when it is imported: no bars, and nobody else is asked.
+QUIET_CLIENT = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 WAY_OUT = "Run `make run` first."
 
 logger = logging.getLogger(__name__)

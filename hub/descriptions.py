@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import Any, Final
 
 from hub import front_matter
@@ -16,7 +17,12 @@ CARD: Final = "README.md"
 
 def card_text(commit: Commit, blobs: BlobStore) -> str:
     """The README of a revision, empty where there is none or where it is not one."""
-    entry = commit.files.get(CARD)
+    return small_text(commit, CARD, blobs)
+
+
+def small_text(commit: Commit, path: str, blobs: BlobStore) -> str:
+    """The text of a file that people write, empty where there is none or where it is too large to be one."""
+    entry = commit.files.get(path)
     if entry is None or entry.size > front_matter.MAX_BYTES:
         return ""
     return blobs.path(entry.sha256).read_bytes().decode(errors="replace")
@@ -73,15 +79,18 @@ def folder_info(path: str, files: Mapping[str, FileEntry]) -> dict[str, Any]:
     return {"type": "directory", "path": path, "oid": folder_oid(files, path), "size": 0}
 
 
-def commit_info(commit: Commit) -> dict[str, Any]:
-    """A commit in a history."""
-    return {
+def commit_info(commit: Commit, *, formatted: bool = False) -> dict[str, Any]:
+    """A commit in a history; `formatted`: with its title and description as HTML."""
+    info: dict[str, Any] = {
         "id": commit.oid,
         "title": commit.title,
         "message": commit.description,
         "date": commit.created_at,
         "authors": [{"user": commit.author}],
     }
+    if formatted:
+        info["formatted"] = {"title": escape(commit.title), "message": escape(commit.description)}
+    return info
 
 
 def _kind_info(kind: str, name: str, sdk: str | None, card: Mapping[str, Any]) -> dict[str, Any]:

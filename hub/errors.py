@@ -2,6 +2,7 @@
 
 HubError                     answered over HTTP, in the shape that the client turns into its own types
 ├── InvalidRequestError      400, also a ValueError
+│   └── InvalidPathError     422
 ├── InvalidCredentialsError  401
 ├── RepoNotFoundError        404, or 401 for a visitor without a token; also a LookupError
 ├── RevisionNotFoundError    404, also a LookupError
@@ -12,6 +13,7 @@ HubError                     answered over HTTP, in the shape that the client tu
 ├── ParentCommitError        412
 ├── TooLargeError            413
 ├── DigestMismatchError      422
+├── NotOfferedError          501
 └── OutOfRoomError           507
 PortOccupiedError            raised when the server cannot start, also an OSError
 TokenFileError               raised when the file of tokens cannot be used, also a ValueError
@@ -88,8 +90,16 @@ class TooLargeError(HubError):
     status = 413
 
 
+class InvalidPathError(InvalidRequestError):
+    status = 422
+
+
 class DigestMismatchError(HubError):
     status = 422
+
+
+class NotOfferedError(HubError):
+    status = 501
 
 
 class OutOfRoomError(HubError):

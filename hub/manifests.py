@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -45,6 +45,10 @@ class Commit:
     @cached_property
     def oid(self) -> str:
         return hashlib.sha1(b"hub commit\0" + self.encode(), usedforsecurity=False).hexdigest()
+
+    def large_files(self) -> Iterator[tuple[str, FileEntry]]:
+        """Paths and entries of the files that are stored as large ones."""
+        return ((path, entry) for path, entry in self.files.items() if entry.lfs)
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, indent=1).encode()

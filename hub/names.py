@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from hub.errors import InvalidRequestError
+from hub.errors import InvalidPathError, InvalidRequestError
 
 KINDS: Final = ("models", "datasets", "spaces")
 DEFAULT_NAMESPACE: Final = "local"
@@ -60,17 +60,17 @@ def repo_id(kind: str, namespace: str, name: str) -> RepoId:
 def file_path(path: object) -> str:
     """Checked path of a file inside a repository: relative, without `..`, `.git` or control characters."""
     if not isinstance(path, str) or not path:
-        raise InvalidRequestError(f"A file needs a path. Received: path={path!r}")
-    _check_utf8(path)
+        raise InvalidPathError(f"A file needs a path. Received: path={path!r}")
+    _check_utf8(path, InvalidPathError)
     segments = path.split("/")
     if any(segment in ("", ".", "..") or segment.lower() == ".git" for segment in segments):
-        raise InvalidRequestError(
+        raise InvalidPathError(
             f"A file's path is relative, without empty, '.', '..' or '.git' parts. Received: path={path!r}"
         )
     if _CONTROL.search(path):
-        raise InvalidRequestError(f"A file's path has no control characters. Received: path={path!r}")
+        raise InvalidPathError(f"A file's path has no control characters. Received: path={path!r}")
     if len(path.encode()) > MAX_PATH_BYTES or any(len(s.encode()) > MAX_SEGMENT_BYTES for s in segments):
-        raise InvalidRequestError(f"A file's path has at most {MAX_PATH_BYTES} bytes. Received: {len(path)}")
+        raise InvalidPathError(f"A file's path has at most {MAX_PATH_BYTES} bytes. Received: {len(path)}")
     return path
 
 
@@ -78,7 +78,7 @@ def ref_name(name: object) -> str:
     """Checked name of a branch or tag, after git's own rules."""
     if not isinstance(name, str) or not name:
         raise InvalidRequestError(f"A branch or tag needs a name. Received: {name!r}")
-    _check_utf8(name)
+    _check_utf8(name, InvalidRequestError)
     segments = name.split("/")
     bad_segment = any(s == "" or s.startswith((".", "-")) or s.endswith((".lock", ".")) for s in segments)
     if bad_segment or _REF_FORBIDDEN.search(name) or len(name.encode()) > MAX_REF_BYTES:
@@ -102,8 +102,15 @@ def sha256_digest(text: object) -> str:
     return text
 
 
-def _check_utf8(text: str) -> None:
+def xet_hash(text: object) -> str:
+    """Checked hash of a xorb, in lower-case hexadecimal."""
+    if not isinstance(text, str) or not _SHA256.fullmatch(text):
+        raise InvalidRequestError(f"A xorb's hash has 64 lower-case hexadecimal digits. Received: {text!r}")
+    return text
+
+
+def _check_utf8(text: str, error_class: type[InvalidRequestError]) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidRequestError(f"A name must be valid Unicode. Received: {text!r}") from error
+        raise error_class(f"A name must be valid Unicode. Received: {text!r}") from error

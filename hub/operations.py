@@ -79,8 +79,7 @@ def apply_operations(files: Mapping[str, FileEntry], operations: Iterable[Operat
             case PutFile(path, entry):
                 changed[path] = entry
             case DeleteFile(path):
-                if changed.pop(path, None) is None:
-                    raise EntryNotFoundError(f"A file with this name doesn't exist: {path}")
+                _delete_file(changed, path)
             case DeleteFolder(path):
                 _delete_folder(changed, path)
     _check_folders(changed)
@@ -131,6 +130,14 @@ def _lfs_file(value: dict[str, Any], blobs: BlobStore, was_sent: Callable[[str],
     if value.get("size", size) != size:
         raise InvalidRequestError(f"The large file {path} has {size} bytes. Received: size={value['size']!r}")
     return PutFile(path, lfs_entry(sha256, size))
+
+
+def _delete_file(files: dict[str, FileEntry], path: str) -> None:
+    """Deletes a file, or, as on the Hub, the folder of that name."""
+    if any(other.startswith(f"{path}/") for other in files):
+        _delete_folder(files, path)
+    elif files.pop(path, None) is None:
+        raise EntryNotFoundError(f"A file with this name doesn't exist: {path}")
 
 
 def _delete_folder(files: dict[str, FileEntry], folder: str) -> None:

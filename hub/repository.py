@@ -11,12 +11,13 @@ lock                  held while a ref moves
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from hub.durable import locked, sync_folder, write_atomically
@@ -34,8 +35,22 @@ from hub.names import RepoId, is_short_oid, ref_name
 DEFAULT_BRANCH: Final = "main"
 BRANCHES: Final = "heads"
 TAGS: Final = "tags"
+ACCESS_STATUSES: Final = ("accepted", "rejected", "pending")
 
 Changes = Callable[[Mapping[str, FileEntry]], dict[str, FileEntry]]
+
+
+@dataclass(frozen=True)
+class AccessRequest:
+    """A user who was let into a gated repository, was rejected, or waits."""
+
+    user: str
+    status: str  # one of ACCESS_STATUSES
+    timestamp: str  # UTC, ISO 8601: when it became so
+
+    @property
+    def id(self) -> str:
+        return hashlib.sha1(self.user.encode(), usedforsecurity=False).hexdigest()[:24]
 
 
 @dataclass(frozen=True)
@@ -46,7 +61,20 @@ class Settings:
     created_at: str  # UTC, ISO 8601
     sdk: str | None = None  # of a Space
     gated: str | bool = False  # "auto" or "manual": its contents are for those who were let in
-    readers: tuple[str, ...] = ()  # users who were let in
+    requests: tuple[AccessRequest, ...] = ()
+
+    @property
+    def readers(self) -> set[str]:
+        """The users who were let in."""
+        return {asked.user for asked in self.requests if asked.status == "accepted"}
+
+    @classmethod
+    def decode(cls, content: bytes) -> Settings:
+        fields: dict[str, Any] = json.loads(content)
+        requests = [AccessRequest(**asked) for asked in fields.pop("requests", ())]
+        # Folders of older servers name only the users who were let in.
+        requests += [AccessRequest(user, "accepted", fields["created_at"]) for user in fields.pop("readers", ())]
+        return cls(**fields, requests=tuple(requests))
 
 
 @dataclass(frozen=True)
@@ -57,6 +85,16 @@ class CommitMessage:
     description: str
     author: str
     created_at: str  # UTC, ISO 8601
+
+
+@dataclass(frozen=True)
+class LargeFile:
+    """A large file somewhere in the history."""
+
+    path: str
+    entry: FileEntry
+    pushed_at: str  # UTC, ISO 8601
+    ref: str | None  # a branch or tag that holds it now
 
 
 class Repository:
@@ -80,8 +118,7 @@ class Repository:
     @property
     def settings(self) -> Settings:
         try:
-            stored = json.loads((self._folder / "repo.json").read_bytes())
-            return Settings(**{**stored, "readers": tuple(stored.get("readers", ()))})
+            return Settings.decode((self._folder / "repo.json").read_bytes())
         except FileNotFoundError as error:
             raise self._gone() from error
 
@@ -129,8 +166,8 @@ class Repository:
             head = self.branch_head(branch)
             if parent_commit is not None and not _same_commit(head, parent_commit):
                 raise ParentCommitError(
-                    f"A commit has happened since. Branch {branch!r} of {self.id} is at {head.oid}."
-                    f" Received: parentCommit={parent_commit!r}. Read the branch again and retry."
+                    "The branch was updated since you opened this page. Please refresh and try again."
+                    f" Branch {branch!r} of {self.id} is at {head.oid}. Received: parentCommit={parent_commit!r}."
                 )
             files = changes(head.files)
             commit = Commit(**asdict(message), parent=head.oid, files=files)
@@ -138,20 +175,69 @@ class Repository:
             write_atomically(self._ref_path(BRANCHES, branch), commit.oid.encode())
         return commit
 
+    def squash(self, branch: str, message: CommitMessage) -> Commit:
+        """Replaces the history of `branch` by one commit of what it holds."""
+        with self._locked():
+            commit = Commit(**asdict(message), parent=None, files=self.branch_head(branch).files)
+            self._write_commit(commit)
+            write_atomically(self._ref_path(BRANCHES, branch), commit.oid.encode())
+        return commit
+
+    def large_files(self) -> list[LargeFile]:
+        """Every large file of the repository once, with a branch or tag that holds it now, if one does."""
+        found: dict[str, LargeFile] = {}
+        heads = self._heads()
+        for ref, head in heads.items():
+            for path, entry in head.large_files():
+                found.setdefault(entry.sha256, LargeFile(path, entry, head.created_at, ref))
+        for commit in (commit for head in heads.values() for commit in self.history(head)):
+            for path, entry in commit.large_files():
+                known = found.setdefault(entry.sha256, LargeFile(path, entry, commit.created_at, None))
+                found[entry.sha256] = replace(known, pushed_at=min(known.pushed_at, commit.created_at))
+        return list(found.values())
+
+    def remove_large_files(self, sha256s: Collection[str]) -> None:
+        """Rewrites every branch and tag as if these large files had never been committed."""
+        rewritten: dict[str, Commit] = {}
+        with self._locked():
+            for ref, head in self._heads().items():
+                for commit in reversed(list(self.history(head))):
+                    rewritten.setdefault(commit.oid, self._without(commit, sha256s, rewritten))
+                _, space, name = ref.split("/", 2)
+                write_atomically(self._ref_path(space, name), rewritten[head.oid].oid.encode())
+            for oid, commit in rewritten.items():
+                if oid != commit.oid:
+                    self._commit_path(oid).unlink()
+
+    def _without(self, commit: Commit, sha256s: Collection[str], rewritten: Mapping[str, Commit]) -> Commit:
+        """The commit, stored, without these large files, on its parent as that was rewritten."""
+        parent = rewritten.get(commit.parent or "")
+        unwanted = {path for path, entry in commit.large_files() if entry.sha256 in sha256s}
+        kept = {path: entry for path, entry in commit.files.items() if path not in unwanted}
+        changed = replace(commit, parent=parent.oid if parent else commit.parent, files=kept)
+        if changed != commit:
+            self._write_commit(changed)
+        return changed
+
+    def _heads(self) -> dict[str, Commit]:
+        """The commits that branches and tags name, by the full names of those."""
+        refs = {f"refs/{space}/{name}": oid for space in (BRANCHES, TAGS) for name, oid in self.refs(space).items()}
+        return {ref: self._read_commit(oid) for ref, oid in refs.items()}
+
     def add_ref(self, space: str, name: str, revision: str) -> None:
         """Create a branch or tag at `revision`."""
-        ref_name(name)
         with self._locked():
-            if self._target(space, name) is not None:
-                raise ConflictError(f"Reference already exists: refs/{space}/{name} of {self.id}")
-            write_atomically(self._ref_path(space, name), self.commit(revision).oid.encode())
+            start = self.commit(revision)
+            if self._target(space, ref_name(name)) is not None:
+                raise ConflictError(f"Reference refs/{space}/{name} already exists in {self.id}")
+            write_atomically(self._ref_path(space, name), start.oid.encode())
 
     def remove_ref(self, space: str, name: str) -> None:
         if (space, name) == (BRANCHES, DEFAULT_BRANCH):
-            raise ForbiddenError(f"The default branch {DEFAULT_BRANCH!r} cannot be deleted.")
+            raise ForbiddenError(f"Cannot delete refs/{BRANCHES}/{DEFAULT_BRANCH}: it is the default branch.")
         with self._locked():
             if self._target(space, name) is None:
-                raise RevisionNotFoundError(f"{self.id} has no ref refs/{space}/{name}")
+                raise RevisionNotFoundError(f"Invalid rev id: refs/{space}/{name} (no such ref of {self.id})")
             self._ref_path(space, name).unlink()
             sync_folder(self._folder / "refs" / space)
 
@@ -170,7 +256,7 @@ class Repository:
             dry_run: whether to delete nothing.
         """
         with self._locked():
-            heads = {oid: self._read_commit(oid) for space in (BRANCHES, TAGS) for oid in self.refs(space).values()}
+            heads = {head.oid: head for head in self._heads().values()}
             kept = set(heads)
             if not with_history:
                 kept |= {commit.oid for head in heads.values() for commit in self.history(head)}
@@ -196,8 +282,7 @@ class Repository:
         """Whether this large file was sent here, or is in a revision."""
         if (self._folder / "objects" / sha256).is_file():
             return True
-        heads = {*self.refs(BRANCHES).values(), *self.refs(TAGS).values()}
-        return any(entry.sha256 == sha256 for head in heads for entry in self._read_commit(head).files.values())
+        return any(entry.sha256 == sha256 for head in self._heads().values() for entry in head.files.values())
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -26,9 +26,11 @@ from starlette.routing import Route
 from hub import pages
 from hub.access import Authenticate, accept_any_token
 from hub.answers import EXCEPTION_HANDLERS
+from hub.chunked_uploads import ChunkedUploads
 from hub.errors import PortOccupiedError
 from hub.multipart import DEFAULT_PART_BYTES, MultipartUploads
-from hub.routes import accounts, commits, files, lfs, refs, repos
+from hub.request_ids import RequestIds
+from hub.routes import accesses, accounts, commits, files, lfs, lfs_files, not_offered, refs, repos, xet
 from hub.routes.paths import QuotedSlashes
 from hub.state import HubState
 from hub.storage import Storage
@@ -53,19 +55,28 @@ def create_app(
     """
     routes = [
         *accounts.ROUTES,
+        *not_offered.ROUTES,
         *repos.ROUTES,
+        *accesses.ROUTES,
         *refs.ROUTES,
         *commits.ROUTES,
         *lfs.ROUTES,
+        *lfs_files.ROUTES,
+        *xet.ROUTES,
         *files.ROUTES,
         Route("/api/{rest:path}", _unknown_address, methods=["GET", "POST", "PUT", "DELETE"]),
         *pages.ROUTES,
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(QuotedSlashes)], exception_handlers=dict(EXCEPTION_HANDLERS))
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(RequestIds), Middleware(QuotedSlashes)],
+        exception_handlers=dict(EXCEPTION_HANDLERS),
+    )
     app.router.redirect_slashes = False
     storage = Storage(Path(storage_dir))
     multipart = MultipartUploads(storage.blobs, storage.root / "uploads", part_bytes=part_bytes)
-    app.state.hub = HubState(storage, authenticate, UploadLinks(), multipart)
+    chunked = ChunkedUploads(storage.blobs, storage.root / "uploads")
+    app.state.hub = HubState(storage, authenticate, UploadLinks(), multipart, chunked)
     return app
 
 

@@ -11,6 +11,7 @@ from hub.storage import Storage
 
 if TYPE_CHECKING:
     from hub.access import Authenticate
+    from hub.chunked_uploads import ChunkedUploads
     from hub.multipart import MultipartUploads
     from hub.upload_links import UploadLinks
 
@@ -21,6 +22,7 @@ class HubState:
     authenticate: Authenticate
     upload_links: UploadLinks
     multipart: MultipartUploads
+    chunked: ChunkedUploads
 
 
 def hub_state(request: Request) -> HubState:

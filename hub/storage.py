@@ -3,6 +3,8 @@
 blobs/      contents by sha256
 uploads/    what is being written; nothing in it is visible to a client
 repos/      <kind>/<namespace>/<name>/, see `repository`
+moved/      <kind>/<namespace>/<name>, in lower case: the name that a repository of this one got later
+names.lock  held while a name is given
 """
 
 from __future__ import annotations
@@ -14,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hub.blobs import BlobStore
-from hub.durable import sync_folder
+from hub.durable import locked, sync_folder, write_atomically
 from hub.errors import ConflictError, RepoNotFoundError, StorageUnusableError
 from hub.manifests import Commit, regular_entry
-from hub.names import KINDS, RepoId
+from hub.names import KINDS, RepoId, repo_id
 from hub.repository import Repository, Settings
 from hub.upload_mode import GIT_ATTRIBUTES
 
@@ -47,10 +49,19 @@ class Storage:
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def repository(self, repo_id: RepoId) -> Repository:
-        folder = self._folder(repo_id)
-        if not folder.is_dir():
+        """The repository of that name, in whatever case it is written, or that once had that name.
+
+        Raises:
+            RepoNotFoundError: there is none.
+        """
+        found = self._find(repo_id) or self._find_moved(repo_id)
+        if found is None:
             raise RepoNotFoundError(f"Repository not found: {repo_id.kind}/{repo_id}")
-        return Repository(repo_id, folder)
+        return Repository(found, self._folder(found))
+
+    def repository_named(self, path: str) -> Repository:
+        """The repository of a kind and an id, "models/local/gpt2"."""
+        return self.repository(repo_id(*path.split("/")))
 
     def repositories(self, kind: str) -> list[Repository]:
         folders = sorted(path for path in (self._repos / kind).glob("*/*") if path.is_dir())
@@ -60,12 +71,42 @@ class Storage:
         return [repository for kind in KINDS for repository in self.repositories(kind)]
 
     def create(self, repo_id: RepoId, *, author: str, private: bool, sdk: str | None = None) -> Repository:
-        """A new repository whose first commit holds `.gitattributes`, as on the Hub."""
+        """A new repository whose first commit holds `.gitattributes`, and a Space's `README.md`, as on the Hub."""
+        with locked(self.root / "names.lock"):
+            present = self._find(repo_id)
+            if present is not None:
+                raise ConflictError(f"You already created this {repo_id.kind[:-1]} repo: {present}")
+            repository = self._create(repo_id, author, private=private, sdk=sdk)
+            self._note_moved(repo_id, None)
+        return repository
+
+    def move(self, old: RepoId, new: RepoId) -> None:
+        """Give a repository another name; the old one leads to it until it is given away anew.
+
+        Raises:
+            RepoNotFoundError: there is no repository of the old name.
+            ConflictError: there is one of the new name.
+        """
+        with locked(self.root / "names.lock"):
+            current, present = self._find(old), self._find(new)
+            if current is None:
+                raise RepoNotFoundError(f"Repository not found: {old.kind}/{old}")
+            if present not in (None, current):
+                raise ConflictError(f"A {new.kind[:-1]} repository called {new} already exists")
+            self._folder(new).parent.mkdir(parents=True, exist_ok=True)
+            self._folder(current).rename(self._folder(new))
+            self._note_moved(new, None)
+            self._note_moved(current, new)
+            sync_folder(self._folder(new).parent)
+
+    def _create(self, repo_id: RepoId, author: str, *, private: bool, sdk: str | None) -> Repository:
         folder = self._folder(repo_id)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        attributes = regular_entry(GIT_ATTRIBUTES, self.blobs.put(GIT_ATTRIBUTES))
+        contents = {".gitattributes": GIT_ATTRIBUTES}
+        if sdk is not None:
+            contents["README.md"] = f"---\ntitle: {repo_id.name}\nsdk: {sdk}\n---\n".encode()
+        files = {path: regular_entry(content, self.blobs.put(content)) for path, content in contents.items()}
         created_at = self.timestamp()
-        files = {".gitattributes": attributes}
         first = Commit("initial commit", "", author, created_at, parent=None, files=files)
         prepared = self._set_aside()
         try:
@@ -73,10 +114,6 @@ class Storage:
             settings = Settings(private=private, created_at=created_at, sdk=sdk)
             Repository.lay_out(repo_id, prepared, settings, first)
             prepared.rename(folder)
-        except OSError as error:
-            if not folder.exists():
-                raise
-            raise ConflictError(f"You already created this {repo_id.kind[:-1]} repo: {repo_id}") from error
         finally:
             shutil.rmtree(prepared, ignore_errors=True)
         sync_folder(folder.parent)
@@ -85,12 +122,43 @@ class Storage:
     def delete(self, repo_id: RepoId) -> None:
         """Remove a repository; contents that others share stay."""
         discarded = self._set_aside()
+        folder = self._folder(self._find(repo_id) or repo_id)
         try:
-            self._folder(repo_id).rename(discarded)
+            folder.rename(discarded)
         except FileNotFoundError as error:
             raise RepoNotFoundError(f"Repository not found: {repo_id.kind}/{repo_id}") from error
-        sync_folder(self._folder(repo_id).parent)
+        sync_folder(folder.parent)
         shutil.rmtree(discarded)
+
+    def _find(self, repo_id: RepoId) -> RepoId | None:
+        """The name of a repository as it was created, whatever its case in `repo_id`."""
+        if self._folder(repo_id).is_dir():
+            return repo_id
+        wanted = str(repo_id).lower()
+        named = (repository.id for repository in self.repositories(repo_id.kind))
+        return next((name for name in named if str(name).lower() == wanted), None)
+
+    def _find_moved(self, repo_id: RepoId) -> RepoId | None:
+        """Where the repository that once had this name is now."""
+        passed: set[RepoId] = set()
+        while repo_id not in passed:
+            passed.add(repo_id)
+            try:
+                repo_id = RepoId(repo_id.kind, *self._moved_file(repo_id).read_text().split("/"))
+            except FileNotFoundError:
+                break
+        return self._find(repo_id)
+
+    def _note_moved(self, repo_id: RepoId, target: RepoId | None) -> None:
+        file = self._moved_file(repo_id)
+        if target is None or target == repo_id:
+            file.unlink(missing_ok=True)
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, str(target).encode())
+
+    def _moved_file(self, repo_id: RepoId) -> Path:
+        return self.root / "moved" / repo_id.kind / repo_id.namespace.lower() / repo_id.name.lower()
 
     def _folder(self, repo_id: RepoId) -> Path:
         return self._repos / repo_id.kind / repo_id.namespace / repo_id.name

@@ -5,6 +5,7 @@ sha256 = "ab12…"            # printf %s "$TOKEN" | sha256sum
 name = "anna"
 role = "read"               # "none" (a valid token without rights), "read" or "write"
 namespaces = ["anna"]       # where the role holds; left out: everywhere
+private = ["secret"]        # namespaces where new repositories are private unless told otherwise
 """
 
 from __future__ import annotations
@@ -36,13 +37,18 @@ def read_tokens(file: Path) -> Authenticate:
 
 
 def _identity(entry: Any) -> tuple[str, Identity]:
-    if not isinstance(entry, dict) or set(entry) - {"sha256", "name", "role", "namespaces"}:
-        raise ValueError("a token has sha256, name, role and namespaces")
+    if not isinstance(entry, dict) or set(entry) - {"sha256", "name", "role", "namespaces", "private"}:
+        raise ValueError("a token has sha256, name, role, namespaces and private")
     name, role, namespaces = entry.get("name"), entry.get("role"), entry.get("namespaces")
+    private = entry.get("private", [])
     if not isinstance(name, str) or role not in ROLES:
         raise ValueError(f"a token has a name, and one of the roles {', '.join(ROLES)}")
-    if namespaces is not None and not (isinstance(namespaces, list) and all(isinstance(n, str) for n in namespaces)):
-        raise ValueError("namespaces is a list of names")
+    if not (namespaces is None or _names(namespaces)) or not _names(private):
+        raise ValueError("namespaces and private are lists of names")
     return sha256_digest(entry.get("sha256")), Identity(
-        name, role, None if namespaces is None else frozenset(namespaces)
+        name, role, None if namespaces is None else frozenset(namespaces), frozenset(private)
     )
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)

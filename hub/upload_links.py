@@ -26,6 +26,16 @@ class UploadPermit:
     upload: str  # names this upload
 
 
+@dataclass(frozen=True)
+class UploadSession:
+    """Any large files for one repository ("models/local/gpt2"), in chunks."""
+
+    id: str
+    repository: str
+    token: str
+    expires: int  # seconds since the epoch
+
+
 class UploadLinks:
     """Signs and checks upload addresses with a secret that lives as long as the server."""
 
@@ -54,6 +64,28 @@ class UploadLinks:
         if expires < self._clock():
             raise ForbiddenError("This upload link has expired; ask for a new one.")
         return UploadPermit(size=size, repository=repository, upload=expected)
+
+    def new_session(self, repository: str) -> UploadSession:
+        """A session with a token that holds until it expires."""
+        session, expires = secrets.token_hex(8), int(self._clock()) + LIFETIME_SECONDS
+        signature = self._signature(session, 0, repository, expires)
+        return UploadSession(session, repository, f"{expires}.{signature}.{repository}", expires)
+
+    def check_session(self, session: str, token: str) -> UploadSession:
+        """What the token allows in the session.
+
+        Raises:
+            ForbiddenError: the token is not one of this server's for the session, or has expired.
+        """
+        number, _, rest = token.partition(".")
+        signature, _, repository = rest.partition(".")
+        expires = _number(number)
+        expected = self._signature(session, 0, repository, expires)
+        if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
+            raise ForbiddenError("This upload token was not signed by this server; ask for a new one.")
+        if expires < self._clock():
+            raise ForbiddenError("This upload token has expired; ask for a new one.")
+        return UploadSession(session, repository, token, expires)
 
     def _signature(self, sha256: str, size: int, repository: str, expires: int) -> str:
         text = f"{sha256} {size} {expires} {repository}".encode(errors="replace")

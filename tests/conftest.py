@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-# The local Hub stores files itself; huggingface_hub would otherwise look for the Hub's chunk store.
+# Large files go by LFS, whose requests many tests look into. tests/hub/test_xet.py, and what runs in a process of its
+# own as a user would run it, turn this off again.
 os.environ["HF_HUB_DISABLE_XET"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

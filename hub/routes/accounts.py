@@ -24,7 +24,7 @@ def who_am_i(request: Request) -> Response:
             "name": identity.name,
             "fullname": identity.name,
             "isPro": False,
-            "orgs": [],
+            "orgs": [{"type": "org", "name": name, "fullname": name} for name in identity.organizations],
             "auth": {"type": "access_token", "accessToken": token},
         }
     )

@@ -15,14 +15,15 @@ from starlette.routing import Route
 
 from hub.access import writable_repository
 from hub.bodies import read_json, read_lines
-from hub.errors import InvalidRequestError, TooLargeError
+from hub.descriptions import small_text
+from hub.errors import InvalidRequestError, NotOfferedError, TooLargeError
 from hub.manifests import Commit
 from hub.names import file_path
 from hub.operations import Header, Operation, apply_operations, read_line
 from hub.repository import CommitMessage
 from hub.routes.paths import path_part
 from hub.state import base_url, hub_state
-from hub.upload_mode import upload_mode
+from hub.upload_mode import is_ignored, upload_mode
 
 _REPO = "/api/{kind}/{namespace}/{name}"
 MAX_OPERATIONS = 25_000
@@ -52,17 +53,22 @@ async def preupload(request: Request) -> Response:
     """Tell the client which files to send as large files, and which it need not send."""
     repository, _ = await run_in_threadpool(writable_repository, request)
     head = await run_in_threadpool(repository.branch_head, path_part(request, "revision"))
-    files = (await read_json(request)).get("files")
-    if not isinstance(files, list):
-        raise InvalidRequestError("A preupload needs a list of files.")
-    return JSONResponse({"files": [_preupload_answer(file, head) for file in files]})
+    body, blobs = await read_json(request), hub_state(request).storage.blobs
+    files, ignore = body.get("files"), body.get("gitIgnore")
+    if ignore is None:
+        ignore = await run_in_threadpool(small_text, head, ".gitignore", blobs)
+    if not isinstance(files, list) or not isinstance(ignore, str):
+        raise InvalidRequestError("A preupload needs a list of files, and may say what is ignored in gitIgnore.")
+    attributes = await run_in_threadpool(small_text, head, ".gitattributes", blobs)
+    answers = (_preupload_answer(file, head, ignore=ignore, attributes=attributes) for file in files)
+    return JSONResponse({"files": list(answers)})
 
 
 async def commit(request: Request) -> Response:
     """Make a commit: contents first, then the manifest, then the branch."""
     branch = path_part(request, "revision")
     if request.query_params.get("create_pr") == "1":
-        raise InvalidRequestError("The local Hub has no pull requests; commit to a branch.")
+        raise NotOfferedError("The local Hub has no pull requests; commit to a branch.")
     repository, identity = await run_in_threadpool(writable_repository, request)
     await run_in_threadpool(repository.branch_head, branch)
     storage, draft = hub_state(request).storage, _Draft()
@@ -82,10 +88,10 @@ async def commit(request: Request) -> Response:
     return JSONResponse({"success": True, "commitOid": made.oid, "commitUrl": url, "hookOutput": ""})
 
 
-def _preupload_answer(file: Any, head: Commit) -> dict[str, Any]:
+def _preupload_answer(file: Any, head: Commit, *, ignore: str, attributes: str) -> dict[str, Any]:
     path, size, sample = _announced(file)
-    mode, present = upload_mode(path, size, sample), head.files.get(path)
-    answer: dict[str, Any] = {"path": path, "uploadMode": mode, "shouldIgnore": False}
+    mode, present = upload_mode(path, size, sample, attributes=attributes), head.files.get(path)
+    answer: dict[str, Any] = {"path": path, "uploadMode": mode, "shouldIgnore": is_ignored(path, ignore=ignore)}
     if present is not None and present.lfs == (mode == "lfs"):
         answer["oid"] = present.etag
     return answer

@@ -6,7 +6,7 @@ import mimetypes
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,13 +14,13 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from hub.access import check_gate, readable_repository
-from hub.bodies import read_form_list, read_json, strings
+from hub.bodies import read_form, read_json, strings
 from hub.descriptions import file_info, folder_info
 from hub.errors import EntryNotFoundError, InvalidRequestError
 from hub.manifests import Commit, FileEntry
 from hub.repository import Repository
-from hub.routes.paths import path_part
-from hub.state import base_url, hub_state
+from hub.routes.paths import next_page, path_part
+from hub.state import hub_state
 
 _REPO = "/api/{kind}/{namespace}/{name}"
 PAGE_ENTRIES: Final = 1000
@@ -62,18 +62,20 @@ def tree(request: Request) -> Response:
     after = request.query_params.get("cursor", "")
     remaining = [entry for entry in entries if entry["path"] > after]
     page = remaining[:PAGE_ENTRIES]
-    if request.query_params.get("expand", "").lower() in ("1", "true"):
-        page = [entry | {"lastCommit": _last_change(repository, commit, entry["path"])} for entry in page]
-    return JSONResponse(page, headers=_next_page(request, page) if len(remaining) > len(page) else None)
+    if _is_true(request.query_params.get("expand")):
+        page = _expanded(repository, commit, page)
+    more = len(remaining) > len(page)
+    return JSONResponse(page, headers=next_page(request, cursor=page[-1]["path"]) if more else None)
 
 
 async def paths_info(request: Request) -> Response:
     """Descriptions of the asked-for paths that exist."""
     repository = await run_in_threadpool(readable_repository, request)
     commit = await run_in_threadpool(repository.commit, path_part(request, "revision"))
-    paths = await _asked_paths(request)
+    paths, expand = await _asked_paths(request)
     infos = [_path_info(commit.files, path.strip("/")) for path in dict.fromkeys(paths)]
-    return JSONResponse([info for info in infos if info is not None])
+    present = [info for info in infos if info is not None]
+    return JSONResponse(await run_in_threadpool(_expanded, repository, commit, present) if expand else present)
 
 
 def list_folder(files: Mapping[str, FileEntry], folder: str, *, recursive: bool) -> list[dict[str, Any]]:
@@ -109,10 +111,9 @@ def _media_type(path: str, entry: FileEntry) -> str:
     return "application/octet-stream" if entry.lfs else "text/plain; charset=utf-8"
 
 
-def _next_page(request: Request, page: list[dict[str, Any]]) -> dict[str, str]:
-    query = {**request.query_params, "cursor": page[-1]["path"]}
-    path = request.scope["raw_path"].decode("latin-1")
-    return {"Link": f'<{base_url(request)}{path}?{urlencode(query)}>; rel="next"'}
+def _expanded(repository: Repository, commit: Commit, infos: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries with the commit that made each what it is."""
+    return [info | {"lastCommit": _last_change(repository, commit, info["path"])} for info in infos]
 
 
 def _last_change(repository: Repository, commit: Commit, path: str) -> dict[str, str]:
@@ -137,14 +138,21 @@ def _path_info(files: Mapping[str, FileEntry], path: str) -> dict[str, Any] | No
     return folder_info(path, files) if is_folder else None
 
 
-async def _asked_paths(request: Request) -> list[str]:
+async def _asked_paths(request: Request) -> tuple[list[str], bool]:
+    """The paths, and whether the commits that made them are asked for too."""
     if "json" in request.headers.get("content-type", ""):
-        paths = strings((await read_json(request)).get("paths"), "paths")
+        body = await read_json(request)
+        paths, expand = strings(body.get("paths"), "paths"), body.get("expand")
     else:
-        paths = await read_form_list(request, "paths")
+        form = await read_form(request)
+        paths, expand = form.get("paths", []), form.get("expand", ["false"])[0]
     if len(paths) > MAX_PATHS:
         raise InvalidRequestError(f"At most {MAX_PATHS} paths at once. Received: {len(paths)}")
-    return paths
+    return paths, _is_true(expand)
+
+
+def _is_true(value: object) -> bool:
+    return str(value).lower() in ("1", "true")
 
 
 ROUTES = [

@@ -14,7 +14,7 @@ from hub.blobs import BlobWriter
 from hub.bodies import read_json
 from hub.errors import DigestMismatchError, EntryNotFoundError, HubError, InvalidRequestError, TooLargeError
 from hub.multipart import PartWriter
-from hub.names import repo_id, sha256_digest
+from hub.names import sha256_digest
 from hub.repository import Repository
 from hub.state import HubState, base_url, hub_state
 from hub.upload_links import UploadPermit
@@ -118,8 +118,7 @@ def _write(writer: BlobWriter | PartWriter, content: bytes) -> OSError | None:
 
 def _note(state: HubState, permit: UploadPermit, sha256: str) -> None:
     """Remember to which repository the object was sent."""
-    kind, namespace, name = permit.repository.split("/")
-    state.storage.repository(repo_id(kind, namespace, name)).note_object(sha256)
+    state.storage.repository_named(permit.repository).note_object(sha256)
 
 
 def _etags(body: dict[str, Any]) -> dict[int, str]:

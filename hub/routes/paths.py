@@ -7,10 +7,12 @@ quoted slashes quoted until a route has been chosen.
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hub.state import base_url
 
 _QUOTED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
@@ -27,6 +29,13 @@ class QuotedSlashes:
             kept = _QUOTED_SLASH.sub(b"%252F", raw_path.partition(b"?")[0])
             scope = {**scope, "path": unquote(kept.decode("latin-1"))}
         await self._app(scope, receive, send)
+
+
+def next_page(request: Request, **query: str) -> dict[str, str]:
+    """The header that leads to the same address with `query` changed."""
+    path = request.scope["raw_path"].decode("latin-1")
+    changed = {**dict(request.query_params.multi_items()), **query}
+    return {"Link": f'<{base_url(request)}{path}?{urlencode(changed)}>; rel="next"'}
 
 
 def path_part(request: Request, name: str, default: str = "") -> str:

@@ -13,11 +13,12 @@ from hub.access import readable_repository, writable_repository
 from hub.bodies import read_json
 from hub.descriptions import commit_info
 from hub.errors import InvalidRequestError
-from hub.repository import BRANCHES, DEFAULT_BRANCH, TAGS, Repository
-from hub.routes.paths import path_part
+from hub.repository import BRANCHES, DEFAULT_BRANCH, TAGS, CommitMessage, Repository
+from hub.routes.paths import next_page, path_part
+from hub.state import hub_state
 
 _REPO = "/api/{kind}/{namespace}/{name}"
-MAX_COMMITS = 1000
+PAGE_COMMITS = 1000
 
 
 def list_refs(request: Request) -> Response:
@@ -61,7 +62,21 @@ def delete_tag(request: Request) -> Response:
 def list_commits(request: Request) -> Response:
     repository = readable_repository(request)
     newest = repository.commit(path_part(request, "revision"))
-    return JSONResponse([commit_info(commit) for commit in islice(repository.history(newest), MAX_COMMITS)])
+    page = int(text) if (text := request.query_params.get("p", "0")).isdecimal() and len(text) < 10 else 0
+    commits = list(islice(repository.history(newest), page * PAGE_COMMITS, (page + 1) * PAGE_COMMITS + 1))
+    formatted = "formatted" in request.query_params.getlist("expand[]") + request.query_params.getlist("expand")
+    infos = [commit_info(commit, formatted=formatted) for commit in commits[:PAGE_COMMITS]]
+    return JSONResponse(infos, headers=next_page(request, p=str(page + 1)) if len(commits) > PAGE_COMMITS else None)
+
+
+async def super_squash(request: Request) -> Response:
+    repository, identity = await run_in_threadpool(writable_repository, request)
+    branch, title = path_part(request, "ref"), (await read_json(request)).get("message")
+    if not isinstance(title, str) or not title.strip():
+        raise InvalidRequestError(f"A commit needs a message. Received: message={title!r}")
+    message = CommitMessage(title, "", identity.name, hub_state(request).storage.timestamp())
+    made = await run_in_threadpool(repository.squash, branch, message)
+    return JSONResponse({"success": True, "commitOid": made.oid})
 
 
 def _refs(repository: Repository, space: str) -> list[dict[str, str]]:
@@ -78,4 +93,5 @@ ROUTES = [
     Route(_REPO + "/tag/{ref}", create_tag, methods=["POST"]),
     Route(_REPO + "/tag/{ref}", delete_tag, methods=["DELETE"]),
     Route(_REPO + "/commits/{revision}", list_commits),
+    Route(_REPO + "/super-squash/{ref}", super_squash, methods=["POST"]),
 ]

@@ -22,8 +22,8 @@ from hub.access import (
 )
 from hub.bodies import read_json
 from hub.descriptions import models_of_space, repository_info
-from hub.errors import ConflictError, InvalidRequestError
-from hub.names import DEFAULT_NAMESPACE, KINDS, RepoId, repo_id
+from hub.errors import ConflictError, InvalidRequestError, RepoNotFoundError
+from hub.names import KINDS, RepoId, repo_id
 from hub.repository import DEFAULT_BRANCH, Settings
 from hub.routes.paths import path_part
 from hub.state import base_url, hub_state
@@ -34,8 +34,7 @@ _VISIBILITIES = {"public": False, "private": True}
 
 async def create_repo(request: Request) -> Response:
     body = await read_json(request)
-    signed_in(request)
-    wanted = _named_repo(body)
+    wanted = _named_repo(body, owner=signed_in(request).name)
     identity = writer(request, wanted.namespace)
     sdk = body.get("sdk")
     if wanted.kind == "spaces" and not isinstance(sdk, str):
@@ -46,7 +45,7 @@ async def create_repo(request: Request) -> Response:
             hub_state(request).storage.create,
             wanted,
             author=identity.name,
-            private=_wanted_private(body) or False,
+            private=_private_at_first(body, wanted.namespace in identity.private_namespaces),
             sdk=sdk if wanted.kind == "spaces" else None,
         )
     except ConflictError as error:
@@ -55,11 +54,26 @@ async def create_repo(request: Request) -> Response:
 
 
 async def delete_repo(request: Request) -> Response:
-    signed_in(request)
-    unwanted = _named_repo(await read_json(request))
+    owner = signed_in(request).name
+    unwanted = _named_repo(await read_json(request), owner=owner)
     writer(request, unwanted.namespace)
     await run_in_threadpool(hub_state(request).storage.delete, unwanted)
     return JSONResponse({"success": True})
+
+
+async def move_repo(request: Request) -> Response:
+    """Give a repository another name or namespace."""
+    body = await read_json(request)
+    identity, storage, kind = signed_in(request), hub_state(request).storage, body.get("type")
+    old = _named_repo({"name": body.get("fromRepo"), "type": kind}, owner=identity.name)
+    new = _named_repo({"name": body.get("toRepo"), "type": kind}, owner=identity.name)
+    repository = await run_in_threadpool(storage.repository, old)
+    if not visible(repository, identity):
+        raise RepoNotFoundError("Repository not found")
+    for namespace in (repository.id.namespace, new.namespace):
+        writer(request, namespace)
+    await run_in_threadpool(storage.move, repository.id, new)
+    return JSONResponse({"success": True, "url": base_url(request) + new.url_path})
 
 
 async def change_settings(request: Request) -> Response:
@@ -80,19 +94,6 @@ async def change_settings(request: Request) -> Response:
 
     await run_in_threadpool(repository.change_settings, change)
     return JSONResponse({"private": repository.settings.private, "gated": repository.settings.gated})
-
-
-async def grant_access(request: Request) -> Response:
-    """Let a user into a gated repository."""
-    repository, _ = await run_in_threadpool(writable_repository, request)
-    user = (await read_json(request)).get("user")
-    if not isinstance(user, str) or not user or not user.isprintable():
-        raise InvalidRequestError(f"Access is granted to a user. Received: user={user!r}")
-    await run_in_threadpool(
-        repository.change_settings,
-        lambda settings: replace(settings, readers=tuple(dict.fromkeys((*settings.readers, user)))),
-    )
-    return JSONResponse({})
 
 
 def repo_info(request: Request) -> Response:
@@ -150,8 +151,9 @@ def check_write_access(request: Request) -> Response:
     return JSONResponse({})
 
 
-def _named_repo(body: dict[str, Any]) -> RepoId:
-    name, namespace = body.get("name"), body.get("organization") or DEFAULT_NAMESPACE
+def _named_repo(body: dict[str, Any], *, owner: str) -> RepoId:
+    """The repository that a body names; without an organization it is the user's own."""
+    name, namespace = body.get("name"), body.get("organization") or owner
     kind = body.get("type") or "model"
     if not isinstance(name, str) or not isinstance(namespace, str) or not isinstance(kind, str):
         raise InvalidRequestError(f"A repository needs a name. Received: name={name!r}")
@@ -169,6 +171,11 @@ def _wanted_private(body: dict[str, Any]) -> bool | None:
     raise InvalidRequestError(f"A repository is public or private. Received: {visibility or private!r}")
 
 
+def _private_at_first(body: dict[str, Any], default: bool) -> bool:
+    wanted = _wanted_private(body)
+    return default if wanted is None else wanted
+
+
 def _flag(request: Request, name: str) -> bool:
     return request.query_params.get(name, "").lower() in ("1", "true")
 
@@ -176,11 +183,11 @@ def _flag(request: Request, name: str) -> bool:
 ROUTES = [
     Route("/api/repos/create", create_repo, methods=["POST"]),
     Route("/api/repos/delete", delete_repo, methods=["DELETE"]),
+    Route("/api/repos/move", move_repo, methods=["POST"]),
     Route("/api/{kind}", list_repos),
     Route(_REPO, repo_info),
     Route(_REPO + "/revision/{revision}", repo_info),
     Route(_REPO + "/settings", change_settings, methods=["PUT"]),
-    Route(_REPO + "/user-access-request/grant", grant_access, methods=["POST"]),
     Route(_REPO + "/auth-check", check_access),
     Route(_REPO + "/auth-check/write", check_write_access),
 ]

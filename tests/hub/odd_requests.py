@@ -26,7 +26,9 @@ ADDRESSES = """
 /lfs/objects/{}/parts/{} /lfs/objects/{}/complete /api/models/{}/{}
 REPO/{} REPO/tree/{} REPO/tree/{}/{} REPO/revision/{} REPO/commit/{} REPO/commit/main REPO/commits/{} REPO/preupload/{}
 REPO/preupload/main REPO/paths-info/{} REPO/paths-info/main REPO/branch/{} REPO/tag/{} REPO/refs REPO/settings
-REPO/auth-check/{} REPO/user-access-request/grant
+REPO/auth-check/{} REPO/user-access-request/grant REPO/user-access-request/handle REPO/user-access-request/{}
+REPO/super-squash/{} REPO/super-squash/main REPO/lfs-files REPO/lfs-files/batch REPO/xet-write-token/{} REPO/discussions
+/api/repos/move /xet/{}/v1/shards /xet/{}/v1/xorbs/default/{} /xet/{}/v1/chunks/default/{}
 /local/model/resolve/{}/{} /local/model/resolve/main/{} /local/model/tree/{} /local/model/commit/{}
 /local/model.git/info/lfs/objects/batch /local/model.git/info/lfs/objects/verify
 """.replace("REPO", "/api/models/local/model").split()
@@ -46,6 +48,7 @@ QUERY_NAMES = [
     "expires",
     "signature",
     "include_prs",
+    "p",
 ]
 # Names that the server looks for in JSON, so that random values get somewhere.
 FIELDS = [
@@ -83,6 +86,15 @@ FIELDS = [
     "header",
     "file",
     "lfsFile",
+    "fromRepo",
+    "toRepo",
+    "message",
+    "deletions",
+    "sha",
+    "rewriteHistory",
+    "status",
+    "requestId",
+    "gitIgnore",
 ]
 RANGES = (
     None, "bytes=0-3", "bytes=5-1", "bytes=-1", "bytes=9999-", "bytes=a-b", "bytes=0-0,2-3", "lines=1",

@@ -12,6 +12,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
 from hub.__main__ import main
+from hub.access import Identity
 from hub.errors import TokenFileError
 from hub.server import running
 from hub.tokens import read_tokens
@@ -126,6 +127,13 @@ def test_the_digest_of_somebody_elses_large_file_gets_nobody_its_contents(
     addition = CommitOperationAdd("own.bin", SECRET)
     api("other").create_commit("ben/mine", [addition], commit_message="who has it may have it")
     assert "own.bin" in api("other").list_repo_files("ben/mine")
+
+
+def test_a_file_of_tokens_names_the_namespaces_that_are_private_by_default(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.toml"
+    digest = hashlib.sha256(b"word").hexdigest()
+    file.write_text(f'[[token]]\nsha256 = "{digest}"\nname = "a"\nrole = "write"\nprivate = ["club"]\n')
+    assert read_tokens(file)("word") == Identity("a", "write", None, frozenset({"club"}))
 
 
 @pytest.mark.parametrize(

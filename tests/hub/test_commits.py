@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
-from huggingface_hub.errors import BadRequestError, RemoteEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError
 
 
 def header(**more: str) -> dict[str, Any]:
@@ -101,11 +101,11 @@ def test_a_commit_with_one_bad_line_changes_nothing(http: httpx.Client, api: HfA
     ],
 )  # fmt: skip
 def test_a_path_that_leaves_the_repository_is_refused(http: httpx.Client, api: HfApi, repo: str, path: object) -> None:
-    assert send(http, repo, header(), file(path)).status_code == 400
+    assert send(http, repo, header(), file(path)).status_code == 422
     oid = {"path": path, "oid": "0" * 64, "algo": "sha256"}
-    assert send(http, repo, header(), {"key": "lfsFile", "value": oid}).status_code == 400
+    assert send(http, repo, header(), {"key": "lfsFile", "value": oid}).status_code == 422
     announced = json.dumps({"files": [{"path": path, "size": 1, "sample": ""}]})
-    assert http.post(f"/api/models/{repo}/preupload/main", content=announced).status_code == 400
+    assert http.post(f"/api/models/{repo}/preupload/main", content=announced).status_code == 422
     assert api.list_repo_files(repo) == [".gitattributes"]
 
 
@@ -141,7 +141,7 @@ def test_a_line_beyond_the_limit_is_refused(http: httpx.Client, repo: str) -> No
 
 
 def test_pull_requests_are_refused_by_name(api: HfApi, repo: str) -> None:
-    with pytest.raises(BadRequestError, match="no pull requests"):
+    with pytest.raises(HfHubHTTPError, match="no pull requests"):
         api.create_commit(repo, [CommitOperationAdd("a", b"a")], commit_message="a", create_pr=True)
 
 

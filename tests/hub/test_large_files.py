@@ -11,7 +11,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 
 from hub.errors import ForbiddenError
 from hub.upload_links import LIFETIME_SECONDS, UploadLinks
-from hub.upload_mode import upload_mode
+from hub.upload_mode import GIT_ATTRIBUTES, upload_mode
 
 CONTENT = b"content"
 
@@ -125,7 +125,7 @@ def test_a_batch_reports_each_bad_object_by_itself(http: httpx.Client, repo: str
     ],
 )
 def test_name_size_and_content_decide_how_a_file_is_sent(path: str, size: int, sample: bytes, expected: str) -> None:
-    assert upload_mode(path, size, sample) == expected
+    assert upload_mode(path, size, sample, attributes=GIT_ATTRIBUTES.decode()) == expected
 
 
 def test_a_file_larger_than_the_disk_is_refused_before_it_is_sent(http: httpx.Client, repo: str) -> None:

@@ -153,7 +153,7 @@ def _run(
     python: Path, code: str, published: OnTheHub, home: Path, *, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Runs `code` as a reader of the card would, with HF_ENDPOINT set to the local Hub."""
-    settings = {"HF_ENDPOINT": published.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    settings = {"HF_ENDPOINT": published.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "0"}
     result = subprocess.run(
         [python, "-c", code], env=os.environ | settings, input=stdin, capture_output=True, text=True, check=False
     )

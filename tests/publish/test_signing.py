@@ -28,7 +28,7 @@ def steps(endpoint: str, model_folder: Path, tmp_path: Path) -> dict[str, object
     keys.mkdir()
     for name in ("mine", "other"):
         make_key(keys, name)
-    settings = {"PYTHONPATH": str(ROOT), "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    settings = {"PYTHONPATH": str(ROOT), "HF_HUB_DISABLE_XET": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     command = [PARITY_PYTHON, SCRIPT, endpoint, model_folder, keys]
     result = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

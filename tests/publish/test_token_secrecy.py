@@ -98,7 +98,7 @@ def start(arguments: list[str], folder: Path) -> Run:
     temporary = folder / "tmp"
     temporary.mkdir()
     settings = {VARIABLE: TOKEN, "HOME": str(folder), "HF_HOME": str(folder / "home"), "TMPDIR": str(temporary)}
-    settings |= {"HF_HUB_DISABLE_XET": "1", "HF_DEBUG": "1", "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT)}
+    settings |= {"HF_HUB_DISABLE_XET": "0", "HF_DEBUG": "1", "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT)}
     output = folder / "output.txt"
     with output.open("wb") as file:
         process = subprocess.Popen(

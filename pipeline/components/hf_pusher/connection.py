@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ LOCAL_TOKEN = "local"
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 150.0
 
+_PUBLIC_HUB = ("huggingface.co", "hf.co")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -52,7 +53,7 @@ def connect(
     if endpoint != LOCAL_ENDPOINT:
         is_visitor = read_only and not os.environ.get(token_env, "").strip()
         token = None if is_visitor else read_token(os.environ, name=token_env, endpoint=endpoint)
-        with impatient_client(), silent_client():
+        with impatient_client(), silent_client(), nullcontext() if is_public(endpoint) else plain_uploads():
             yield _hub(endpoint, token, token_env)
         return
     if storage_dir is None:
@@ -90,6 +91,12 @@ def read_token(environment: Mapping[str, str], *, name: str, endpoint: str) -> s
             f"empty. Set {name}, or publish to the embedded Hub with publish.endpoint = local."
         )
     return token
+
+
+def is_public(endpoint: str) -> bool:
+    """Whether the address is one of huggingface.co's own."""
+    host = urlsplit(endpoint).hostname or ""
+    return host in _PUBLIC_HUB or host.endswith(tuple(f".{name}" for name in _PUBLIC_HUB))
 
 
 def _hub(endpoint: str, token: str | None, token_env: str) -> Hub:
@@ -148,28 +155,41 @@ def silent_client() -> Iterator[None]:
 
 
 @contextmanager
+def plain_uploads() -> Iterator[None]:
+    """Makes the client send large files by LFS, which every Hub understands.
+
+    With hf_xet installed it would send them by Xet, whatever the Hub answers, and give up where there is none.
+    """
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_DISABLE_XET
+    constants.HF_HUB_DISABLE_XET = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = before
+
+
+@contextmanager
 def loopback_client() -> Iterator[None]:
-    """Makes the client speak plain LFS (the embedded server has no Xet), reach loopback past any proxy, ask nobody
-    else, and draw no bars.
+    """Makes the client speak plain LFS, reach loopback past any proxy, ask nobody else, and draw no bars.
 
     The first settings are read when the client is imported or first used, which may have happened long
     before.
     """
-    from huggingface_hub import close_session, constants
+    from huggingface_hub import close_session
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
-    xet_before, bars_before = constants.HF_HUB_DISABLE_XET, not are_progress_bars_disabled()
+    bars_before = not are_progress_bars_disabled()
     bypass = ",".join(filter(None, (before["NO_PROXY"] or before["no_proxy"], *_LOOPBACK[:2])))
     os.environ.update({"NO_PROXY": bypass, "no_proxy": bypass})
-    constants.HF_HUB_DISABLE_XET = True
     disable_progress_bars()
     close_session()
     try:
-        with silent_client():
+        with silent_client(), plain_uploads():
             yield
     finally:
-        constants.HF_HUB_DISABLE_XET = xet_before
         if bars_before:
             enable_progress_bars()
         for name, value in before.items():
