@@ -9,7 +9,7 @@ ARGS ?=
 TARGET ?= cpu
 IMAGE ?= gpt2-alpaca-pipeline:$(TARGET)
 
-.PHONY: image help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-jax test-arithmetic test-load fault-matrix lint types tensorboard sample requirements clean
+.PHONY: image help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-load fault-matrix lint types tensorboard sample requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -45,10 +45,10 @@ sabotage: setup ## A good run, then three sabotaged ones that must not be publis
 	@$(PYTHON) -m benchmarks.evaluation_sabotage $(ARGS)
 
 test: setup ## Run all tests that this machine can run
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not hub_client" $(ARGS)
 
 test-unit: setup ## Run the fast tests only
-	@$(PYTHON) -m pytest -m "not e2e and not browser and not airflow" $(ARGS)
+	@$(PYTHON) -m pytest -m "not e2e and not browser and not airflow and not hub_client" $(ARGS)
 
 test-e2e: setup ## Run the pipeline tests only
 	@$(PYTHON) -m pytest -m e2e $(ARGS)
@@ -65,6 +65,10 @@ test-parity: setup ## Load what was published with Transformers on PyTorch and w
 	  $(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-$$name; \
 	  $(UV) pip install --quiet --python .venv-$$name/bin/python -r tests/parity/$$name.txt; done
 	@$(PYTHON) -m pytest -m parity $(ARGS)
+
+test-hub-client: setup ## Run huggingface_hub's own tests against the local Hub (makes .venv-hub-client)
+	@$(PYTHON) -m tests.hub_client.environment
+	@$(PYTHON) -m pytest -m hub_client $(ARGS)
 
 test-jax: setup ## Train on JAX, on one and on several devices, and compare with TensorFlow (makes .venv-jax from the lock)
 	@test .venv-jax/.ready -nt uv.lock || { UV_PROJECT_ENVIRONMENT=.venv-jax $(UV) sync --frozen --quiet --extra jax --python 3.11 && touch .venv-jax/.ready; }
