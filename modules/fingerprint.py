@@ -1,69 +1,115 @@
 """A hash of the code that a component runs, for TFX's cache key.
 
-A dotted ``run_fn`` skips TFX's wheel building but is not part of its cache key, so an edited module would be
-served from cache. The pipeline passes this fingerprint in ``custom_config`` instead.
+TFX's cache key covers a component's inputs and parameters, not its code, so that an edited module would be served from
+cache. Every component of ours therefore has this fingerprint among its parameters: of its executor, or, for Transform,
+Trainer and Tuner, of the module that they are given.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
-PACKAGE = "modules"
-FOLDER = Path(__file__).parent
+PROJECT = Path(__file__).parents[1]
+PACKAGES = ("data", "hub", "modules", "pipeline")
+_MODULE_NAME = re.compile(rf"({'|'.join(PACKAGES)})(\.\w+)+")
 
 
-def fingerprint(module: str, *, folder: Path = FOLDER) -> str:
-    """sha256 over the source of `module` and of everything it imports, transitively, inside ``modules/``.
+def fingerprint(*modules: str, project: Path = PROJECT) -> str:
+    """Returns the sha256 over the source of `modules` and of every file of the project that they import.
 
-    Imports inside functions count too. Nothing is imported, only parsed.
+    The same wherever the project lies.
 
     Args:
-        module: dotted name inside the package, such as ``modules.trainer``.
-        folder: the package's.
+        modules: dotted names, such as ``modules.trainer``.
+        project: folder that the packages lie in.
 
     Raises:
         ModuleNotFoundError: If there is no such module.
     """
     digest = hashlib.sha256()
-    for name, source in sorted(_sources(module, folder).items()):
+    for name, source in sorted(covered_sources(*modules, project=project).items()):
         digest.update(f"{name}\0{len(source)}\0".encode())
         digest.update(source)
     return digest.hexdigest()
 
 
-def _sources(module: str, folder: Path = FOLDER) -> dict[str, bytes]:
-    if _path(module, folder) is None:
-        raise ModuleNotFoundError(f"A fingerprint needs a module inside {PACKAGE}/. Received: module={module!r}")
+def covered_sources(*modules: str, project: Path = PROJECT) -> Mapping[str, bytes]:
+    """Returns the source of `modules` and of what they import, transitively, by module name.
+
+    Imports inside functions count, and so do the packages that a module lies in, whose ``__init__.py`` runs first, and
+    modules that are named in a text: those are run as processes, or imported by TFX. Imports for type checkers alone do
+    not count. Nothing is imported, only parsed.
+
+    Raises:
+        ModuleNotFoundError: If there is no such module.
+    """
+    for module in modules:
+        if _path(module, project) is None:
+            raise ModuleNotFoundError(
+                f"A fingerprint needs a module inside {', '.join(PACKAGES)}. Received: module={module!r}"
+            )
     sources: dict[str, bytes] = {}
-    pending = [module]
+    pending = [*modules]
     while pending:
         name = pending.pop()
-        path = _path(name, folder)
+        path = _path(name, project)
         if name in sources or path is None:  # what a module defines, not a module
             continue
         sources[name] = path.read_bytes()
-        pending.extend(_imports(sources[name]))
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        pending.extend([*_parents(name), *_imported(sources[name], package)])
     return sources
 
 
-def _path(module: str, folder: Path) -> Path | None:
-    """The file of a module or a folder of modules."""
-    top, *rest = module.split(".")
-    if top != PACKAGE:
+def _path(module: str, project: Path) -> Path | None:
+    """Returns the file of a module or a package of the project."""
+    if module.partition(".")[0] not in PACKAGES:
         return None
-    place = folder.joinpath(*rest)
+    place = project.joinpath(*module.split("."))
     return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
 
 
-def _imports(source: bytes) -> set[str]:
-    """All that may name a module: of ``from a.b import c``, both ``a.b`` and ``a.b.c``."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return found
+def _parents(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts))]
+
+
+@cache
+def _imported(source: bytes, package: str) -> frozenset[str]:
+    """Returns all that may name a module: of ``from a.b import c``, both ``a.b`` and ``a.b.c``."""
+    return frozenset(name for node in _executed(ast.parse(source)) for name in _names(node, package))
+
+
+def _executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yields every node but those below ``if TYPE_CHECKING``."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        yield node
+        below = node.orelse if isinstance(node, ast.If) and _is_for_type_checkers(node.test) else None
+        pending.extend(ast.iter_child_nodes(node) if below is None else below)
+
+
+def _is_for_type_checkers(test: ast.expr) -> bool:
+    return isinstance(test, ast.Name | ast.Attribute) and ast.unparse(test).endswith("TYPE_CHECKING")
+
+
+def _names(node: ast.AST, package: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        module = _absolute(node, package)
+        yield from (module, *(f"{module}.{alias.name}" for alias in node.names))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _MODULE_NAME.fullmatch(node.value):
+        yield node.value
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """Returns the name of the module that an import names, which may be relative to its package."""
+    base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+    return ".".join([*base, *([node.module] if node.module else [])])

@@ -35,6 +35,7 @@ from pipeline.components.evaluator.component import Evaluator
 from pipeline.components.evaluator.eval_config import make_eval_config
 from pipeline.components.example_gen.component import import_example_gen
 from pipeline.components.hf_pusher.component import HFPusher
+from pipeline.components.hf_pusher.fingerprint import publication_fingerprint
 from pipeline.components.published_model.component import PublishedModel
 from pipeline.components.serving_proof.component import ServingProof
 from pipeline.components.starting_point.component import StartingPoint
@@ -361,6 +362,7 @@ def _pusher(config: PipelineConfig, model: BaseChannel, verdicts: Mapping[str, B
         license=publish.license,
         datasets=publish.datasets,
         signing_key_env=publish.signing_key_env,
+        fingerprint=publication_fingerprint(Path(absolute(publish.space_template)) if publish.space else None),
         **_hub_access(config, home),
     )
 

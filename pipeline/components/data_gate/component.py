@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from tfx import types
@@ -15,6 +13,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from data.tfrecords import Kind
+from modules.fingerprint import fingerprint
 from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.data_gate.executor import Executor
@@ -88,15 +87,7 @@ class DataGate(base_component.BaseComponent):
                 kind=kind,
                 limits=json.dumps(asdict(limits), sort_keys=True),
                 allow=json.dumps(sorted(allow)),
-                fingerprint=gate_fingerprint(),
+                fingerprint=fingerprint(Executor.__module__),
                 blessing=types.Channel(type=DataBlessing),
             )
         )
-
-
-def gate_fingerprint() -> str:
-    """A hash of the code that checks, which TFX's cache key cannot see."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(f"{path.name}\0".encode() + path.read_bytes())
-    return digest.hexdigest()

@@ -12,6 +12,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.hf_pusher.executor import LICENSE_OF_DATA, Executor
+from pipeline.components.hf_pusher.fingerprint import publication_fingerprint
 from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS, check_exports
 
 
@@ -89,8 +90,8 @@ class HFPusher(base_component.BaseComponent):
         given.
       signing_key_env: *name* of the environment variable that holds the path of a private key to sign the
         revision with; not signed unless given.
-      fingerprint: anything else that, when changed, must publish anew although TFX sees the same inputs;
-        see `fingerprint.publication_fingerprint`.
+      fingerprint: from `fingerprint.publication_fingerprint`, for a publication from TFX's cache to be the right one;
+        unless given, of the code alone, without the template's files.
 
     Parameters that cannot work raise ValueError or PlanError.
     """
@@ -124,7 +125,7 @@ class HFPusher(base_component.BaseComponent):
         license: str | None = None,
         datasets: Sequence[str] = (),
         signing_key_env: str | None = None,
-        fingerprint: str = "",
+        fingerprint: str | None = None,
     ) -> None:
         """Describes one publication; see the class."""
         _check_hub(endpoint, storage_dir)
@@ -158,7 +159,7 @@ class HFPusher(base_component.BaseComponent):
                 license=license or LICENSE_OF_DATA,
                 datasets=",".join(datasets) or None,
                 signing_key_env=signing_key_env,
-                fingerprint=fingerprint,
+                fingerprint=fingerprint or publication_fingerprint(),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )
         )

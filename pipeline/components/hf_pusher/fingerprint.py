@@ -1,21 +1,22 @@
-"""What TFX's cache key cannot see of a publication: the files of the Space's template, and the publishing code."""
+"""What TFX's cache key cannot see of a publication: the publishing code, and the files of the Space's template."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
+from modules.fingerprint import fingerprint
+from pipeline.components.hf_pusher.executor import Executor
 from pipeline.components.hf_pusher.space_template import read_template
 
 
 def publication_fingerprint(space_template: Path | None = None) -> str:
-    """A hash for HFPusher's parameter `fingerprint`: while it stays, a cached publication is still the right one."""
-    files = {file.name: file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))}
-    if space_template is not None:
-        files |= {f"space/{path}": content for path, content in read_template(space_template).items()}
-    digest = hashlib.sha256()
-    for name, content in files.items():
-        for part in (name.encode(), content):
-            digest.update(len(part).to_bytes(8))
-            digest.update(part)
+    """Returns HFPusher's parameter `fingerprint`: while it stays, a cached publication is still the right one.
+
+    Args:
+        space_template: the folder on this machine; None where no Space is published.
+    """
+    digest = hashlib.sha256(fingerprint(Executor.__module__).encode())
+    for path, content in read_template(space_template).items() if space_template else ():
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()

@@ -7,6 +7,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from modules.fingerprint import fingerprint
 from pipeline.components.published_model.executor import Executor
 
 
@@ -19,6 +20,7 @@ class PublishedModelSpec(ComponentSpec):
         "token_env": ExecutionParameter(type=str),
         "storage_dir": ExecutionParameter(type=str, optional=True),
         "local_port": ExecutionParameter(type=int, optional=True),
+        "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS: dict[str, ChannelParameter] = {}  # noqa: RUF012
     OUTPUTS = {"model": ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
@@ -59,6 +61,7 @@ class PublishedModel(base_component.BaseComponent):
                 token_env=token_env,
                 storage_dir=storage_dir,
                 local_port=local_port,
+                fingerprint=fingerprint(Executor.__module__),
                 model=types.Channel(type=standard_artifacts.Model),
             )
         )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from modules.fingerprint import fingerprint
 from pipeline.components.serving_proof.executor import Executor
 
 TIMEOUT_SECONDS = 3600
@@ -43,15 +41,7 @@ class ServingProof(base_component.BaseComponent):
             ServingProofSpec(
                 model=model,
                 timeout_seconds=timeout_seconds,
-                fingerprint=proof_fingerprint(),
+                fingerprint=fingerprint(Executor.__module__),
                 blessing=types.Channel(type=standard_artifacts.InfraBlessing),
             )
         )
-
-
-def proof_fingerprint() -> str:
-    """A hash of the code that proves, which TFX's cache key cannot see."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(f"{path.name}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
