@@ -72,11 +72,8 @@ def evaluate(model: Path, data: Path, place: Path, *, rows: int) -> tuple[float,
     """
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import artifact_utils, standard_artifacts
-    from tfx.utils import proto_utils
 
-    from pipeline.components.evaluator.eval_config import make_eval_config
     from pipeline.components.evaluator.executor import REPORT_FILE, Executor
-    from pipeline.evaluation import parse_all
     from pipeline.pipeline import BEAM_ARGUMENTS
 
     examples = _artifact(standard_artifacts.Examples, place / "examples")
@@ -97,9 +94,10 @@ def evaluate(model: Path, data: Path, place: Path, *, rows: int) -> tuple[float,
         "evaluation": [_artifact(standard_artifacts.ModelEvaluation, place / "evaluation")],
         "blessing": [_artifact(standard_artifacts.ModelBlessing, place / "blessing")],
     }
-    config = make_eval_config(parse_all(["loss<=100"], is_change=False), [], ["with_input", "prompt_length"])
     properties = {
-        "eval_config": proto_utils.proto_to_json(config),
+        "thresholds": json.dumps(["loss<=100"]),
+        "against_baseline": json.dumps([]),
+        "slices": json.dumps(["with_input", "prompt_length"]),
         "example_splits": json.dumps(["eval"]),
         "module_path": "pipeline.components.evaluator.slices",
     }

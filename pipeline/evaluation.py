@@ -7,11 +7,15 @@ A condition against the last blessed model says how much may be lost: ``bits_per
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 Comparison = Literal["<=", ">="]
+WORDS: dict[Comparison, str] = {"<=": "at most", ">=": "at least"}
+# Relative to the figures compared: a sum of shares differs from what it means in the last binary digits.
+ROUNDING = 1e-9
 
 
 class MetricKind(NamedTuple):
@@ -84,6 +88,7 @@ class Condition(NamedTuple):
         bound: in the metric's unit; relative ones as a fraction.
         relative: whether `bound` is a fraction of the last blessed model's value.
         rows: the slice that it is about; None for all rows.
+        is_change: whether it is about the change.
     """
 
     metric: str
@@ -91,11 +96,133 @@ class Condition(NamedTuple):
     bound: float
     relative: bool = False
     rows: Slice | None = None
+    is_change: bool = False
 
     def __str__(self) -> str:
         """As the configuration writes it."""
         bound = f"{self.bound * 100:+.12g}%" if self.relative else f"{self.bound:.12g}"
         return f"{self.metric}{self.comparison}{bound}{f'@{self.rows}' if self.rows else ''}"
+
+    @property
+    def demand(self) -> str:
+        """Returns what is asked for, in words: at most 2.5; at most 5 % more than before."""
+        if not self.is_change:
+            return f"{WORDS[self.comparison]} {self.bound:g}"
+        size = f"{abs(self.bound) * 100:g} %" if self.relative else f"{abs(self.bound):g}"
+        losing, gaining = ("more", "less") if self.comparison == "<=" else ("less", "more")
+        return f"at least {size} {gaining} than before" if self.is_gain else f"at most {size} {losing} than before"
+
+    @property
+    def is_gain(self) -> bool:
+        """Returns whether the change must be for the better, where others limit how much may be lost."""
+        return self.is_change and (self.bound < 0 if self.comparison == "<=" else self.bound > 0)
+
+    def allowed_change(self, before: float) -> float:
+        """Returns the bound on the change against `before`, in the metric's unit."""
+        return self.bound * (abs(before) if self.relative else 1)
+
+    def holds(self, value: float | None, before: float | None = None) -> bool | None:
+        """Returns whether a model meets the condition; None where there is no model to compare it with.
+
+        The only rule: the Evaluator and AnswerQuality judge by it, and the report tells what they found. A bound that
+        is reached exactly is met, whatever binary digits a figure was rounded to.
+
+        Args:
+            value: the model's figure; None, infinity and NaN meet no condition.
+            before: the last blessed model's, for a condition on the change; infinity and NaN cannot be compared with,
+                so nothing meets a condition against them. None if there is no such model.
+        """
+        if self.is_change and before is None:
+            return None
+        if value is None or not math.isfinite(value):
+            return False
+        if not self.is_change or before is None:
+            return self._reached(value, limit=self.bound, scale=max(abs(value), abs(self.bound)))
+        if not math.isfinite(before):
+            return False
+        limit = before + self.allowed_change(before)
+        return self._reached(value, limit=limit, scale=max(abs(value), abs(before), abs(limit)))
+
+    def _reached(self, value: float, *, limit: float, scale: float) -> bool:
+        slack = ROUNDING * scale
+        return value <= limit + slack if self.comparison == "<=" else value >= limit - slack
+
+
+# A model's, by slice (None for all rows) and metric.
+Figures = Mapping[Slice | None, Mapping[str, float]]
+
+
+class Verdict(NamedTuple):
+    """A condition held against a model's figure, and in a condition on the change, the last blessed model's.
+
+    Attributes:
+        passed: as :meth:`Condition.holds` gives it.
+    """
+
+    condition: Condition
+    value: float | None
+    before: float | None
+    passed: bool | None
+
+    @property
+    def reason(self) -> str | None:
+        """Returns what speaks against the model, in words; None if nothing does."""
+        return self._words() if self.passed is False else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns what a component's report keeps of it, as JSON."""
+        asked = {"condition": str(self.condition), "is_change": self.condition.is_change}
+        return asked | {"value": self.value, "before": self.before, "passed": self.passed}
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Verdict:
+        """Reads back what :meth:`as_dict` gave."""
+        condition = parse_condition(kept["condition"], is_change=kept["is_change"])
+        return cls(condition, kept["value"], kept["before"], kept["passed"])
+
+    def _words(self) -> str:
+        condition, value, before = self.condition, self.value, self.before
+        if value is None:
+            return f"no row is in the slice {condition.rows}" if condition.rows else f"{condition.metric} is not known"
+        named = f"{condition.metric}{f' where {condition.rows}' if condition.rows else ''}"
+        if not math.isfinite(value):
+            return f"{named} is {value}, which is no figure to judge by"
+        if before is None:
+            return f"{named} is {figure(value)}, and must be {WORDS[condition.comparison]} {figure(condition.bound)}"
+        if not math.isfinite(before):
+            return f"{named} of the last blessed model is {before}, which is no figure to compare {figure(value)} with"
+        bound, direction = figure(abs(condition.allowed_change(before))), "more" if value > before else "less"
+        return (
+            f"{named} is {figure(value)}, {figure(abs(value - before))} {direction} than the last blessed model's "
+            f"{figure(before)}, and at "
+        ) + (f"least {bound} is demanded" if condition.is_gain else f"most {bound} is allowed")
+
+
+def judge(conditions: Iterable[Condition], figures: Figures, before: Figures | None = None) -> list[Verdict]:
+    """Holds every condition against a model's figures.
+
+    Args:
+        conditions: what is asked for.
+        figures: the model's.
+        before: the last blessed model's; None if there is no such model.
+    """
+    return [_verdict(condition, figures, before if condition.is_change else None) for condition in conditions]
+
+
+def _verdict(condition: Condition, figures: Figures, before: Figures | None) -> Verdict:
+    value = figures.get(condition.rows, {}).get(condition.metric)
+    then = None if before is None else before.get(condition.rows, {}).get(condition.metric, math.nan)
+    return Verdict(condition, value, then, condition.holds(value, then))
+
+
+def reasons_against(verdicts: Iterable[Verdict]) -> list[str]:
+    """Returns what speaks against the model, each reason once."""
+    return list(dict.fromkeys(verdict.reason for verdict in verdicts if verdict.reason))
+
+
+def figure(value: float) -> str:
+    """Returns four significant digits; large numbers whole, with separators."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def parse_condition(text: str, *, is_change: bool) -> Condition:
@@ -128,7 +255,7 @@ def parse_condition(text: str, *, is_change: bool) -> Condition:
         )
     bound = float(matched["bound"]) / (100 if matched["percent"] else 1)
     rows = parse_slice(matched["slice"]) if matched["slice"] else None
-    return Condition(metric, comparison, bound, bool(matched["percent"]), rows)
+    return Condition(metric, comparison, bound, bool(matched["percent"]), rows, is_change)
 
 
 def parse_slice(text: str) -> Slice:

@@ -32,7 +32,6 @@ from pipeline.components.data_gate.component import DataGate
 from pipeline.components.data_gate.earlier import EARLIER, STATISTICS, LastAcceptedDataStrategy
 from pipeline.components.evaluator.baseline import BLESSING, CANDIDATE, MODEL, PreviousBlessedModelStrategy
 from pipeline.components.evaluator.component import Evaluator
-from pipeline.components.evaluator.eval_config import make_eval_config
 from pipeline.components.example_gen.component import import_example_gen
 from pipeline.components.hf_pusher.component import HFPusher
 from pipeline.components.hf_pusher.fingerprint import publication_fingerprint
@@ -330,7 +329,9 @@ def _judges(
         baseline_model=baseline_model,
         baseline_blessing=baseline.outputs[BLESSING] if isinstance(baseline, Resolver) else None,
         answers=answers.outputs["answers"] if answers else None,
-        eval_config=make_eval_config(of_scores(thresholds), of_scores(changes), settings.slices),
+        thresholds=[str(condition) for condition in of_scores(thresholds)],
+        against_baseline=[str(condition) for condition in of_scores(changes)],
+        slices=settings.slices,
     )
     return [node for node in (baseline, answers, evaluator) if node is not None]
 

@@ -10,12 +10,9 @@ from typing import Any, NamedTuple
 
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
-from tfx.utils import proto_utils
 
 from data.tfrecords import Row, write_examples
-from pipeline.components.evaluator.eval_config import make_eval_config
 from pipeline.components.evaluator.executor import REPORT_FILE, Executor
-from pipeline.evaluation import parse_all
 from pipeline.pipeline import BEAM_ARGUMENTS
 
 SCHEMA = Path(__file__).parents[2] / "pipeline/schema/alpaca.pbtxt"
@@ -42,9 +39,6 @@ def evaluate(
     answers: Any = None,
 ) -> Evaluated:
     """Judges the model in `model_folder` by `rows`."""
-    config = make_eval_config(
-        parse_all(thresholds, is_change=False), parse_all(against_baseline, is_change=True), slices
-    )
     outputs = {
         "evaluation": [artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")],
         "blessing": [artifact(standard_artifacts.ModelBlessing, folder / "blessing")],
@@ -59,7 +53,9 @@ def evaluate(
     given = {"baseline_blessing": baseline_blessing, "answers": answers}
     inputs |= {key: [one] for key, one in given.items() if one is not None}
     properties = {
-        "eval_config": proto_utils.proto_to_json(config),
+        "thresholds": json.dumps(list(thresholds)),
+        "against_baseline": json.dumps(list(against_baseline)),
+        "slices": json.dumps(list(slices)),
         "example_splits": json.dumps(["eval"]),
         "module_path": "pipeline.components.evaluator.slices",
     }

@@ -8,10 +8,9 @@ import pytest
 
 from data.tfrecords import Row, encode
 from pipeline.components.answer_quality.answering import Answer
-from pipeline.components.answer_quality.conditions import lost, missed
 from pipeline.components.answer_quality.figures import bleu, measure, repetition, rouge_l
 from pipeline.components.answer_quality.sample import sample_rows
-from pipeline.evaluation import ANSWER_METRICS, parse_all
+from pipeline.evaluation import ANSWER_METRICS, judge, parse_all, reasons_against
 
 ROWS = [Row(f"Count to {number}.", "", f"up to {number}") for number in range(100)]
 RECORDS = [encode(row) for row in ROWS]
@@ -108,8 +107,8 @@ def test_thresholds_that_are_missed_are_told() -> None:
     held = parse_all(["exact_match>=0.5", "repetition<=0.25", "answer_characters<=12"], is_change=False)
     broken = parse_all(["stopped>=0.95", "repetition<=0.2", "bleu>=40.5"], is_change=False)
 
-    assert missed(held, FIGURES) == []
-    assert missed(broken, FIGURES) == [
+    assert reasons_against(judge(held, {None: FIGURES})) == []
+    assert reasons_against(judge(broken, {None: FIGURES})) == [
         "stopped is 0.9, and must be at least 0.95",
         "repetition is 0.25, and must be at most 0.2",
         "bleu is 40, and must be at least 40.5",
@@ -121,8 +120,8 @@ def test_losses_against_the_last_blessed_model_are_told() -> None:
     held = parse_all(["rouge_l>=-0.05", "bleu>=-20%", "repetition<=+25%", "stopped>=+0"], is_change=True)
     broken = parse_all(["rouge_l>=-0.04", "bleu>=-10%", "repetition<=+0.01"], is_change=True)
 
-    assert lost(held, FIGURES, before) == []
-    assert lost(broken, FIGURES, before) == [
+    assert reasons_against(judge(held, {None: FIGURES}, {None: before})) == []
+    assert reasons_against(judge(broken, {None: FIGURES}, {None: before})) == [
         "rouge_l is 0.8, 0.05 less than the last blessed model's 0.85, and at most 0.04 is allowed",
         "bleu is 40, 10 less than the last blessed model's 50, and at most 5 is allowed",
         "repetition is 0.25, 0.05 more than the last blessed model's 0.2, and at most 0.01 is allowed",

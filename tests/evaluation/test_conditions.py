@@ -22,8 +22,8 @@ from pipeline.evaluation import (
         ("loss<=2.5", False, Condition("loss", "<=", 2.5)),
         ("loss<=3@with_input=yes", False, Condition("loss", "<=", 3.0, rows=Slice("with_input", "yes"))),
         ("rows>=2e3@lang=de", False, Condition("rows", ">=", 2000.0, rows=Slice("lang", "de"))),
-        ("perplexity<=+5%", True, Condition("perplexity", "<=", 0.05, relative=True)),
-        ("token_accuracy>=-0.01", True, Condition("token_accuracy", ">=", -0.01)),
+        ("perplexity<=+5%", True, Condition("perplexity", "<=", 0.05, relative=True, is_change=True)),
+        ("token_accuracy>=-0.01", True, Condition("token_accuracy", ">=", -0.01, is_change=True)),
     ],
 )
 def test_a_condition_is_read_as_it_is_written(text: str, is_change: bool, expected: Condition) -> None:

@@ -17,6 +17,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from data import records
 from data.tfrecords import Row, write_examples
+from pipeline.evaluation import judge, parse_all
 from pipeline.layout import metadata_path, pipeline_root
 from pipeline.report.record import write_record
 
@@ -175,25 +176,10 @@ def write_curves(folder: Path, curves: Mapping[str, Sequence[tuple[int, float]]]
     return folder
 
 
-def threshold(metric: str, bounds: Mapping[str, Any]) -> dict[str, Any]:
-    """A metric of TFMA's EvalConfig, with a condition on all rows."""
-    return {
-        "class_name": "ResponseMetric",
-        "config": json.dumps({"name": metric}),
-        "per_slice_thresholds": [{"slicing_specs": [{}], "threshold": bounds}],
-    }
-
-
-EVAL_CONFIG = {
-    "metrics_specs": [
-        {
-            "metrics": [
-                threshold("loss", {"value_threshold": {"upper_bound": 2.5}}),
-                threshold("token_accuracy", {"change_threshold": {"absolute": -0.01, "direction": "HIGHER_IS_BETTER"}}),
-            ]
-        }
-    ]
-}
+CONDITIONS = [
+    *parse_all(["loss<=2.5"], is_change=False),
+    *parse_all(["token_accuracy>=-0.01"], is_change=True),
+]
 TRAINING = {
     "parameters": 22304,
     "steps": 4,
@@ -224,8 +210,10 @@ def evaluation_report(*, blessed: bool = True, loss: float = 1.5, before: float 
     if before is not None:
         for row in rows:
             row["baseline"] = figures(before)
+    now, then = {None: figures(loss)}, None if before is None else {None: figures(before)}
     return {
         "blessed": blessed,
+        "conditions": [verdict.as_dict() for verdict in judge(CONDITIONS, now, then)],
         "reasons": [] if blessed else [f"loss is {loss}, and must be at most 2.5"],
         "notes": [],
         "baseline": None if before is None else {"id": 1, "uri": "/gone/Trainer/model/1"},
@@ -296,7 +284,6 @@ def _train(made: MadeStore, settings: Settings, files: Path, rows: int) -> int:
 def _evaluate(made: MadeStore, settings: Settings, files: Path, inputs: Mapping[str, int]) -> int:
     report = evaluation_report(blessed=settings.blessed, loss=settings.loss, before=settings.before)
     write_json(files / "evaluation" / "report.json", report)
-    write_json(files / "evaluation" / "eval_config.json", {"evalConfig": EVAL_CONFIG})
     evaluation = made.artifact("ModelEvaluation", files / "evaluation")
     blessing = made.artifact("ModelBlessing", files / "evaluation", blessed=int(settings.blessed))
     made.execute(
@@ -304,7 +291,6 @@ def _evaluate(made: MadeStore, settings: Settings, files: Path, inputs: Mapping[
         "Evaluator",
         inputs=inputs,
         outputs={"evaluation": evaluation, "blessing": blessing},
-        properties={"eval_config": json.dumps(EVAL_CONFIG)},
     )
     return blessing
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.evaluation import judge, parse_all
 from pipeline.report.facts import AnswerFacts, ConditionFacts, Curve, FeatureFacts, RunFacts
 from pipeline.report.reading import data as reading_data
 from pipeline.report.reading.run import read_facts
@@ -134,13 +135,14 @@ def test_answers_of_the_last_blessed_model_come_from_its_own_report(tmp_path: Pa
 def test_asked_answers_take_the_place_of_the_trainers_samples(tmp_path: Path) -> None:
     made = make_run(tmp_path)
     answer = {"instruction": "Name a colour.", "input": "", "expected": "red", "candidate": {"text": "blue"}}
-    figures = {"exact_match": 0.0, "rouge_l": 0.25}
-    report = {"rows": 1, "candidate": figures, "baseline": {"exact_match": 1.0, "rouge_l": 1.0}, "answers": [
+    figures, before = {"exact_match": 0.0, "rouge_l": 0.25}, {"exact_match": 1.0, "rouge_l": 1.0}
+    asked = [*parse_all(["rouge_l>=0.2"], is_change=False), *parse_all(["exact_match>=-0.5"], is_change=True)]
+    verdicts = [verdict.as_dict() for verdict in judge(asked, {None: figures}, {None: before})]
+    report = {"rows": 1, "candidate": figures, "baseline": before, "conditions": verdicts, "answers": [
         answer | {"baseline": {"text": "red"}}]}  # fmt: skip
     write_json(tmp_path / "answers" / "answers.json", report)
     artifact = made.artifact("pipeline.AnswerSample", tmp_path / "answers")
-    demands = {"thresholds": '["rouge_l>=0.2"]', "against_baseline": '["exact_match>=-0.5"]'}
-    made.execute(RUN, "AnswerQuality", outputs={"answers": artifact}, properties=demands)
+    made.execute(RUN, "AnswerQuality", outputs={"answers": artifact})
 
     found = facts_of(tmp_path)
 

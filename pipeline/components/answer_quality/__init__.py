@@ -5,5 +5,4 @@ artifact.py                 the format of answers.json
 sample.py                   which rows are asked
 answering.py                the exported SavedModel asked, greedily
 figures.py                  answers beside expected ones: exact match, ROUGE-L, BLEU, length, repetition
-conditions.py               what the configuration asks of the figures
 """

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from modules.fingerprint import fingerprint
 from pipeline.components.answer_quality.artifact import AnswerSample
 from pipeline.components.answer_quality.executor import Executor
 
@@ -73,16 +72,7 @@ class AnswerQuality(base_component.BaseComponent):
                 seed=seed,
                 thresholds=json.dumps(list(thresholds)),
                 against_baseline=json.dumps(list(against_baseline)),
-                fingerprint=answer_fingerprint(),
+                fingerprint=fingerprint(Executor.__module__),
                 answers=types.Channel(type=AnswerSample),
             )
         )
-
-
-def answer_fingerprint() -> str:
-    """A hash of the code that asks and measures, which TFX's cache key cannot see."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.py"), folder.parents[1] / "evaluation.py"]):
-        digest.update(f"{path.name}\0".encode() + path.read_bytes())
-    return digest.hexdigest()

@@ -15,12 +15,11 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from data.tfrecords import Row
-from pipeline.components.answer_quality import conditions
 from pipeline.components.answer_quality.answering import Answer, ask
 from pipeline.components.answer_quality.figures import measure
 from pipeline.components.answer_quality.sample import sample_rows
 from pipeline.components.evaluator.baseline import model_exists
-from pipeline.evaluation import parse_all
+from pipeline.evaluation import judge, parse_all, reasons_against
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ def make_report(
     thresholds: Sequence[str],
     against_baseline: Sequence[str],
 ) -> dict[str, Any]:
-    """Figures, missed conditions, and every answer.
+    """Figures, what came of every condition, and every answer.
 
     Args:
         rows: what was asked.
@@ -90,9 +89,9 @@ def make_report(
     expected = [row.output for row in rows]
     figures = measure(answers, expected) if rows else None
     figures_before = measure(before, expected) if rows and before is not None else None
-    reasons = conditions.missed(parse_all(thresholds, is_change=False), figures) if figures else []
-    if figures and figures_before:
-        reasons += conditions.lost(parse_all(against_baseline, is_change=True), figures, figures_before)
+    asked = [*parse_all(thresholds, is_change=False), *parse_all(against_baseline, is_change=True)] if figures else []
+    verdicts = judge(asked, {None: figures or {}}, {None: figures_before} if figures_before else None)
+    reasons = reasons_against(verdicts)
     if figures is None and thresholds:
         reasons.append("no answer was asked for, because the evaluation split has no rows")
     others = before if before is not None else [None] * len(rows)
@@ -101,6 +100,7 @@ def make_report(
         "candidate": figures,
         "baseline": figures_before,
         "reasons": reasons,
+        "conditions": [verdict.as_dict() for verdict in verdicts],
         "answers": [_beside(row, now, then) for row, now, then in zip(rows, answers, others, strict=True)],
     }
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from pathlib import Path
+from collections.abc import Sequence
 
-import tensorflow_model_analysis as tfma
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
@@ -16,12 +14,16 @@ from modules.fingerprint import fingerprint
 from pipeline.components.answer_quality.artifact import AnswerSample
 from pipeline.components.evaluator.executor import Executor
 
+SLICES_MODULE = "pipeline.components.evaluator.slices"  # where TFX's Evaluator looks for the extractors
+
 
 class EvaluatorSpec(ComponentSpec):
     """What Evaluator reads, is told, and writes; names as in TFX's own."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads class attributes
-        "eval_config": ExecutionParameter(type=tfma.EvalConfig),
+        "thresholds": ExecutionParameter(type=str),  # JSON
+        "against_baseline": ExecutionParameter(type=str),  # JSON
+        "slices": ExecutionParameter(type=str),  # JSON
         "example_splits": ExecutionParameter(type=str),
         "fairness_indicator_thresholds": ExecutionParameter(type=str, optional=True),
         "module_path": ExecutionParameter(type=str),
@@ -45,7 +47,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):
     """Judges a model by its ``score`` signature on the raw rows of the evaluation split.
 
     As TFX's own, it writes TFMA's results to `evaluation` and the file BLESSED or NOT_BLESSED to `blessing`. Besides,
-    `evaluation` gets report.json (metrics by slice, reasons, notes) and `blessing` the custom property `reason`.
+    `evaluation` gets report.json (metrics by slice, what came of each condition, reasons, notes) and `blessing` the
+    custom property `reason`.
     """
 
     SPEC_CLASS = EvaluatorSpec
@@ -57,7 +60,9 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         examples: types.BaseChannel,
         schema: types.BaseChannel,
         model: types.BaseChannel,
-        eval_config: tfma.EvalConfig,
+        thresholds: Sequence[str],
+        against_baseline: Sequence[str] = (),
+        slices: Sequence[str] = (),
         baseline_model: types.BaseChannel | None = None,
         baseline_blessing: types.BaseChannel | None = None,
         answers: types.BaseChannel | None = None,
@@ -68,7 +73,9 @@ class Evaluator(base_beam_component.BaseBeamComponent):
             examples: raw rows, with the splits `train` and `eval`; `eval` is read.
             schema: of the rows.
             model: what to judge.
-            eval_config: from `eval_config.make_eval_config`.
+            thresholds: conditions on the scores, as the configuration writes them.
+            against_baseline: conditions on their change.
+            slices: columns by whose values the metrics are reported.
             baseline_model: what to compare with, if there is any.
             baseline_blessing: its blessing; one without a model says that the model was deleted, and nothing is
                 blessed that would have to be compared with it.
@@ -82,20 +89,13 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 baseline_model=baseline_model,
                 baseline_blessing=baseline_blessing,
                 answers=answers,
-                eval_config=eval_config,
+                thresholds=json.dumps(list(thresholds)),
+                against_baseline=json.dumps(list(against_baseline)),
+                slices=json.dumps(list(slices)),
                 example_splits=json.dumps(["eval"]),
-                module_path="pipeline.components.evaluator.slices",
-                fingerprint=evaluation_fingerprint(),
+                module_path=SLICES_MODULE,
+                fingerprint=fingerprint(Executor.__module__, SLICES_MODULE),
                 evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=types.Channel(type=standard_artifacts.ModelBlessing),
             )
         )
-
-
-def evaluation_fingerprint() -> str:
-    """A hash of the code that evaluates, which TFX's cache key cannot see."""
-    digest = hashlib.sha256(fingerprint("modules.text.prompts").encode())
-    folder = Path(__file__).parent
-    for path in sorted([*folder.glob("*.py"), folder.parents[1] / "evaluation.py"]):
-        digest.update(f"{path.name}\0".encode() + path.read_bytes())
-    return digest.hexdigest()

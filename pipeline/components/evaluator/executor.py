@@ -1,4 +1,4 @@
-"""The Evaluator executor: chooses what to compare with, lets TFX's own evaluate, writes the verdict in words."""
+"""The Evaluator executor: chooses what to compare with, lets TFX's own measure, judges, and says why."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import time
 from typing import Any
 
-import tensorflow_model_analysis as tfma
 from tfx.components.evaluator import constants
 from tfx.components.evaluator.executor import Executor as TfxExecutor
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
@@ -17,9 +16,18 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils, proto_utils
 
 from pipeline.components.answer_quality.executor import REPORT_FILE as ANSWERS_FILE
-from pipeline.components.evaluator import verdict
-from pipeline.components.evaluator.baseline import same_tokenizer, usable_baseline
-from pipeline.components.evaluator.eval_config import compares, without_per_token_changes
+from pipeline.components.evaluator.baseline import Baseline, same_tokenizer, usable_baseline
+from pipeline.components.evaluator.eval_config import make_eval_config
+from pipeline.components.evaluator.verdict import (
+    CANDIDATE,
+    Row,
+    figures,
+    judge_scores,
+    needs_same_tokenizer,
+    no_measure,
+    sliced_metrics,
+)
+from pipeline.evaluation import Condition, Verdict, parse_all, reasons_against
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +40,7 @@ class Executor(BaseBeamExecutor):
     """Evaluates `model` on the evaluation split and blesses it, or not."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """Runs TFX's Evaluator; then writes report.json beside its result and the reasons into the blessing.
+        """Has TFX's Evaluator measure; then judges, blesses or not, and writes report.json beside TFMA's result.
 
         Args:
             input_dict: `examples`, `model`, `schema`, and where there are any `baseline_model`, `baseline_blessing`,
@@ -42,44 +50,58 @@ class Executor(BaseBeamExecutor):
             exec_properties: the parameters of `EvaluatorSpec`.
         """
         started = time.monotonic()
+        conditions = _conditions(exec_properties)
+        config = make_eval_config(conditions, json.loads(exec_properties["slices"]))
         baseline = usable_baseline(input_dict.get("baseline_model") or [], input_dict.get("baseline_blessing") or [])
-        config, notes = _eval_config(exec_properties["eval_config"], input_dict["model"][0], baseline.model)
+        model = artifact_utils.get_single_instance(input_dict["model"])
         TfxExecutor(self._context).Do(
             {**input_dict, "baseline_model": [baseline.model] if baseline.model else []},
             output_dict,
             {**exec_properties, "eval_config": proto_utils.proto_to_json(config)},
         )
         output_path = artifact_utils.get_single_uri(output_dict["evaluation"])
-        rows = verdict.sliced_metrics(output_path)
-        reasons = verdict.reasons(output_path, rows) + _answer_reasons(input_dict.get("answers") or [])
-        if compares(config):
-            reasons += baseline.refusals
-        else:
-            notes += baseline.refusals
-        if reasons:
-            _refuse(artifact_utils.get_single_instance(output_dict["blessing"]), reasons)
-        report = {
-            "blessed": not reasons,
-            "reasons": reasons,
-            "notes": baseline.notes + notes,
-            "baseline": {"id": baseline.model.id, "uri": baseline.model.uri} if baseline.model else None,
-            "slices": rows,
-            "seconds": time.monotonic() - started,
-        }
+        report = _report(conditions, sliced_metrics(output_path), model, baseline, input_dict.get("answers") or [])
+        _bless(artifact_utils.get_single_instance(output_dict["blessing"]), model, baseline.model, report["reasons"])
+        report["seconds"] = time.monotonic() - started
         logger.info("Evaluation: %s", report)
         io_utils.write_string_file(os.path.join(output_path, REPORT_FILE), json.dumps(report, indent=2))  # noqa: PTH118
 
 
-def _eval_config(text: str, model: Artifact, baseline: Artifact | None) -> tuple[tfma.EvalConfig, list[str]]:
-    """What TFMA is to do, without what cannot be compared, and what is to be said about that."""
-    config = tfma.EvalConfig()
-    proto_utils.json_to_proto(text, config)
-    if baseline is None or same_tokenizer(model, baseline):
-        return config, []
-    config, dropped = without_per_token_changes(config)
-    if not dropped:
-        return config, []
-    return config, [f"the last blessed model has another tokenizer, so not compared: {', '.join(dropped)}"]
+def _report(
+    conditions: list[Condition], rows: list[Row], model: Artifact, baseline: Baseline, answers: list[Artifact]
+) -> dict[str, Any]:
+    """Judges the model; returns what report.json holds but for the time that it took."""
+    before = baseline.model
+    same = before is None or same_tokenizer(model, before)
+    verdicts = judge_scores(conditions, rows, has_baseline=before is not None, same_tokenizer=same)
+    reasons = _reasons(verdicts, rows) + _answer_reasons(answers)
+    notes = baseline.notes + ([] if same else _notes(conditions))
+    (reasons if any(condition.is_change for condition in conditions) else notes).extend(baseline.refusals)
+    return {
+        "blessed": not reasons,
+        "reasons": reasons,
+        "notes": notes,
+        "baseline": {"id": before.id, "uri": before.uri} if before else None,
+        "conditions": [verdict.as_dict() for verdict in verdicts],
+        "slices": rows,
+    }
+
+
+def _conditions(exec_properties: dict[str, Any]) -> list[Condition]:
+    """Returns what the configuration asks of a model's scores, and of their change."""
+    thresholds = parse_all(json.loads(exec_properties["thresholds"]), is_change=False)
+    return thresholds + parse_all(json.loads(exec_properties["against_baseline"]), is_change=True)
+
+
+def _notes(conditions: list[Condition]) -> list[str]:
+    """Returns what is to be said where the two models have different tokenizers."""
+    names = ", ".join(dict.fromkeys(condition.metric for condition in conditions if needs_same_tokenizer(condition)))
+    return [f"the last blessed model has another tokenizer, so not compared: {names}"] if names else []
+
+
+def _reasons(verdicts: list[Verdict], rows: list[Row]) -> list[str]:
+    nothing = no_measure(figures(rows, CANDIDATE)[None])
+    return [nothing] if nothing else reasons_against(verdicts)
 
 
 def _answer_reasons(answers: list[Artifact]) -> list[str]:
@@ -90,14 +112,19 @@ def _answer_reasons(answers: list[Artifact]) -> list[str]:
         return list(json.loads(file.read())["reasons"])
 
 
-def _refuse(blessing: Artifact, reasons: list[str]) -> None:
-    """Turns TFX's verdict round, if it was another: marker file and properties."""
-    blessing.set_string_custom_property("reason", "; ".join(reasons))
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.NOT_BLESSED_VALUE)
-    yes, no = (
-        os.path.join(blessing.uri, name)  # noqa: PTH118 - a URI
-        for name in (constants.BLESSED_FILE_NAME, constants.NOT_BLESSED_FILE_NAME)
+def _bless(blessing: Artifact, model: Artifact, baseline: Artifact | None, reasons: list[str]) -> None:
+    """Writes the verdict as TFX's Evaluator does, marker file and properties; without thresholds that one does not."""
+    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    if baseline:
+        blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri)
+        blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id)
+    if reasons:
+        blessing.set_string_custom_property("reason", "; ".join(reasons))
+    name, blessed = (
+        (constants.NOT_BLESSED_FILE_NAME, constants.NOT_BLESSED_VALUE)
+        if reasons
+        else (constants.BLESSED_FILE_NAME, constants.BLESSED_VALUE)
     )
-    if fileio.exists(yes):
-        fileio.remove(yes)
-    io_utils.write_string_file(no, "")
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, blessed)
+    io_utils.write_string_file(os.path.join(blessing.uri, name), "")  # noqa: PTH118 - a URI

@@ -1,16 +1,15 @@
-"""TFMA's result as plain data and words: the metrics by slice, and every reason against the model."""
+"""TFMA's result as plain data: the metrics by slice, and what can be judged by them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 
 from pipeline.components.evaluator.metrics import SUMS, ResponseSums, value_of
-from pipeline.evaluation import METRICS
+from pipeline.evaluation import METRICS, Condition, Figures, Slice, Verdict, judge
 
 CANDIDATE, BASELINE = tfma.CANDIDATE_KEY, tfma.BASELINE_KEY
 Row = dict[str, Any]
@@ -29,32 +28,59 @@ def sliced_metrics(output_path: str) -> list[Row]:
     return sorted(rows, key=lambda row: (len(row["slice"]), sorted(row["slice"].items())))
 
 
-def reasons(output_path: str, rows: Iterable[Row]) -> list[str]:
-    """Why the model is not blessed; empty if it is.
+def figures(rows: Iterable[Row], model: str) -> Figures:
+    """Returns one model's figures by slice.
 
     Args:
-        output_path: the folder that TFMA wrote into.
         rows: from :func:`sliced_metrics`.
+        model: CANDIDATE or BASELINE.
     """
-    by_slice = {tuple(sorted(row["slice"].items())): row for row in rows}
-    overall = by_slice[()]
-    if not overall[CANDIDATE]["rows"]:
-        return ["the evaluation split has no rows, so there is nothing to judge the model by"]
-    if not overall[CANDIDATE]["tokens"]:
-        return [
-            f"no response of the evaluation split's {overall[CANDIDATE]['rows']:,.0f} rows fits into the model's "
-            "context, so there is nothing to judge it by"
-        ]
-    result = tfma.load_validation_result(output_path)
-    found = [
-        _words(failure, by_slice[_slice_key(validation.slice_key)], _slice_words(validation.slice_key))
-        for validation in result.metric_validations_per_slice
-        for failure in validation.failures
-    ]
-    found += [f"no row is in the slice {_spec_words(spec)}" for spec in result.missing_slices]
-    if not found and not result.validation_ok:
-        raise ValueError(f"TFMA refuses a model for a reason. Received: none in {output_path}.")
-    return found
+    return {_slice_of(row): row[model] for row in rows if model in row}
+
+
+def no_measure(candidate: Mapping[str, float]) -> str | None:
+    """Returns why there is nothing to judge a model by; None if there is.
+
+    Args:
+        candidate: the model's figures over all rows.
+    """
+    if not candidate["rows"]:
+        return "the evaluation split has no rows, so there is nothing to judge the model by"
+    if not candidate["tokens"]:
+        return (
+            f"no response of the evaluation split's {candidate['rows']:,.0f} rows fits into the model's context, so "
+            "there is nothing to judge it by"
+        )
+    return None
+
+
+def judge_scores(
+    conditions: Iterable[Condition], rows: Sequence[Row], *, has_baseline: bool, same_tokenizer: bool
+) -> list[Verdict]:
+    """Holds every condition against the metrics.
+
+    Args:
+        conditions: what is asked for.
+        rows: from :func:`sliced_metrics`.
+        has_baseline: whether there is a model to compare with.
+        same_tokenizer: whether both models cut text into the same tokens; if not, only what does not depend on it is
+            compared.
+    """
+    now, before = figures(rows, CANDIDATE), figures(rows, BASELINE)
+    verdicts = []
+    for condition in conditions:
+        comparable = has_baseline and (same_tokenizer or not needs_same_tokenizer(condition))
+        verdicts += judge([condition], now, before if comparable else None)
+    return verdicts
+
+
+def needs_same_tokenizer(condition: Condition) -> bool:
+    """Returns whether a condition compares figures that mean something else with another tokenizer."""
+    return condition.is_change and METRICS[condition.metric].per_token
+
+
+def _slice_of(row: Row) -> Slice | None:
+    return next((Slice(column, value) for column, value in row["slice"].items()), None)
 
 
 def _row(metrics: Any) -> Row:
@@ -73,58 +99,3 @@ def _slice_key(key: Any) -> tuple[tuple[str, str], ...]:
 def _slice_value(part: Any) -> str:
     value = getattr(part, part.WhichOneof("kind"))
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _slice_words(key: Any) -> str:
-    parts = _slice_key(key)
-    return f" where {' and '.join(f'{column}={value}' for column, value in parts)}" if parts else ""
-
-
-def _spec_words(spec: Any) -> str:
-    return ", ".join([*spec.feature_keys, *(f"{column}={value}" for column, value in spec.feature_values.items())])
-
-
-def _words(failure: Any, row: Row, where: str) -> str:
-    name = failure.metric_key.name
-    value = row[CANDIDATE].get(name, math.nan)
-    if not math.isfinite(value):
-        return f"{name}{where} is {value}, which is no figure to judge by"
-    if not failure.metric_key.is_diff:
-        return f"{name}{where} is {figure(value)}, and {_bound_words(failure.metric_threshold.value_threshold)}"
-    before = row[BASELINE].get(name, math.nan)
-    change = failure.metric_threshold.change_threshold
-    return (
-        f"{name}{where} is {figure(value)}, {figure(abs(value - before))} {'more' if value > before else 'less'} than "
-        f"the last blessed model's {figure(before)}, and at most {_allowed(change)} is allowed"
-    )
-
-
-def _bound_words(threshold: Any) -> str:
-    bounds = []
-    if threshold.HasField("lower_bound"):
-        bounds.append(f"at least {figure(threshold.lower_bound.value)}")
-    if threshold.HasField("upper_bound"):
-        bounds.append(f"at most {figure(threshold.upper_bound.value)}")
-    return f"must be {' and '.join(bounds)}"
-
-
-def _allowed(change: Any) -> str:
-    allowed = []
-    if change.HasField("absolute"):
-        allowed.append(figure(abs(change.absolute.value)))
-    if change.HasField("relative"):
-        allowed.append(f"{abs(change.relative.value):.3g} of it")
-    return " or ".join(allowed)
-
-
-def figure(value: float) -> str:
-    """Four significant digits, large numbers with separators."""
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-
-
-def summary(metrics: Mapping[str, float]) -> str:
-    """The headline figures in a few words."""
-    return (
-        f"loss {metrics['loss']:.3f} · perplexity {figure(metrics['perplexity'])} · "
-        f"token accuracy {metrics['token_accuracy']:.1%}"
-    )

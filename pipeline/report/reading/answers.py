@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.evaluation import Condition, parse_all
-from pipeline.report.facts import AnswerFacts, ConditionFacts, QualityFacts
-from pipeline.report.reading.evaluation import demand_words, holds
+from pipeline.report.facts import AnswerFacts, QualityFacts
+from pipeline.report.reading.evaluation import conditions
 from pipeline.report.reading.files import RunFiles
 
 HEADING = re.compile(r"^### (?:Instruction|Input|Response):\n", re.MULTILINE)
@@ -24,7 +22,7 @@ def read_quality(files: RunFiles) -> tuple[QualityFacts | None, list[AnswerFacts
     if not figures:
         return None, []
     before = report.get("baseline") or {}
-    quality = QualityFacts(figures, before, tuple(_conditions(files, figures, before)), report.get("rows", 0))
+    quality = QualityFacts(figures, before, tuple(conditions(report)), report.get("rows", 0))
     return quality, [_answer(entry) for entry in report.get("answers", ())]
 
 
@@ -36,21 +34,6 @@ def _answer(entry: Mapping[str, Any]) -> AnswerFacts:
         answer=(entry.get("candidate") or {}).get("text", ""),
         baseline=before.get("text") if before else None,
     )
-
-
-def _conditions(files: RunFiles, now: Mapping[str, float], before: Mapping[str, float]) -> Iterator[ConditionFacts]:
-    node = files.run.node(NODE)
-    given = node.properties if node else {}
-    for is_change, key in ((False, "thresholds"), (True, "against_baseline")):
-        for condition in parse_all(json.loads(given.get(key) or "[]"), is_change=is_change):
-            yield _condition(condition, now, before if is_change else None)
-
-
-def _condition(condition: Condition, now: Mapping[str, float], before: Mapping[str, float] | None) -> ConditionFacts:
-    value = now.get(condition.metric)
-    then = before.get(condition.metric) if before else None
-    words = demand_words(condition, is_change=before is not None)
-    return ConditionFacts(condition.metric, "", words, value, then, holds(condition, value, before, then))
 
 
 def read_training_answers(files: RunFiles, report: Mapping[str, Any], baseline: str | None) -> Iterator[AnswerFacts]:

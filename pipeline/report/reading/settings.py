@@ -13,6 +13,7 @@ from pipeline.report.store import StoredNode, StoredRun
 FIELDS = {
     ("ImportExampleGen", "input_base"): "data.path",
     ("ImportSchemaGen", "schema_file"): "data.schema",
+    ("Evaluator", "slices"): "evaluation.slices",
 }
 # Parameters that are the same in every run, that say nothing, or that are shown elsewhere.
 NOT_SETTINGS = {
@@ -22,7 +23,7 @@ NOT_SETTINGS = {
     "Trainer": {"train_args", "eval_args", "run_fn"},
     "DataGate": {"kind"},
     "AnswerQuality": {"thresholds", "against_baseline"},
-    "Evaluator": {"eval_config", "module_path", "example_splits"},
+    "Evaluator": {"thresholds", "against_baseline", "module_path", "example_splits"},
     "StatisticsGen": {"exclude_splits"},
     "ExampleValidator": {"exclude_splits"},
 }  # fmt: skip
@@ -84,7 +85,7 @@ def _patterns(input_config: str | None) -> Iterator[tuple[str, str]]:
 
 
 def conditions_as_settings(conditions: Iterable[ConditionFacts]) -> dict[str, str]:
-    """The thresholds by metric and slice: TFMA's own form of them is a page long."""
+    """The thresholds by metric and slice."""
     found: dict[str, list[str]] = {}
     for condition in conditions:
         where = f" where {condition.rows}" if condition.rows else ""
