@@ -21,6 +21,7 @@ from modules.fitting.devices import shared_training
 from modules.fitting.training_task import Trained, TrainingTask
 from modules.network.adapter_files import ADAPTER, base_name, save_adapter
 from modules.network.attention import attention_of, chosen_attention
+from modules.network.initial_tokenizer import initial_tokenizer
 from modules.network.initial_weights import draw_weights
 from modules.network.lora import adapt, has_adapters, parameter_counts
 from modules.network.model import build_backbone
@@ -28,7 +29,6 @@ from modules.network.starting_point import load_model
 from modules.provenance import provenance, run_id
 from modules.serving.export_process import ExportTask, Questions, export_apart, export_preset
 from modules.settings import Settings, run_settings, tuned_values
-from modules.text.tokenizer import load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -147,9 +147,8 @@ def make_model(
     if place := sizes.get("start") or sizes["preset"]:
         backbone, tokenizer = load_model(place, attention=options["attention"], **kind)
     else:
-        given = sizes["tokenizer_path"]
-        tokenizer = (
-            load_tokenizer(Path(given)) if given else train_tokenizer(texts, vocabulary_size=sizes["vocabulary_size"])
+        tokenizer = initial_tokenizer(
+            texts, model=None, tokenizer_path=sizes["tokenizer_path"], vocabulary_size=sizes["vocabulary_size"]
         )
         with chosen_attention(options["attention"]):
             backbone = build_backbone(

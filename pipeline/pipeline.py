@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.data_gate.component import DataGate
 from pipeline.components.data_gate.earlier import EARLIER, STATISTICS, LastAcceptedDataStrategy
+from pipeline.components.data_gate.tokens import TokenLimits
 from pipeline.components.evaluator.baseline import BLESSING, CANDIDATE, MODEL, PreviousBlessedModelStrategy
 from pipeline.components.evaluator.component import Evaluator
 from pipeline.components.example_gen.component import import_example_gen
@@ -41,12 +43,16 @@ from pipeline.components.starting_point.component import StartingPoint
 from pipeline.config import PipelineConfig
 from pipeline.config.cluster import BeamConfig
 from pipeline.config.data import DataConfig
+from pipeline.config.model import ModelConfig
+from pipeline.config.rules import context_length
 from pipeline.dataset_manifest import dataset_manifest
 from pipeline.evaluation import of_answers, of_scores, parse_all
 from pipeline.hub_model import hub_model
 from pipeline.layout import CHECKPOINTS, absolute, hub_folder, metadata_path, pipeline_root
 
 INFER_SCHEMA = "infer"
+# Fields, or groups of them, that decide how many tokens a row has and may have.
+DECIDING_LENGTHS = ("model.", "training.sequence_length", "training.overlong")
 
 BEAM_ARGUMENTS = (
     # By name: what Beam calls DirectRunner first looks for Prism, a Go binary that it downloads.
@@ -85,15 +91,16 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
     example_gen = import_example_gen(
         input_base=absolute(config.data.path, home),
         input_config=_splits(config.data),
-        fingerprint=_manifest_fingerprint(config.data),
+        manifest_hash=_manifest_hash(config.data),
     )
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
     schema_gen = _schema_gen(config.data.schema_, statistics_gen.outputs["statistics"], home)
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
+    start = _starting_point(config, home)
     gate_parts = _data_gate(
-        config.data, example_gen, statistics_gen, schema_gen, example_validator, home=home, remembers=remembers
+        config, example_gen, statistics_gen, schema_gen, example_validator, start, home=home, remembers=remembers
     )
     gate = gate_parts[-1]
     transform = Transform(
@@ -107,7 +114,6 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         disable_analyzer_cache=True,
     )
     transform.add_upstream_node(gate)
-    start = _starting_point(config, home)
     tuner = _tuner(config, transform, schema_gen, start, home) if config.tuning.enabled else None
     trainer = Trainer(
         examples=transform.outputs["transformed_examples"],
@@ -121,8 +127,8 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         custom_config=training_settings(config, home, elsewhere=bool(root)),
     )
     components: list[BaseNode] = [
-        example_gen, statistics_gen, schema_gen, example_validator, *gate_parts, transform,
-        *([start] if start else []), *([tuner] if tuner else []), trainer,
+        example_gen, statistics_gen, schema_gen, example_validator, *([start] if start else []), *gate_parts,
+        transform, *([tuner] if tuner else []), trainer,
     ]  # fmt: skip
     blessings: dict[str, BaseChannel] = {}
     if config.evaluation.enabled:
@@ -170,11 +176,8 @@ def training_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool
     checkpoints = training.pop("checkpoint_dir")
     if checkpoints is None and not elsewhere:
         checkpoints = CHECKPOINTS  # an absolute path would keep a moved output folder from being a cache
-    model = config.model.model_dump(mode="json")
-    given = [key for key in ("preset", "tokenizer_path") if model[key] and Path(model[key]).is_dir()]
-    hashes = [fingerprint("modules.trainer"), *(folder_fingerprint(Path(absolute(model[key]))) for key in given)]
-    for key in given:
-        model[key] = absolute(model[key], home)
+    model, hashes = located(config.model, home)
+    code = "".join([fingerprint("modules.trainer"), *hashes])
     return {
         "data": {"kind": config.data.kind, "max_dropped": _max_dropped(config.data)},
         "model": model,
@@ -182,7 +185,7 @@ def training_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool
         "checkpoints": checkpoints if checkpoints in (None, CHECKPOINTS) else absolute(checkpoints, home),
         "generation": config.generation.model_dump(mode="json"),
         "export": config.export.model_dump(mode="json"),
-        "fingerprint": hashlib.sha256("".join(hashes).encode()).hexdigest(),
+        "fingerprint": hashlib.sha256(code.encode()).hexdigest(),
     }
 
 
@@ -216,6 +219,19 @@ def _max_dropped(data: DataConfig) -> float:
     return 1.0 if "dropped" in data.allow_anomalies else data.max_dropped
 
 
+def located(model: ModelConfig, home: str) -> tuple[dict[str, Any], list[str]]:
+    """Returns the group `model` with its folders' paths made absolute, and a hash of each folder's files.
+
+    Args:
+        model: whose `preset` and `tokenizer_path` may name folders.
+        home: folder of this project where the component will run.
+    """
+    fields = model.model_dump(mode="json")
+    given = [key for key in ("preset", "tokenizer_path") if fields[key] and Path(fields[key]).is_dir()]
+    hashes = [folder_fingerprint(Path(absolute(fields[key]))) for key in given]
+    return fields | {key: absolute(fields[key], home) for key in given}, hashes
+
+
 def folder_fingerprint(folder: Path) -> str:
     """Hash of the names, sizes and times of a folder's files: TFX's cache sees only the folder's path.
 
@@ -228,7 +244,7 @@ def folder_fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _manifest_fingerprint(data: DataConfig) -> str:
+def _manifest_hash(data: DataConfig) -> str:
     """Hash of the data set's dataset.json, which TFX's cache key does not cover; empty where it cannot be read."""
     manifest = dataset_manifest(data)
     return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest else ""
@@ -257,16 +273,18 @@ def _schema_gen(schema: str, statistics: BaseChannel, home: str) -> BaseNode:
 
 
 def _data_gate(
-    data: DataConfig,
+    config: PipelineConfig,
     example_gen: BaseNode,
     statistics_gen: BaseNode,
     schema_gen: BaseNode,
     example_validator: BaseNode,
+    start: StartingPoint | None,
     *,
     home: str,
     remembers: bool,
 ) -> list[BaseNode]:
     """The DataGate, and before it what finds the rows to compare with."""
+    data = config.data
     dataset, statistics = absolute(data.path, home), statistics_gen.outputs["statistics"]
     resolver = None
     if remembers:
@@ -280,6 +298,7 @@ def _data_gate(
         schema=schema_gen.outputs["schema"],
         anomalies=example_validator.outputs["anomalies"],
         earlier=resolver.outputs[EARLIER] if resolver else None,
+        base_model=start.outputs[MODEL] if start else None,
         limits=Limits(
             prompt_characters=data.max_prompt_characters,
             response_characters=data.max_response_characters,
@@ -291,9 +310,35 @@ def _data_gate(
         ),
         dataset=dataset,
         kind=data.kind,
+        tokens=token_limits(config, home, remembers=remembers),
         allow=data.allow_anomalies,
     )
     return [resolver, gate] if resolver else [gate]
+
+
+def token_limits(config: PipelineConfig, home: str = "", *, remembers: bool = True) -> TokenLimits | None:
+    """Returns what DataGate counts tokens with; None if documents may have any length, or a run may still set it.
+
+    Args:
+        config: of the pipeline.
+        home: folder of this project where DataGate will run.
+        remembers: whether the pipeline runs here; where it is compiled for Kubeflow, a run has parameters.
+    """
+    settable = () if remembers else config.kubeflow.parameters
+    if config.data.kind != "instructions" or any(field.startswith(DECIDING_LENGTHS) for field in settable):
+        return None
+    model, hashes = located(config.model, home)
+    context = context_length(config)
+    return TokenLimits(
+        sequence_length=config.training.sequence_length,
+        overlong=config.training.overlong,
+        dropped=config.data.max_dropped,
+        preset=model["preset"],
+        tokenizer_path=model["tokenizer_path"],
+        vocabulary_size=model["vocabulary_size"],
+        context=None if math.isinf(context) else int(context),
+        given="".join(hashes),
+    )
 
 
 def _judges(

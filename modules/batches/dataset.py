@@ -9,20 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 import keras
 import numpy as np
 from tokenizers import Tokenizer
 
+from modules.batches.dropped import Overlong, needed_length
 from modules.batches.packing import Packing, cut_batches, place, ranges, round_up
 from modules.batches.slots import ALONE, SLOT_MULTIPLE, Sharing, part_slots
-from modules.text.tokenizer import end_token_id
+from modules.text.tokenizer import encode_rows, end_token_id
 
-Overlong = Literal["drop", "truncate_prompt", "split"]
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
-
-TOKENIZE_CHUNK_ROWS = 4096
 
 
 class DatasetError(ValueError):
@@ -93,13 +90,13 @@ def tokenize_examples(
     prompt_lengths: list[int] = []
     source_rows: list[int] = []
     dropped = truncated = split = 0
-    for number, (prompt_ids, response_ids) in enumerate(_encode(prompts, responses, tokenizer)):
+    for number, (prompt_ids, response_ids) in enumerate(encode_rows(zip(prompts, responses, strict=True), tokenizer)):
+        if needed_length(len(prompt_ids), len(response_ids), overlong) > sequence_length:
+            dropped += 1
+            continue
         prompt_ids = prompt_ids or [end_id]
         excess = len(prompt_ids) + len(response_ids) - sequence_length  # the end token takes the one to spare
-        if excess > 0 and overlong != "split":
-            if overlong == "drop" or excess >= len(prompt_ids):
-                dropped += 1
-                continue
+        if excess > 0 and overlong == "truncate_prompt":
             prompt_ids = prompt_ids[excess:]
             truncated += 1
         tokens = np.array([*prompt_ids, *response_ids, end_id], dtype=np.int32)
@@ -327,15 +324,3 @@ class BatchStream(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         return self.batches.batch(*divmod(self.start + index, len(self.batches)))
-
-
-def _encode(
-    prompts: Sequence[str], responses: Sequence[str], tokenizer: Tokenizer
-) -> Iterator[tuple[list[int], list[int]]]:
-    for start in range(0, len(prompts), TOKENIZE_CHUNK_ROWS):
-        chunk = slice(start, start + TOKENIZE_CHUNK_ROWS)
-        encodings: list[list[Any]] = [
-            tokenizer.encode_batch_fast(list(texts[chunk]), add_special_tokens=False) for texts in (prompts, responses)
-        ]
-        for prompt, response in zip(*encodings, strict=True):
-            yield prompt.ids, response.ids

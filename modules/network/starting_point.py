@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from modules.network.gpt2_checkpoint import (
     tensors,
 )
 from modules.network.gpt2_layers import blocks
+from modules.network.initial_tokenizer import load_from_preset, preset_tokenizer
 from modules.network.model import build_backbone
 from modules.text.tokenizer import check_fit, from_keras, load_tokenizer, read_vocabulary
 
@@ -28,12 +30,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)
-
-
-class PresetError(RuntimeError):
-    """A KerasHub preset could not be read or downloaded."""
-
-    user_message = True
 
 
 def load_model(
@@ -75,14 +71,10 @@ def load_preset(preset: str, *, dropout: float, dtype: str) -> tuple[GPT2Backbon
         PresetError: If it is unknown, damaged, or the download fails.
         TokenizerError: If its tokenizer does not fit the model.
     """
-    try:
-        backbone = keras_hub.models.GPT2Backbone.from_preset(preset, dtype=dtype, dropout=dropout)
-        tokenizer = keras_hub.models.GPT2Tokenizer.from_preset(preset)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise PresetError(
-            f"The preset could not be loaded. Received: model.preset={preset!r}; {type(error).__name__}: {error}. "
-            "Name a GPT-2 preset of KerasHub that can be downloaded from here, or a folder that holds one."
-        ) from error
+    backbone = load_from_preset(
+        preset, partial(keras_hub.models.GPT2Backbone.from_preset, dtype=dtype, dropout=dropout)
+    )
+    tokenizer = preset_tokenizer(preset)
     check_fit(tokenizer.vocabulary, backbone.vocabulary_size)
     return backbone, from_keras(tokenizer)
 

@@ -8,7 +8,8 @@ them to the same ids.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ VOCABULARY_FILE = "vocab.json"
 MERGES_FILE = "merges.txt"
 TOKENIZER_FILE = "tokenizer.json"
 BYTES = 256
+ENCODED_TOGETHER = 4096  # rows; the cores share them
 PADDED_TO = 128  # rows of an embedding may be filled up to a multiple of it
 
 
@@ -151,6 +153,17 @@ def from_vocabulary(vocabulary: dict[str, int], merges: Iterable[str]) -> Tokeni
     tokenizer = _byte_level(models.BPE(vocab=vocabulary, merges=pairs))
     tokenizer.add_special_tokens([END_TOKEN])
     return tokenizer
+
+
+def encode_rows(rows: Iterable[tuple[str, str]], tokenizer: Tokenizer) -> Iterator[tuple[list[int], list[int]]]:
+    """Yields the token ids of each row's prompt and response, without end tokens; holds a few thousand rows at once."""
+    left = iter(rows)
+    while chunk := list(islice(left, ENCODED_TOGETHER)):
+        prompts, responses = (
+            tokenizer.encode_batch_fast(list(texts), add_special_tokens=False) for texts in zip(*chunk, strict=True)
+        )
+        for prompt, response in zip(prompts, responses, strict=True):
+            yield prompt.ids, response.ids
 
 
 def end_token_id(tokenizer: Tokenizer) -> int:

@@ -33,8 +33,8 @@ def _heads_divide_width(config: PipelineConfig) -> str | None:
     )
 
 
-def _context(config: PipelineConfig) -> float:
-    """In tokens; without limit where only the files of the starting point tell it, which preflight reads."""
+def context_length(config: PipelineConfig) -> float:
+    """Returns the model's context in tokens; infinity where only the files of the starting point tell it."""
     preset = config.model.preset
     if preset is None:
         return config.model.max_sequence_length
@@ -42,7 +42,7 @@ def _context(config: PipelineConfig) -> float:
 
 
 def _row_fits_context(config: PipelineConfig) -> str | None:
-    if config.training.sequence_length <= (context := _context(config)):
+    if config.training.sequence_length <= (context := context_length(config)):
         return None
     return (
         "training.sequence_length cannot exceed the model's context. "
@@ -52,7 +52,7 @@ def _row_fits_context(config: PipelineConfig) -> str | None:
 
 
 def _response_fits_context(config: PipelineConfig) -> str | None:
-    if config.generation.max_new_tokens < (context := _context(config)):
+    if config.generation.max_new_tokens < (context := context_length(config)):
         return None
     return (
         "generation.max_new_tokens must leave room for a prompt in the model's context. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -77,12 +78,14 @@ def test_the_gate_stops_the_run_with_the_anomalys_own_words(tmp_path: Path) -> N
     schema.write_text(text + '\nfeature { name: "source" type: BYTES presence { min_fraction: 1 min_count: 1 } }\n')
     place = Place(tmp_path / "output", free_port())
 
-    stopped = place.run(data__path=str(folder), data__schema=str(schema))
+    stopped = place.run(data__path=str(folder), data__schema=str(schema), training__sequence_length="16")
 
     assert stopped.status == 1
     assert stopped.ran == ALL[:5]
     assert "feature 'source', split 'train': Column dropped. " in stopped.err
     assert "feature 'source', split 'eval': Column dropped. " in stopped.err
+    assert "dropped: 1 of 1 train rows (100.0%) are longer than training.sequence_length=16 tokens" in stopped.err
+    assert re.search(r"\d\d tokens keep 100.0% of the rows: set training.sequence_length to \d\d, ", stopped.err)
     assert "Traceback" not in stopped.err
     (log,) = (place.output / "logs").iterdir()
     assert "DataGateError" in log.read_text()

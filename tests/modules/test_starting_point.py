@@ -14,7 +14,8 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from modules.network.gpt2_checkpoint import CheckpointError, model_folder, tensors
-from modules.network.starting_point import PresetError, load_model
+from modules.network.initial_tokenizer import PresetError
+from modules.network.starting_point import load_model
 from modules.serving.export import export_keras, export_transformers
 from modules.text.tokenizer import TokenizerError, end_token_id
 from pipeline.start_checks import PRESET_PARAMETERS

@@ -14,8 +14,9 @@ from modules.fitting import training
 from modules.fitting.held_out import evaluate
 from modules.fitting.loop import DivergedError, StepScores
 from modules.fitting.progress import TrainingProgress
+from modules.network.initial_tokenizer import PresetError
 from modules.network.model import ContextError, as_float32, build_backbone, training_model
-from modules.network.starting_point import PresetError, load_preset
+from modules.network.starting_point import load_preset
 from modules.serving.metrics import exact_answers
 from tests.modules.conftest import make_backbone
 

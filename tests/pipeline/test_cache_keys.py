@@ -61,7 +61,8 @@ COMPONENTS: Mapping[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "serving_proof": (lambda: ServingProof(model=MODEL), ()),
     "starting_point": (lambda: StartingPoint(revision="main", **HUB), ()),
 }
-GIVEN = ("modules.preprocessing", "modules.trainer", "modules.tuning")  # to Transform, Trainer and Tuner
+EXAMPLE_GEN = "pipeline.components.example_gen.executor"  # which has its fingerprint in TFX's own custom_config
+GIVEN = (EXAMPLE_GEN, "modules.preprocessing", "modules.trainer", "modules.tuning")
 
 
 def executor(name: str) -> str:
@@ -75,7 +76,7 @@ def executed(name: str) -> tuple[str, ...]:
 def test_every_component_of_ours_is_looked_at() -> None:
     folders = {path.parent.name for path in (REPOSITORY / "pipeline/components").glob("*/executor.py")}
 
-    assert folders == COMPONENTS.keys()
+    assert folders == {*COMPONENTS, "example_gen"}
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
@@ -85,6 +86,12 @@ def test_the_cache_key_of_a_component_holds_the_fingerprint_of_its_code(name: st
 
     assert component.exec_properties["fingerprint"] == expected
     assert type(component).EXECUTOR_SPEC.executor_class.__module__ == executor(name)
+
+
+def test_the_cache_key_of_the_import_holds_the_fingerprint_of_its_code() -> None:
+    (importer, *_) = create_pipeline(load_config([], {})).components
+
+    assert fingerprint(EXAMPLE_GEN) in importer.exec_properties["custom_config"]
 
 
 def test_the_cache_keys_of_transform_trainer_and_tuner_hold_the_fingerprints_of_their_modules() -> None:
@@ -160,6 +167,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("hf_pusher", "pipeline/components/hf_pusher/card_text.py", "pipeline/report/page.py"),
         ("published_model", "pipeline/components/hf_pusher/hub_client.py", "pipeline/components/hf_pusher/card.py"),
         ("starting_point", "pipeline/components/hf_pusher/connection.py", "modules/trainer.py"),
+        (EXAMPLE_GEN, "data/tfrecords.py", "data/sample/facts.py"),
         ("modules.preprocessing", "modules/text/prompts.py", "data/tfrecords.py"),
         ("modules.trainer", "modules/fitting/loop.py", "modules/tuning.py"),
         ("modules.tuning", "modules/fitting/loop.py", "pipeline/pipeline.py"),

@@ -5,5 +5,6 @@ anomalies.py                what may be found, by the names under which the conf
 inspection.py               one look at all the rows, and what comes of it
 checks.py                   what nothing can be trained on, and what the schema forbids
 survey.py, rules.py         what the rows look like, and what is unusual about that
+tokens.py                   how many rows are too long to train on, counted with the tokenizer of the training
 earlier.py                  the rows of an earlier run to compare with
 """

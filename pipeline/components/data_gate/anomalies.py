@@ -14,7 +14,7 @@ NAMES = {
     "eval_in_train": "evaluation rows whose prompt is in the train split",
     "skew": "evaluation rows that look unlike the train rows",
     "drift": "train rows that look unlike those of the last accepted run",
-    "dropped": "train rows too long for training.sequence_length, which the Trainer drops",
+    "dropped": "train rows too long for training.sequence_length, which the Trainer would drop",
 }
 FLAG = "--data.allow-anomalies"
 

@@ -13,7 +13,10 @@ class DataBlessing(types.artifact.Artifact):
 
     - `rows`: by split;
     - `splits`: what the rows look like, by split; see `Survey.as_dict`;
-    - `shares`: by split, the shares of the rows that are `overlong`, `duplicates` and (of evaluation rows) `in_train`;
+    - `shares`: by split, the shares of the rows that are `overlong`, `duplicates`, (of evaluation rows) `in_train` and
+      (of train rows) `dropped`;
+    - `tokens`: of the train rows, `rows`, `dropped` (too long for `sequence_length`) and the `longest`'s tokens; null
+      if they were not counted;
     - `skew`, `drift`: the distances of `rules.distances`; null where there was nothing to compare with;
     - `dataset`: licence, data sets and sources that the rows came with (see `data.origin`); null if with none;
     - `earlier`: the artifact's `id` and `uri` that `drift` is against; null if none;

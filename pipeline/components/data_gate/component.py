@@ -17,6 +17,7 @@ from modules.fingerprint import fingerprint
 from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.data_gate.executor import Executor
+from pipeline.components.data_gate.tokens import TokenLimits
 
 
 class DataGateSpec(ComponentSpec):
@@ -26,6 +27,7 @@ class DataGateSpec(ComponentSpec):
         "dataset": ExecutionParameter(type=str),
         "kind": ExecutionParameter(type=str),
         "limits": ExecutionParameter(type=str),  # JSON
+        "tokens": ExecutionParameter(type=str, optional=True),  # JSON
         "allow": ExecutionParameter(type=str),  # JSON
         "fingerprint": ExecutionParameter(type=str),
     }
@@ -35,6 +37,7 @@ class DataGateSpec(ComponentSpec):
         "schema": ChannelParameter(type=standard_artifacts.Schema),
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         "earlier": ChannelParameter(type=DataBlessing, optional=True),
+        "base_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS = {  # noqa: RUF012
         "blessing": ChannelParameter(type=DataBlessing),
@@ -60,8 +63,10 @@ class DataGate(base_component.BaseComponent):
         limits: Limits,
         dataset: str,
         kind: Kind = "instructions",
+        tokens: TokenLimits | None = None,
         allow: Sequence[str] = (),
         earlier: types.BaseChannel | None = None,
+        base_model: types.BaseChannel | None = None,
     ) -> None:
         """Describes the gate.
 
@@ -73,8 +78,10 @@ class DataGate(base_component.BaseComponent):
             limits: from where on the rows are unusual.
             dataset: the folder of the data; rows of other folders are not compared.
             kind: of what the rows are.
+            tokens: how long the rows may be for the Trainer; None if tokens are not to be counted.
             allow: names of anomalies that are let through.
             earlier: the last accepted run's DataBlessing, if it can be looked up.
+            base_model: what training starts from, if that is an artifact: its tokenizer counts the tokens.
         """
         super().__init__(
             DataGateSpec(
@@ -83,9 +90,11 @@ class DataGate(base_component.BaseComponent):
                 schema=schema,
                 anomalies=anomalies,
                 earlier=earlier,
+                base_model=base_model,
                 dataset=dataset,
                 kind=kind,
                 limits=json.dumps(asdict(limits), sort_keys=True),
+                tokens=json.dumps(asdict(tokens), sort_keys=True) if tokens else None,
                 allow=json.dumps(sorted(allow)),
                 fingerprint=fingerprint(Executor.__module__),
                 blessing=types.Channel(type=DataBlessing),

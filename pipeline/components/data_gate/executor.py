@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -21,11 +22,16 @@ from data.origin import MANIFEST, parse_origin
 from pipeline.components.data_gate import checks
 from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.earlier import DATASET, EARLIER, STATISTICS_ID
-from pipeline.components.data_gate.inspection import Inspection, inspect, let_through
+from pipeline.components.data_gate.inspection import inspect, let_through
+from pipeline.components.data_gate.rules import TRAIN
+from pipeline.components.data_gate.tokens import TokenLimits, TokenSurvey, survey_tokens
 
 logger = logging.getLogger(__name__)
 
 REPORT_FILE = "report.json"
+BASE_MODEL = "base_model"
+OPTIONAL = (EARLIER, BASE_MODEL)  # inputs
+NOT_COUNTED = "dropped was not looked at: a run may still set how long its rows are, so the Trainer counts"
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -37,7 +43,8 @@ class Executor(base_executor.BaseExecutor):
         """Checks schema, statistics, anomalies and every row, and reports all problems together.
 
         Args:
-            input_dict: `examples`, `statistics`, `schema`, `anomalies`, and where there is one `earlier`.
+            input_dict: `examples`, `statistics`, `schema`, `anomalies`, and where there is one `earlier` and
+                `base_model`.
             output_dict: `blessing`, whose folder gets report.json; see `artifact.DataBlessing`.
             exec_properties: the parameters of `DataGateSpec`.
 
@@ -45,8 +52,8 @@ class Executor(base_executor.BaseExecutor):
             DataGateError: With every problem.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        given = input_dict.get(EARLIER) or []
-        inputs = {key: artifact_utils.get_single_instance(input_dict[key]) for key in input_dict.keys() - {EARLIER}}
+        given, base_model = (input_dict.get(key) or [] for key in OPTIONAL)
+        inputs = {key: artifact_utils.get_single_instance(input_dict[key]) for key in input_dict.keys() - {*OPTIONAL}}
         statistics, examples = inputs["statistics"], inputs["examples"]
         problems = checks.schema_problems(_schema(inputs["schema"]))
         problems += checks.statistics_problems({split: _statistics(statistics, split) for split in _splits(statistics)})
@@ -56,6 +63,7 @@ class Executor(base_executor.BaseExecutor):
             validated={split: _anomalies(inputs["anomalies"], split) for split in _splits(inputs["anomalies"])},
             earlier=_report(given[0]) if given else None,
             kind=exec_properties["kind"],
+            tokens=_tokens(exec_properties.get("tokens"), examples, base_model),
         )
         allow = frozenset(json.loads(exec_properties["allow"]))
         problems += inspection.problems(allow)
@@ -64,20 +72,21 @@ class Executor(base_executor.BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         blessing.set_string_custom_property(DATASET, exec_properties["dataset"])
         blessing.set_int_custom_property(STATISTICS_ID, statistics.id)
-        _bless(blessing, inspection, allow, earlier=given, dataset=_dataset(examples))
+        report = inspection.report(allow) | {"dataset": _dataset(examples)}
+        if exec_properties["kind"] == "instructions" and inspection.tokens is None:
+            report["notes"].append(NOT_COUNTED)
+        report["earlier"] = {"id": given[0].id, "uri": given[0].uri} if given else None
+        _bless(blessing, report)
 
 
-def _bless(
-    blessing: types.Artifact,
-    inspection: Inspection,
-    allow: frozenset[str],
-    *,
-    earlier: list[Any],
-    dataset: dict[str, Any] | None,
-) -> None:
-    report = inspection.report(allow)
-    report["dataset"] = dataset
-    report["earlier"] = {"id": earlier[0].id, "uri": earlier[0].uri} if earlier else None
+def _tokens(limits: str | None, examples: types.Artifact, base_model: list[types.Artifact]) -> TokenSurvey | None:
+    if not limits or TRAIN not in _splits(examples):
+        return None
+    model = base_model[0].uri if base_model else None
+    return survey_tokens(partial(_records, examples, TRAIN), TokenLimits(**json.loads(limits)), model=model)
+
+
+def _bless(blessing: types.Artifact, report: dict[str, Any]) -> None:
     for allowed in let_through(report):
         logger.warning("Let through by data.allow_anomalies: %s", allowed)
     for split, count in report["rows"].items():

@@ -12,6 +12,7 @@ from data.tfrecords import Kind
 from pipeline.components.data_gate import checks, rules
 from pipeline.components.data_gate.anomalies import Anomaly, Limits
 from pipeline.components.data_gate.survey import Survey
+from pipeline.components.data_gate.tokens import TokenSurvey
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Inspection:
         skew: distances of the evaluation rows from the train rows; None if they cannot be compared.
         drift: distances of the train rows from the last accepted run's; likewise.
         notes: what was not looked at.
+        tokens: of the train rows; None if they were not counted.
     """
 
     contents: Mapping[str, checks.Content]
@@ -31,6 +33,7 @@ class Inspection:
     skew: Mapping[str, float] | None
     drift: Mapping[str, float] | None
     notes: tuple[str, ...]
+    tokens: TokenSurvey | None = None
 
     def problems(self, allow: Set[str]) -> list[str]:
         """What must stop the run, if the anomalies of these names are let through."""
@@ -40,10 +43,14 @@ class Inspection:
     def report(self, allow: Set[str]) -> dict[str, Any]:
         """What report.json holds; see `artifact.DataBlessing`."""
         surveys = {split: content.survey for split, content in self.contents.items()}
+        shares = {split: _shares(survey) for split, survey in surveys.items()}
+        if self.tokens:
+            shares[rules.TRAIN]["dropped"] = self.tokens.share
         return {
             "rows": {split: survey.rows for split, survey in surveys.items()},
             "splits": {split: survey.as_dict() for split, survey in surveys.items()},
-            "shares": {split: _shares(survey) for split, survey in surveys.items()},
+            "shares": shares,
+            "tokens": self.tokens.as_dict() if self.tokens else None,
             "skew": self.skew,
             "drift": self.drift,
             "allowed": [_recorded(anomaly) for anomaly in self.anomalies if anomaly.name in allow],
@@ -58,6 +65,7 @@ def inspect(
     validated: Mapping[str, anomalies_pb2.Anomalies],
     earlier: Mapping[str, Any] | None,
     kind: Kind = "instructions",
+    tokens: TokenSurvey | None = None,
 ) -> Inspection:
     """Reads every row once.
 
@@ -67,6 +75,7 @@ def inspect(
         validated: ExampleValidator's findings by split.
         earlier: the last accepted run's report; None if there is none.
         kind: of what the rows are.
+        tokens: of the train rows; None if they were not counted.
     """
     contents: dict[str, checks.Content] = {}
     for split, of_split in records.items():
@@ -77,9 +86,10 @@ def inspect(
     found += [anomaly for content in contents.values() for anomaly in content.anomalies]
     found += rules.content_anomalies(surveys, limits, kind=kind)
     comparison = rules.compare(surveys, limits, earlier)
-    return Inspection(
-        contents, (*found, *comparison.anomalies), comparison.skew, comparison.drift, tuple(comparison.notes)
-    )
+    found += comparison.anomalies
+    if tokens and (dropped := tokens.anomaly()):
+        found.append(dropped)
+    return Inspection(contents, tuple(found), comparison.skew, comparison.drift, comparison.notes, tokens)
 
 
 def let_through(report: Mapping[str, Any]) -> list[str]:

@@ -23,7 +23,12 @@ from pipeline.report.store import StoredRun
 LARGEST_READ_BYTES = 16 * 2**20
 LENGTH_BOUNDS = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # characters; the last bar is longer
 DIGEST_BYTES = 32
-SHARES = {"overlong": "longer than allowed", "duplicates": "repeated", "in_train": "asked in training, too"}
+SHARES = {
+    "overlong": "longer than allowed",
+    "duplicates": "repeated",
+    "in_train": "asked in training, too",
+    "dropped": "longer than training.sequence_length",
+}
 DISTANCES = {"skew": "distance of evaluation from train rows", "drift": "distance from the last accepted rows"}
 
 

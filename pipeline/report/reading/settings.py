@@ -21,7 +21,7 @@ NOT_SETTINGS = {
                          "input_fingerprint", "version", "custom_config"},
     "Transform": {"force_tf_compat_v1", "disable_statistics", "preprocessing_fn"},
     "Trainer": {"train_args", "eval_args", "run_fn"},
-    "DataGate": {"kind"},
+    "DataGate": {"kind", "tokens"},
     "AnswerQuality": {"thresholds", "against_baseline"},
     "Evaluator": {"thresholds", "against_baseline", "module_path", "example_splits"},
     "StatisticsGen": {"exclude_splits"},

@@ -1,0 +1,177 @@
+"""How many tokens the train rows have, counted as the Trainer will, and how many rows it would drop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import tee
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data.tfrecords import Row, decode
+from modules.batches.dropped import Overlong, RowLengths, needed_length, too_many
+from modules.network.gpt2_checkpoint import model_folder, read_sizes
+from modules.network.initial_tokenizer import initial_tokenizer
+from modules.text.prompts import format_prompt, neutralise
+from modules.text.tokenizer import encode_rows
+from pipeline.components.data_gate.anomalies import Anomaly
+from pipeline.components.data_gate.checks import excerpt
+from pipeline.components.data_gate.survey import Finding
+
+
+@dataclass(frozen=True)
+class TokenLimits:
+    """How long a training row is, which tokenizer cuts it, and how many rows may be too long for it.
+
+    Attributes:
+        sequence_length: of a training row, in tokens.
+        overlong: what the Trainer does with a row that is longer.
+        dropped: share of the train rows that may be dropped, 0 to 1.
+        preset: what training starts from, a preset's name or a folder; None from scratch.
+        tokenizer_path: folder of the tokenizer for a model from scratch; None to train one on the rows.
+        vocabulary_size: of a tokenizer to train, in tokens.
+        context: the longest training row that the model can take, in tokens; None where only its files tell.
+        given: a hash of the files of `preset` or `tokenizer_path`, for TFX's cache key.
+    """
+
+    sequence_length: int
+    overlong: Overlong
+    dropped: float
+    preset: str | None
+    tokenizer_path: str | None
+    vocabulary_size: int
+    context: int | None
+    given: str = ""
+
+
+class Formatted(NamedTuple):
+    """A train row as the Trainer reads it, and the record that it came from."""
+
+    record: bytes
+    prompt: str
+    response: str
+
+
+@dataclass(frozen=True)
+class TokenSurvey:
+    """What was counted.
+
+    Attributes:
+        limits: what was counted against.
+        lengths: the sequence lengths that the rows need.
+        dropped: rows that need a longer one than there is.
+        context: as in the limits, or as the model's files tell; None where that is not known.
+    """
+
+    limits: TokenLimits
+    lengths: RowLengths
+    dropped: Finding
+    context: int | None
+
+    @property
+    def share(self) -> float:
+        """Returns the share of the train rows, 0 to 1, that the Trainer would drop."""
+        return 1 - self.lengths.kept(self.limits.sequence_length)
+
+    def anomaly(self) -> Anomaly | None:
+        """Returns what is unusual: more rows would be dropped than may be."""
+        rows, allowed = self.lengths.rows, self.limits.dropped
+        if not too_many(dropped=self.dropped.rows, read=rows, allowed=allowed):
+            return None
+        too_long = "are" if self.limits.overlong == "drop" else "have a response"
+        words = (
+            f"{self.dropped.rows:,} of {rows:,} train rows ({self.share:.1%}) {too_long} longer than "
+            f"training.sequence_length={self.limits.sequence_length} tokens and would be dropped; "
+            f"at most {allowed:.1%} may"
+        )
+        return Anomaly("dropped", words, tuple(self.dropped.examples), self._way_out())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns what report.json keeps of it."""
+        return {
+            "sequence_length": self.limits.sequence_length,
+            "rows": self.lengths.rows,
+            "dropped": self.dropped.rows,
+            "longest": self.lengths.longest,
+        }
+
+    def _way_out(self) -> str:
+        others = ["raise data.max_dropped"]
+        if self.limits.overlong == "drop":
+            others.insert(0, "set training.overlong to truncate_prompt")
+        return ", ".join([self._longer_rows(), *others])
+
+    def _longer_rows(self) -> str:
+        """Returns the smallest sequence length that keeps enough rows, and the settings for it."""
+        length, scratch = self.lengths.smallest_length(allowed=self.limits.dropped), self.limits.preset is None
+        if self.context is None or length <= self.context:
+            return f"{self._kept(length)}: set training.sequence_length to {length}"
+        if scratch:
+            return f"{self._kept(length)}: set training.sequence_length and model.max_sequence_length to {length}"
+        return (
+            f"{self._kept(length)}, but {self.limits.preset} has a context of {self.context:,}, which keeps "
+            f"{self.lengths.kept(self.context):.1%}: shorten the rows"
+        )
+
+    def _kept(self, length: int) -> str:
+        kept = self.lengths.kept(length)
+        every = "" if length == self.lengths.longest else f", {self.lengths.longest:,} all"
+        return f"{length:,} tokens keep {kept:.1%} of the rows{every}"
+
+
+def survey_tokens(records: Callable[[], Iterable[bytes]], limits: TokenLimits, *, model: str | None) -> TokenSurvey:
+    """Counts the tokens of the train rows; reads them once, and once before if a tokenizer is trained on them.
+
+    Holds a few thousand rows at a time.
+
+    Args:
+        records: gives the serialized examples of the train split, from the start each time.
+        limits: what to count with.
+        model: folder of the model that training starts from, in place of ``limits.preset``; None for that one.
+
+    Raises:
+        PresetError: If a preset's tokenizer cannot be downloaded.
+        CheckpointError: If the initial model's folder holds no model.
+        TokenizerError: If a tokenizer's files are absent or malformed.
+    """
+    start = model or limits.preset
+    tokenizer = initial_tokenizer(
+        _texts(_formatted(records())),
+        model=start,
+        tokenizer_path=limits.tokenizer_path,
+        vocabulary_size=limits.vocabulary_size,
+    )
+    lengths, dropped = RowLengths(), Finding()
+    rows, again = tee(_formatted(records()))
+    encoded = encode_rows(((row.prompt, row.response) for row in again), tokenizer)
+    for row, (prompt_ids, response_ids) in zip(rows, encoded, strict=True):
+        needed = needed_length(len(prompt_ids), len(response_ids), limits.overlong)
+        lengths.counts[needed] += 1
+        if needed > limits.sequence_length:
+            dropped.add(partial(_quoted, row.record, len(prompt_ids) + len(response_ids)))
+    return TokenSurvey(limits, lengths, dropped, limits.context or _context(start))
+
+
+def _formatted(records: Iterable[bytes]) -> Iterator[Formatted]:
+    """Yields the rows that can be read, as Transform makes them; the others stop the run anyway."""
+    for record in records:
+        row = decode(record)
+        if isinstance(row, Row):
+            yield Formatted(record, format_prompt(row.instruction, row.input), neutralise(row.output))
+
+
+def _texts(rows: Iterable[Formatted]) -> Iterator[str]:
+    for row in rows:
+        yield from (row.prompt, row.response)
+
+
+def _quoted(record: bytes, tokens: int) -> str:
+    return f"{excerpt(record)} ({tokens:,} tokens)"
+
+
+def _context(start: str | None) -> int | None:
+    """Returns the context, in tokens, of the model in a folder; None of a preset that is not one."""
+    if start is None or "://" in start or not Path(start).is_dir():
+        return None
+    return read_sizes(*model_folder(Path(start))).max_sequence_length
