@@ -6,7 +6,8 @@ SMALLEST_CONTRAST = 4.5  # WCAG 2.2, level AA, for text
 LEAST_EDGE_CONTRAST = 3.0  # the same, for the edges of fields and buttons
 
 _COLOURS = """
-  const canvas = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d');
+  const sized = Object.assign(document.createElement('canvas'), {width: 1, height: 1});
+  const canvas = sized.getContext('2d', {willReadFrequently: true});
   const rgb = text => {
     canvas.clearRect(0, 0, 1, 1);
     canvas.fillStyle = text;
