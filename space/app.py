@@ -438,6 +438,8 @@ def theme() -> gr.themes.Default:
         link_text_color_active_dark="*primary_300",
         link_text_color_visited_dark="*primary_300",
         input_border_color_dark="#7d8da4",
+        input_border_color_focus="*primary_600",
+        input_border_color_focus_dark="*primary_300",
         block_border_color="*neutral_300",
         block_border_color_dark="*neutral_700",
         block_info_text_color="*neutral_600",
