@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pipeline.config import PipelineConfig
 from pipeline.errors import PipelineError, numbered
 from pipeline.kubeflow.parameters import allowed_fields
+from pipeline.placeholders import owner_problems
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 UNITS = {"m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
@@ -23,9 +25,14 @@ def check(config: PipelineConfig) -> None:
     Raises:
         CompileError: With all problems at once.
     """
-    problems = [*_name(config), *_parameters(config), *_requests(config)]
+    problems = compile_problems(config)
     if problems:
         raise CompileError(numbered("The pipeline was not compiled", problems))
+
+
+def compile_problems(config: PipelineConfig) -> list[str]:
+    """Returns what would make the compiled pipeline useless wherever it is submitted."""
+    return [*_name(config), *_parameters(config), *_requests(config), *_digest(config), *owner_problems(config)]
 
 
 def deployment_problems(config: PipelineConfig) -> list[str]:
@@ -43,6 +50,12 @@ def deployment_problems(config: PipelineConfig) -> list[str]:
             f"Received: publish.signing_key_env = {config.publish.signing_key_env}. "
             "Set it to none; `python -m pipeline.components.hf_pusher` publishes signed from where the key is."
         )
+    if config.kubeflow.image.partition("/")[0].partition(":")[0].endswith(".example"):
+        problems.append(
+            "The image must be on a registry that the cluster can reach. "
+            f"Received: kubeflow.image = {config.kubeflow.image}; names that end in .example are nobody's (RFC 2606). "
+            "Push it to a registry of yours (make image IMAGE=…), and set --kubeflow.image."
+        )
     return problems
 
 
@@ -57,6 +70,15 @@ def _name(config: PipelineConfig) -> Iterator[str]:
         yield (
             "pipeline_name may hold lower-case letters, digits and `-` on Kubeflow, and starts with a letter or digit. "
             f"Received: {config.pipeline_name!r}. Set --pipeline-name."
+        )
+
+
+def _digest(config: PipelineConfig) -> Iterator[str]:
+    _, at, digest = config.kubeflow.image.partition("@")
+    if at and not DIGEST.fullmatch(digest):
+        yield (
+            "The digest of kubeflow.image is sha256: and 64 hexadecimal digits. "
+            f"Received: {config.kubeflow.image}. Take the one that `docker push` prints, or a tag of the image."
         )
 
 

@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.kubeflow.client import KubeflowClient
+from pipeline.kubeflow.client import KubeflowClient, KubeflowUnreachableError
 from pipeline.kubeflow.cron import in_zone_of_cluster, read_cron, read_interval
-from pipeline.kubeflow.runs import RunRequest, list_runs, plan_submit, submit, wait
+from pipeline.kubeflow.runs import Found, RunRequest, SubmitPlan, list_runs, look, submit, wait
 from pipeline.kubeflow.schedules import (
     MAX_CONCURRENCY,
+    SchedulePlan,
     ScheduleRequest,
     Settings,
     carry_out,
@@ -27,12 +28,16 @@ from pipeline.kubeflow.schedules import (
     steps_to_remove,
     steps_to_switch,
 )
-from pipeline.kubeflow.versions import read_package, read_parameters
+from pipeline.kubeflow.versions import name_and_value, read_package, read_parameters
 
 DEFAULT_SCHEDULE = "retraining"
 DEFAULT_WAIT_MINUTES = 24 * 60
 DEFAULT_SHOWN_RUNS = 20
 NOTHING_DONE = "Dry run: nothing was changed. It would:"
+NOT_ASKED = (
+    "Dry run: nothing was changed. Kubeflow could not be asked what it has already, so this is the plan for one that "
+    "has nothing of it. It would:"
+)
 
 
 class CommandError(PipelineError, ValueError):
@@ -63,6 +68,23 @@ def needs_package(options: argparse.Namespace) -> bool:
     """Whether the command that was chosen reads a compiled pipeline."""
     switches_only = options.command == "schedule" and options.cron is None and options.interval is None
     return options.command in ("submit", "schedule") and not switches_only
+
+
+def option_problems(options: argparse.Namespace, *, parameters: Collection[str], now: datetime) -> list[str]:
+    """Returns what is wrong with the options of `submit` or `schedule` by themselves, all of it.
+
+    Args:
+        options: as parsed; of a command that reads a compiled pipeline.
+        parameters: the names that a compiled pipeline may declare.
+        now: where the comparison of time zones starts.
+    """
+    checks: list[Callable[[], object]] = [
+        lambda text=text: name_and_value(text, parameters)  # type: ignore[misc] # mypy infers no default argument
+        for text in options.parameter
+    ]
+    if options.command == "schedule":
+        checks += [lambda: _check_concurrency(options), lambda: _times(options, now)]
+    return [problem for check in checks for problem in _problem_of(check)]
 
 
 def execute(options: argparse.Namespace, context: Context) -> str:
@@ -155,10 +177,9 @@ def _submit(options: argparse.Namespace, context: Context) -> str:
         pipeline_root=options.pipeline_root,
         service_account=options.service_account,
     )
-    plan = plan_submit(context.kubeflow, request)
     if options.dry_run:
-        return _dry_run(str(plan))
-    run_id = submit(context.kubeflow, plan)
+        return _plan_without_doing(lambda: SubmitPlan(request, _look(context, request)), SubmitPlan(request, Found()))
+    run_id = submit(context.kubeflow, SubmitPlan(request, _look(context, request)))
     if not options.wait:
         return f"Created run {run_id}."
     wait(context.kubeflow, run_id, limit_seconds=options.wait_minutes * 60)
@@ -168,18 +189,25 @@ def _submit(options: argparse.Namespace, context: Context) -> str:
 def _schedule(options: argparse.Namespace, context: Context) -> str:
     if options.cron is None and options.interval is None:
         return _switch(options, context)
-    plan = plan_schedule(context.kubeflow, _schedule_request(options, context))
+    request = _schedule_request(options, context)
     if options.dry_run:
-        return _dry_run(str(plan))
+        return _plan_without_doing(lambda: _schedule_plan(context, request), plan_schedule(request, Found(), ()))
+    plan = _schedule_plan(context, request)
     schedule(context.kubeflow, plan)
     return _done(str(plan))
 
 
+def _schedule_plan(context: Context, request: ScheduleRequest) -> SchedulePlan:
+    existing = list_schedules(context.kubeflow, name=request.name)
+    return plan_schedule(request, _look(context, request), existing)
+
+
+def _look(context: Context, request: RunRequest | ScheduleRequest) -> Found:
+    return look(context.kubeflow, request.package, request.experiment)
+
+
 def _schedule_request(options: argparse.Namespace, context: Context) -> ScheduleRequest:
-    if not 1 <= options.max_concurrency <= MAX_CONCURRENCY:
-        raise CommandError(
-            f"Kubeflow keeps --max-concurrency within 1 to {MAX_CONCURRENCY}. Received: {options.max_concurrency}."
-        )
+    _check_concurrency(options)
     package = read_package(context.package)
     cron, interval, meaning = _times(options, context.now)
     settings = Settings(
@@ -201,6 +229,13 @@ def _schedule_request(options: argparse.Namespace, context: Context) -> Schedule
         enabled=not options.disable,
         meaning=meaning,
     )
+
+
+def _check_concurrency(options: argparse.Namespace) -> None:
+    if not 1 <= options.max_concurrency <= MAX_CONCURRENCY:
+        raise CommandError(
+            f"Kubeflow keeps --max-concurrency within 1 to {MAX_CONCURRENCY}. Received: {options.max_concurrency}."
+        )
 
 
 def _times(options: argparse.Namespace, now: datetime) -> tuple[str | None, int | None, str]:
@@ -254,8 +289,27 @@ def _runs(options: argparse.Namespace, context: Context) -> str:
     return "\n".join(lines)
 
 
-def _dry_run(text: str) -> str:
-    return "\n".join([NOTHING_DONE, *(f"  {line}" for line in text.splitlines())])
+def _problem_of(check: Callable[[], object]) -> Iterator[str]:
+    """Yields the message of the error that `check` raises for the user, if it does."""
+    try:
+        check()
+    except PipelineError as error:
+        yield str(error)
+
+
+def _plan_without_doing(ask: Callable[[], SubmitPlan | SchedulePlan], blank: SubmitPlan | SchedulePlan) -> str:
+    """Returns the plan that `ask` makes of what Kubeflow has; `blank` where it cannot be reached, and why.
+
+    Whoever plans may have no cluster at hand; one that refuses to answer is an error all the same.
+    """
+    try:
+        return _dry_run(str(ask()))
+    except KubeflowUnreachableError as error:
+        return f"{_dry_run(str(blank), heading=NOT_ASKED)}\n{error}"
+
+
+def _dry_run(text: str, *, heading: str = NOTHING_DONE) -> str:
+    return "\n".join([heading, *(f"  {line}" for line in text.splitlines())])
 
 
 def _done(text: str) -> str:

@@ -15,6 +15,7 @@ from pipeline.config import PipelineConfig
 from pipeline.config.sources import ConfigError, load_config
 from pipeline.errors import PipelineError, numbered
 from pipeline.kubeflow import checks
+from pipeline.kubeflow.parameters import parameter_name
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.client import Connection
@@ -40,6 +41,9 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str])
         The exit status.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # It tells of every connection that is tried again; what came of it is in the one message of `client.py`. kfp sets
+    # the level of `urllib3` itself.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     options, rest = command_parser().parse_known_args(arguments)
     try:
@@ -91,15 +95,32 @@ def _talk(options: argparse.Namespace, config: PipelineConfig, environment: Mapp
     from pipeline.kubeflow.client import connect
     from pipeline.kubeflow.commands import Context, execute, needs_package
 
+    now = datetime.now(UTC)
     kubeflow = connect(connection(config, environment))
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / DEFAULT_OUTPUT
         if needs_package(options):
-            problems = checks.deployment_problems(config)
-            if problems:
-                raise DeploymentError(numbered("Nothing was submitted", problems))
+            _check(options, config, now)
             _write(config, package, [options.command])
-        return execute(options, Context(kubeflow, config.pipeline_name, package, datetime.now(UTC)))
+        return execute(options, Context(kubeflow, config.pipeline_name, package, now))
+
+
+def _check(options: argparse.Namespace, config: PipelineConfig, now: datetime) -> None:
+    """Looks for everything that would make `submit` or `schedule` fail later, before TFX is imported.
+
+    Raises:
+        DeploymentError: With all problems at once.
+    """
+    from pipeline.kubeflow.commands import option_problems
+
+    names = [parameter_name(field) for field in config.kubeflow.parameters]
+    problems = [
+        *option_problems(options, parameters=names, now=now),
+        *checks.compile_problems(config),
+        *checks.deployment_problems(config),
+    ]
+    if problems:
+        raise DeploymentError(numbered("Nothing was submitted", problems))
 
 
 def connection(config: PipelineConfig, environment: Mapping[str, str]) -> Connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -48,20 +48,27 @@ class RunRequest:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What the server has already of a package and an experiment; by default nothing."""
+
+    version: VersionIds = field(default_factory=VersionIds)
+    experiment_id: str | None = None
+
+
+@dataclass(frozen=True)
 class SubmitPlan:
-    """What submitting takes, given what the server has already."""
+    """What submitting takes, given what the server has already; pure."""
 
     request: RunRequest
-    version: VersionIds
-    experiment_id: str | None
+    found: Found
 
     def __str__(self) -> str:
         """One line per step."""
         request = self.request
         return "\n".join(
             [
-                *describe_upload(request.package, self.version),
-                *describe_experiment(request.experiment, self.experiment_id),
+                *describe_upload(request.package, self.found.version),
+                *describe_experiment(request.experiment, self.found.experiment_id),
                 f"create run {request.name}" + describe_parameters(request.parameters),
             ]
         )
@@ -80,9 +87,9 @@ class Run:
     failed_tasks: tuple[str, ...]
 
 
-def plan_submit(kubeflow: KubeflowClient, request: RunRequest) -> SubmitPlan:
-    """Looks at what the server has; changes nothing."""
-    return SubmitPlan(request, find_version(kubeflow, request.package), find_experiment(kubeflow, request.experiment))
+def look(kubeflow: KubeflowClient, package: Package, experiment: str) -> Found:
+    """Returns what the server has already; changes nothing."""
+    return Found(find_version(kubeflow, package), find_experiment(kubeflow, experiment))
 
 
 def submit(kubeflow: KubeflowClient, plan: SubmitPlan) -> str:
@@ -92,9 +99,9 @@ def submit(kubeflow: KubeflowClient, plan: SubmitPlan) -> str:
         The id of the run.
     """
     request, models = plan.request, kubeflow.client.api_models
-    version = upload(kubeflow, request.package, plan.version)
+    version = upload(kubeflow, request.package, plan.found.version)
     run = models.V2beta1Run(
-        experiment_id=plan.experiment_id or create_experiment(kubeflow, request.experiment),
+        experiment_id=plan.found.experiment_id or create_experiment(kubeflow, request.experiment),
         display_name=request.name,
         service_account=request.service_account,
         **specification(kubeflow, version, request.parameters, request.pipeline_root),

@@ -18,14 +18,14 @@ from typing import Any
 
 from pipeline.kubeflow.client import KubeflowClient, KubeflowError, KubeflowNotFoundError, named
 from pipeline.kubeflow.runs import (
+    Found,
     create_experiment,
     describe_experiment,
     describe_parameters,
     describe_upload,
-    find_experiment,
     specification,
 )
-from pipeline.kubeflow.versions import Package, VersionIds, find_version, upload
+from pipeline.kubeflow.versions import Package, upload
 
 logger = logging.getLogger(__name__)
 
@@ -130,8 +130,7 @@ class SchedulePlan:
     """What it takes to have the schedule that was asked for, given what the server has already."""
 
     request: ScheduleRequest
-    version: VersionIds
-    experiment_id: str | None
+    found: Found
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
@@ -139,19 +138,17 @@ class SchedulePlan:
         lines: list[str] = []
         for step in self.steps:
             if isinstance(step, Create):
-                lines += describe_upload(self.request.package, self.version)
-                lines += describe_experiment(self.request.experiment, self.experiment_id)
+                lines += describe_upload(self.request.package, self.found.version)
+                lines += describe_experiment(self.request.experiment, self.found.experiment_id)
                 lines.append(_describe_create(self.request))
             else:
                 lines.append(str(step))
         return "\n".join(lines)
 
 
-def plan_schedule(kubeflow: KubeflowClient, request: ScheduleRequest) -> SchedulePlan:
-    """Looks at what the server has; changes nothing."""
-    steps = steps_to(request, list_schedules(kubeflow, name=request.name))
-    version = find_version(kubeflow, request.package)
-    return SchedulePlan(request, version, find_experiment(kubeflow, request.experiment), steps)
+def plan_schedule(request: ScheduleRequest, found: Found, existing: Sequence[Schedule]) -> SchedulePlan:
+    """Returns the steps from what the server has to what was asked for; pure."""
+    return SchedulePlan(request, found, steps_to(request, existing))
 
 
 def steps_to(request: ScheduleRequest, existing: Sequence[Schedule]) -> tuple[Step, ...]:
@@ -227,12 +224,12 @@ def list_schedules(kubeflow: KubeflowClient, *, name: str | None = None) -> tupl
 
 def _create(kubeflow: KubeflowClient, plan: SchedulePlan) -> str:
     request, models = plan.request, kubeflow.client.api_models
-    version = upload(kubeflow, request.package, plan.version)
+    version = upload(kubeflow, request.package, plan.found.version)
     settings = request.settings
     recurring_run = models.V2beta1RecurringRun(
         display_name=request.name,
         description=_description(request),
-        experiment_id=plan.experiment_id or create_experiment(kubeflow, request.experiment),
+        experiment_id=plan.found.experiment_id or create_experiment(kubeflow, request.experiment),
         trigger=_trigger(models, settings),
         mode="ENABLE" if request.enabled else "DISABLE",
         max_concurrency=str(settings.max_concurrency),

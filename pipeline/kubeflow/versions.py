@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,7 @@ def read_parameters(given: Sequence[str], package: Package, *, scheduled: bool) 
     declared = dict(package.parameters)
     values: dict[str, Any] = {}
     for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or name not in declared:
-            raise PackageError(
-                "A parameter is NAME=VALUE, with a name that the compiled pipeline declares. "
-                f"Received: {text!r}. It declares: {', '.join(declared) or 'none'}."
-            )
+        name, value = name_and_value(text, declared)
         values[name] = _typed(name, value, declared[name], scheduled=scheduled)
     missing = [name for name, spec in declared.items() if name not in values and _required(spec)]
     if missing:
@@ -92,6 +87,21 @@ def read_parameters(given: Sequence[str], package: Package, *, scheduled: bool) 
             f"Received: none for {', '.join(missing)}. Add --parameter {missing[0]}=VALUE."
         )
     return tuple(sorted(values.items()))
+
+
+def name_and_value(text: str, declared: Collection[str]) -> tuple[str, str]:
+    """Returns the two parts of a ``NAME=VALUE`` text.
+
+    Raises:
+        PackageError: If it is none, or the name is not one of `declared`.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or name not in declared:
+        raise PackageError(
+            "A parameter is NAME=VALUE, with a name that the compiled pipeline declares. "
+            f"Received: {text!r}. It declares: {', '.join(declared) or 'none'}."
+        )
+    return name, value
 
 
 def find_version(kubeflow: KubeflowClient, package: Package) -> VersionIds:

@@ -50,6 +50,18 @@ def package(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def command(kubeflow: KubeflowClient, package: Path) -> Command:
+    return command_of(kubeflow, package)
+
+
+@pytest.fixture
+def command_alone(package: Path) -> Command:
+    """The commands, where nobody listens."""
+    with serving(KfpServer()) as host:
+        pass
+    return command_of(connect(Connection(host, timeout_seconds=1)), package)
+
+
+def command_of(kubeflow: KubeflowClient, package: Path) -> Command:
     def run(*arguments: str, owner: str = OWNER, package: Path = package) -> str:
         parser = argparse.ArgumentParser()
         add_commands(parser.add_subparsers())

@@ -59,3 +59,46 @@ def test_a_cluster_can_publish_elsewhere_or_not_at_all() -> None:
     (unsigned,) = deployment_problems(load_config([*elsewhere, "--publish.signing-key-env", "SIGNING_KEY"], {}))
     assert unsigned.startswith("A pod has no file with a private key. Received: publish.signing_key_env = SIGNING_KEY.")
     assert deployment_problems(load_config(["--publish.enabled", "false"], {})) == []
+
+
+@pytest.mark.parametrize("image", ["registry.example/a@sha256:...", "ghcr.io/a@sha256:" + "0" * 63, "ghcr.io/a@latest"])
+def test_a_digest_is_refused_unless_it_is_whole(image: str) -> None:
+    with pytest.raises(CompileError) as raised:
+        check(load_config(["--kubeflow.image", image], {}))
+
+    assert f"is sha256: and 64 hexadecimal digits. Received: {image}. Take the one" in str(raised.value)
+
+
+def test_an_image_on_a_registry_of_the_examples_is_refused_for_a_cluster_alone() -> None:
+    config = load_config(
+        ["--publish.enabled", "false", "--kubeflow.image", f"registry.example:5000/a@sha256:{'0' * 64}"], {}
+    )
+
+    check(config)
+    (problem,) = deployment_problems(config)
+    assert "names that end in .example are nobody's" in problem
+
+
+def test_an_owner_as_the_examples_write_it_is_refused() -> None:
+    examples = [
+        *("--publish.endpoint", "https://huggingface.co", "--model.preset", "hub:YOU/gpt2-alpaca"),
+        *("--publish.repo-id", "YOU/gpt2-alpaca", "--publish.space-repo-id", "your-username/gpt2-alpaca-demo"),
+    ]
+
+    with pytest.raises(CompileError) as raised:
+        check(load_config(examples, {}))
+
+    message = str(raised.value)
+    assert message.startswith("The pipeline was not compiled: 3 problems.")
+    assert (
+        "publish.repo_id must name a repository's real owner. Received: YOU/gpt2-alpaca, as examples write it. "
+        "Put your user or organisation on the Hub in place of what is before the /."
+    ) in message
+    assert "Received: your-username/gpt2-alpaca-demo, as examples write it." in message
+    assert "Received: hub:YOU/gpt2-alpaca, as examples write it." in message
+
+
+def test_real_owners_are_none_of_the_examples() -> None:
+    for owner in ("you", "YOUNG", "BAAI", "me", "yourself", "team-you", "USERS"):
+        names = ["--publish.repo-id", f"{owner}/a", "--publish.space-repo-id", f"{owner}/b"]
+        check(load_config(["--publish.endpoint", "https://huggingface.co", *names], {}))

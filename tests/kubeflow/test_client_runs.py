@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.kubeflow.client import (
+    KubeflowAccessError,
     KubeflowClient,
     KubeflowServerError,
+    KubeflowUnreachableError,
 )
+from pipeline.kubeflow.commands import NOT_ASKED
 from pipeline.kubeflow.runs import RunFailedError, RunNotEndedError, wait
 from pipeline.kubeflow.versions import PackageError
 from tests.kubeflow.kfp_server import Fault, KfpServer
@@ -92,6 +95,28 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(server: KfpServer, comman
         f"  create experiment {OWNER}",
         f"  create run {OWNER} 2026-11-22 12:00:00 with epochs=3",
     ]
+
+
+def test_a_dry_run_needs_no_cluster(command_alone: Command) -> None:
+    said = command_alone("submit", "--dry-run").splitlines()
+
+    assert said[0] == NOT_ASKED
+    assert [line.split(" sha256")[0] for line in said[1:-1]] == [
+        f"  create pipeline {OWNER}",
+        "  upload pipeline.yaml as version",
+        f"  create experiment {OWNER}",
+        f"  create run {OWNER} 2026-11-22 12:00:00",
+    ]
+    assert said[-1].startswith("Kubeflow must be reachable. Received: NewConnectionError from http://127.0.0.1:")
+    with pytest.raises(KubeflowUnreachableError):
+        command_alone("submit")
+
+
+def test_a_dry_run_that_a_cluster_refuses_is_refused(server: KfpServer, command: Command) -> None:
+    server.faults.append(Fault("GET", ".*/pipelines", "403"))
+
+    with pytest.raises(KubeflowAccessError, match="403 Forbidden"):
+        command("submit", "--dry-run")
 
 
 def test_waiting_ends_when_the_run_has_succeeded(server: KfpServer, kubeflow: KubeflowClient, command: Command) -> None:

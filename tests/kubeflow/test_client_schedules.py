@@ -11,7 +11,7 @@ from pipeline.kubeflow.client import (
     KubeflowClient,
     KubeflowServerError,
 )
-from pipeline.kubeflow.commands import CommandError
+from pipeline.kubeflow.commands import NOT_ASKED, CommandError
 from pipeline.kubeflow.macros import MacroError, check, fill_in
 from pipeline.kubeflow.runs import get_run
 from pipeline.kubeflow.schedules import ScheduleNotFoundError
@@ -148,6 +148,14 @@ def test_a_schedules_dry_run_prints_the_plan_and_changes_nothing(server: KfpServ
         "  create schedule retraining: cron 0 0 4 * * 1, at most 1 at a time, no catch-up, enabled with epochs=2",
         f"  delete schedule {old}",
     ]
+
+
+def test_a_schedules_dry_run_needs_no_cluster(command_alone: Command) -> None:
+    said = command_alone("schedule", "--cron", "0 3 * * 1", "--dry-run").splitlines()
+
+    assert said[0] == NOT_ASKED
+    assert said[-2] == "  create schedule retraining: cron 0 0 3 * * 1, at most 1 at a time, no catch-up, enabled"
+    assert said[-1].startswith("Kubeflow must be reachable.")
 
 
 def test_a_failure_while_replacing_leaves_the_old_schedule_and_the_next_call_tidies_up(
