@@ -59,7 +59,7 @@ def pinned(config: PipelineConfig) -> PipelineConfig:
     start = hub_model(config.model.preset)
     if start is None or start.is_pinned:
         return config
-    from pipeline.components.hf_pusher.connection import connect
+    from pipeline.components.hf_pusher.connection import QUESTION, connect
 
     publish = config.publish
     with connect(
@@ -67,6 +67,7 @@ def pinned(config: PipelineConfig) -> PipelineConfig:
         token_env=publish.token_env,
         storage_dir=str(hub_folder(config.output_dir)),
         local_port=0,  # for a look at the folder, any will do
+        patience=QUESTION,
     ) as hub:
         commit = hub.commit_of(start.repo_id, revision=start.revision)
     model = config.model.model_copy(update={"preset": str(start._replace(revision=commit))})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -21,14 +19,16 @@ from pipeline.components.hf_pusher.errors import SigningError, SpaceTemplateErro
 from pipeline.components.hf_pusher.signing import key_signer
 from pipeline.components.hf_pusher.space_template import check_template
 from pipeline.config import PipelineConfig
-from pipeline.config.model import ModelConfig
 from pipeline.config.sources import Reading, UnknownValueError
 from pipeline.dataset_manifest import dataset_manifest
+from pipeline.disk_checks import disk_problems
 from pipeline.errors import PreflightError
 from pipeline.evaluation import SLICE_VALUES, parse_all
 from pipeline.layout import absolute, hub_folder
+from pipeline.placeholders import owner_problems
+from pipeline.publish_checks import publish_problems
 from pipeline.spans import PatternError, newest_files
-from pipeline.start_checks import start_parameters, start_problems
+from pipeline.start_checks import start_problems
 
 # How the files of data.path come about, by data.kind.
 MAKING = {
@@ -36,11 +36,6 @@ MAKING = {
     "text": "python -m data.text --help for raw text",
 }
 TOKENIZER_FILES = ("vocab.json", "merges.txt")
-# Bytes on disk per parameter: SavedModel, KerasHub preset and Transformers in float32; CTranslate2 as configured.
-EXPORTED_BYTES_PER_PARAMETER = 3 * 4
-CTRANSLATE2_BYTES_PER_PARAMETER = {"int8": 1, "float32": 4}
-DATA_COPIES = 4  # the examples, raw and transformed, with room for statistics and temporary files
-MINIMUM_FREE_BYTES = 200 * 2**20
 
 
 def check(reading: Reading, environment: Mapping[str, str]) -> PipelineConfig:
@@ -196,17 +191,16 @@ def _signing(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator
         yield f"publish.signing_key_env: {error}"
 
 
+def _owners(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    yield from owner_problems(config)
+
+
 def _hub(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
     publish = config.publish
     if not publish.enabled:
         return
     if publish.endpoint != "local":
-        if not environment.get(publish.token_env, "").strip():
-            yield (
-                "publish.token_env names the variable that holds the access token. "
-                f"Received: {publish.token_env} is not set. "
-                f"Export a token that may write to {publish.endpoint}, or set --publish.enabled false."
-            )
+        yield from publish_problems(config, environment)
     elif publish.local_port and not _port_usable(publish.local_port, hub_folder(config.output_dir)):
         yield (
             "publish.local_port must be free for the embedded Hub. "
@@ -216,17 +210,7 @@ def _hub(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str
 
 
 def _disk(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
-    output = Path(absolute(config.output_dir))
-    existing = next(folder for folder in (output, *output.parents) if folder.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        yield f"output_dir must be a folder that can be written. Received: {output}. Choose another one."
-        return
-    free, needed = shutil.disk_usage(existing).free, needed_bytes(config)
-    if free < needed:
-        yield (
-            f"The disk of output_dir needs about {_gibibytes(needed)} for the results of this run. "
-            f"Received: {_gibibytes(free)} free on {existing}. Free some, or choose another --output-dir."
-        )
+    yield from disk_problems(config)
 
 
 def first_row_columns(path: Path) -> set[str]:
@@ -235,35 +219,6 @@ def first_row_columns(path: Path) -> set[str]:
     if record is None or isinstance(record, Damage):
         return set()
     return set(Example.FromString(record).features.feature)
-
-
-def needed_bytes(config: PipelineConfig) -> int:
-    """About how much disk space a run takes."""
-    ctranslate2 = sum(CTRANSLATE2_BYTES_PER_PARAMETER[precision] for precision in config.export.ctranslate2)
-    exported = parameter_count(config.model) * (EXPORTED_BYTES_PER_PARAMETER + ctranslate2)
-    copies = 2 if config.publish.enabled and config.publish.endpoint == "local" else 1
-    folder = Path(absolute(config.data.path))
-    rows = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
-    return MINIMUM_FREE_BYTES + exported * copies + rows * DATA_COPIES + checkpoint_bytes(config)
-
-
-def checkpoint_bytes(config: PipelineConfig) -> int:
-    """About how much disk space the checkpoints of a training take, an unfinished one included."""
-    training = config.training
-    if not training.checkpoint_every_steps or training.lora_rank:  # adapters are small
-        return 0
-    weights = 4 if training.keep_weights == "best" else 3  # they, two moments of the optimizer, the best ones
-    return parameter_count(config.model) * 4 * weights * (training.keep_checkpoints + 1)
-
-
-def parameter_count(model: ModelConfig) -> int:
-    """About how many parameters the network has; 0 where only the preset's own files know."""
-    if model.preset is not None:
-        return start_parameters(model.preset)
-    width, inner = model.hidden_dim, model.intermediate_dim
-    vocabulary = 50_257 if model.tokenizer_path else model.vocabulary_size
-    block = 4 * width * width + 2 * width * inner + 9 * width + inner
-    return (vocabulary + model.max_sequence_length) * width + model.num_layers * block + 2 * width
 
 
 def _port_usable(port: int, storage: Path) -> bool:
@@ -282,9 +237,7 @@ def _listing(folder: Path) -> str:
     return f"{shown}, … ({len(names)} entries)" if len(names) > 5 else shown
 
 
-def _gibibytes(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"
-
-
 Check = Callable[[PipelineConfig, Mapping[str, str]], Iterator[str]]
-CHECKS: tuple[Check, ...] = (_rows, _licenses, _slices, _schema, _model, _backend, _space, _signing, _hub, _disk)
+CHECKS: tuple[Check, ...] = (
+    _rows, _licenses, _slices, _schema, _model, _backend, _space, _signing, _owners, _hub, _disk,
+)  # fmt: skip

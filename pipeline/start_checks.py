@@ -48,13 +48,16 @@ def start_problems(config: PipelineConfig) -> Iterator[str]:
         yield f"model.preset: {error} Received: model.preset={preset!r}."
 
 
-def start_parameters(preset: str) -> int:
-    """About how many parameters a starting point has; 0 where only files elsewhere tell."""
-    if preset in PRESET_PARAMETERS or not Path(absolute(preset)).is_dir():
-        return PRESET_PARAMETERS.get(preset, 0)
+def start_parameters(config: PipelineConfig, preset: str) -> int:
+    """About how many parameters a starting point has; 0 where only KerasHub's files elsewhere tell."""
+    if preset in PRESET_PARAMETERS:
+        return PRESET_PARAMETERS[preset]
+    place, start = Path(absolute(preset)), hub_model(preset)
+    if start is None and not place.is_dir():
+        return 0
     try:
-        sizes = read_sizes(*model_folder(Path(absolute(preset))))
-    except CheckpointError:  # which another check reports
+        sizes = _hub_sizes(config, start) if start else read_sizes(*model_folder(place))
+    except (CheckpointError, PublishError):  # which another check reports
         return 0
     block = 4 * sizes.hidden_dim**2 + 2 * sizes.hidden_dim * sizes.intermediate_dim
     return (sizes.vocabulary_size + sizes.max_sequence_length) * sizes.hidden_dim + sizes.num_layers * block
@@ -84,7 +87,7 @@ def _folder_problems(config: PipelineConfig, preset: str) -> Iterator[str]:
 
 def _hub_sizes(config: PipelineConfig, start: HubModel) -> Sizes:
     """What the revision's configuration tells, asked of the Hub."""
-    from pipeline.components.hf_pusher.connection import connect
+    from pipeline.components.hf_pusher.connection import QUESTION, connect
     from pipeline.components.starting_point.download import KERAS, StartError, wanted_files
 
     publish = config.publish
@@ -94,6 +97,7 @@ def _hub_sizes(config: PipelineConfig, start: HubModel) -> Sizes:
             token_env=publish.token_env,
             storage_dir=str(hub_folder(config.output_dir)),
             local_port=0,  # for a look at the folder, any will do
+            patience=QUESTION,
         ) as hub,
         tempfile.TemporaryDirectory() as place,
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -86,6 +87,41 @@ def test_only_a_token_with_the_right_to_write_there_may_write(api: Api, token: s
             change()
         assert caught.value.response.status_code == 403
     assert api(None).list_repo_files("anna/public") == [".gitattributes"]
+
+
+ANNAS, BENS = frozenset({"anna"}), frozenset({"ben", "team"})
+READ, WRITE = ["repo.content.read"], ["repo.content.read", "repo.write"]
+
+
+@pytest.mark.parametrize(
+    ("identity", "organisations", "token"),
+    [
+        (Identity("anna", "write", ANNAS), {}, {"role": "write"}),
+        (Identity("anna", "read", ANNAS), {}, {"role": "read"}),
+        (Identity("ben", "write", BENS), {"team": "write"}, {"role": "write"}),
+        (
+            Identity("carl", "write", ANNAS),
+            {"anna": "write"},
+            {"role": "fineGrained", "scoped": [({"_id": "anna", "type": "org", "name": "anna"}, WRITE)]},
+        ),
+        (Identity("dora", "none"), {}, {"role": "fineGrained"}),
+        (Identity("root", "write"), {}, {"role": "write", "global": WRITE}),
+        (Identity("root", "read"), {}, {"role": "read", "global": READ}),
+    ],
+)
+def test_whoami_tells_what_a_token_may_do_in_the_hubs_own_form(
+    identity: Identity, organisations: dict[str, str], token: dict[str, Any], tmp_path: Path
+) -> None:
+    with running(tmp_path / "hub", port=0, authenticate=lambda _: identity) as url:
+        answer = HfApi(endpoint=url, token="any").whoami()
+
+    access = answer["auth"]["accessToken"]
+    assert (answer["name"], answer["type"]) == (identity.name, "user")
+    assert {one["name"]: one["roleInOrg"] for one in answer["orgs"]} == organisations
+    assert access["role"] == token["role"]
+    permissions = access.get("fineGrained", {"global": [], "scoped": []})
+    assert permissions["global"] == token.get("global", [])
+    assert [(one["entity"], one["permissions"]) for one in permissions["scoped"]] == token.get("scoped", [])
 
 
 def test_a_gated_repository_shows_itself_and_gives_its_files_to_those_let_in(api: Api, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 
 from hub.server import running
-from pipeline import preflight
+from pipeline import disk_checks
 from pipeline.components.hf_pusher.errors import HubError
 from pipeline.components.starting_point.download import wanted_files
 from pipeline.config import PipelineConfig
@@ -97,7 +97,7 @@ def test_a_folders_problems_are_found_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     (problem,) = start_problems(config_for(tmp_path / "output", str(tmp_path)))
     assert problem.startswith("model.preset: Weights are read from safetensors only")
-    assert preflight.parameter_count(config_for(tmp_path, str(tmp_path)).model) == (300 + 64) * 32 + 12 * 32**2
+    assert disk_checks.parameter_count(config_for(tmp_path, str(tmp_path))) == (300 + 64) * 32 + 12 * 32**2
 
 
 def test_of_a_repository_the_smallest_set_that_makes_a_model_is_wanted() -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from data.records import Example, write_record
 from data.tfrecords import Row, write_examples
+from hub.access import Identity
 from hub.server import running
-from pipeline import preflight
+from pipeline import disk_checks, preflight
+from pipeline.components.hf_pusher.connection import loopback_client
 from pipeline.config.sources import load_config, read_config
 from pipeline.errors import PreflightError
 from pipeline.layout import hub_folder
@@ -167,16 +169,30 @@ def test_a_preset_is_a_name_a_handle_or_a_folder(folder: Path) -> None:
 
 
 def test_a_real_hub_needs_a_token_and_the_local_one_does_not(folder: Path) -> None:
-    remote = (
-        *("--publish.endpoint", "https://huggingface.co"),
-        *("--publish.repo-id", "me/model", "--publish.space-repo-id", "me/demo"),
-    )
+    names = ("--publish.repo-id", "me/model", "--publish.space-repo-id", "me/demo")
+    with running(folder / "hub", port=0) as endpoint, loopback_client():
+        remote = ("--publish.endpoint", endpoint, *names)
 
-    (problem,) = problems_of(folder, *remote)
+        (problem,) = problems_of(folder, *remote)
 
-    assert "HF_TOKEN is not set" in problem
-    assert problems_of(folder, *remote, environment={"HF_TOKEN": "x"}) == []
-    assert problems_of(folder, *remote, "--publish.enabled", "false") == []
+        assert "the environment variable HF_TOKEN is empty" in problem
+        assert problems_of(folder, *remote, environment={"HF_TOKEN": "x"}) == []
+        assert problems_of(folder, *remote, "--publish.enabled", "false") == []
+
+
+def test_the_hubs_refusals_stand_in_the_list_of_all_problems(folder: Path) -> None:
+    reader = Identity("me", "read", frozenset({"me"}))
+    with running(folder / "hub", port=0, authenticate=lambda token: reader) as endpoint, loopback_client():
+        problems = problems_of(
+            folder,
+            *("--publish.endpoint", endpoint, "--publish.repo-id", "YOU/model", "--publish.space-repo-id", "me/demo"),
+            *("--data.schema", "absent.pbtxt", "--model.preset", "hub:me/absent"),
+            environment={"HF_TOKEN": "x"},
+        )
+
+    assert [problem.split()[0] for problem in problems] == [
+        "data.schema", "model.preset:", "publish.repo_id", "publish.space_repo_id",
+    ]  # fmt: skip
 
 
 def test_a_port_may_be_free_or_serve_this_very_hub(folder: Path, free_port: int) -> None:
@@ -204,15 +220,15 @@ def test_a_full_disk_is_foreseen(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
     assert problems_of(folder) == []
     (problem,) = problems_of(folder, "--profile", "gpt2_base")
-    assert "needs about 9.7 GiB" in problem  # exports in five forms, twice; three checkpoints
+    assert problem.startswith("The disk of output_dir needs about 9.7 GiB for this run: ")
     assert "Received: 1.0 GiB free" in problem
 
 
 def test_parameters_are_estimated_from_the_sizes() -> None:
-    scratch = load_config(["--profile", "gpt2_base", "--model.preset", "none"], {}).model
+    scratch = load_config(["--profile", "gpt2_base", "--model.preset", "none"], {})
 
-    assert preflight.parameter_count(scratch) == 124_439_808  # GPT-2 base has exactly as many
-    assert preflight.parameter_count(load_config(["--profile", "gpt2_base"], {}).model) == 124_000_000
+    assert disk_checks.parameter_count(scratch) == 124_439_808  # GPT-2 base has exactly as many
+    assert disk_checks.parameter_count(load_config(["--profile", "gpt2_base"], {})) == 124_000_000
 
 
 def test_the_output_folder_must_be_writable(folder: Path) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from hub import server
+from hub.access import Identity
 from pipeline.components.hf_pusher.__main__ import main
+from pipeline.components.hf_pusher.connection import loopback_client
 from tests.publish.fault_processes import free_port
-from tests.publish.publishing import REPO_ID, SPACE_REPO_ID, TEMPLATE, hub_at
+from tests.publish.publishing import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN, hub_at
 from tests.publish.tiny_model import write_model
 
 
@@ -96,6 +98,45 @@ def test_an_incomplete_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
         file.unlink()
     assert _run(model, tmp_path, "--dry-run") == 1
     assert "without exports/ctranslate2/. Run the Trainer again, or name other exports." in capsys.readouterr().err
+
+
+def test_a_token_that_may_not_write_is_refused_before_anything_is_sent(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Identity("local", "read", frozenset({"local"}))
+    monkeypatch.setenv("PUBLISHING_TOKEN", TOKEN)
+    with server.running(tmp_path / "hub", port=0, authenticate=lambda token: reader) as endpoint, loopback_client():
+        options = ("--endpoint", endpoint, "--token-env", "PUBLISHING_TOKEN")
+
+        assert _run(model_folder, tmp_path, *options) == 1
+        refused = capsys.readouterr()
+        assert _run(model_folder, tmp_path, *options, "--dry-run") == 1
+        planned = capsys.readouterr()
+
+    heading, model, space = refused.err.splitlines()
+    assert heading == "Nothing was published: 2 problems."
+    assert model == (
+        "  1. --repo-id must name a model repository that the token in PUBLISHING_TOKEN may write to. "
+        f"Received: {REPO_ID} on {endpoint}, a repository that has to be created, "
+        "and a token of local that may only read. Make one with the role write."
+    )
+    assert space.startswith("  2. --space-repo-id must name a space repository that the token in PUBLISHING_TOKEN may")
+    assert refused.out == ""
+    assert planned.err.splitlines()[-4:] == [
+        "Dry run: nothing was changed.", "It would be refused: 2 problems.", model, space
+    ]  # fmt: skip
+    assert TOKEN not in refused.err + planned.err
+    assert list((tmp_path / "hub" / "models").rglob("*")) == []
+
+
+def test_a_token_that_may_write_publishes_elsewhere(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with server.running(tmp_path / "hub", port=0) as endpoint, loopback_client():
+        assert _run(model_folder, tmp_path, "--endpoint", endpoint, "--dry-run") == 0
+        assert capsys.readouterr().out.endswith("\nDry run: nothing was changed.\n")
+        assert _run(model_folder, tmp_path, "--endpoint", endpoint) == 0
 
 
 def _run(model_folder: Path, folder: Path, *more: str) -> int:

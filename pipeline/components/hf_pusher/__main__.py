@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.components.hf_pusher.connection import LOCAL_ENDPOINT, connect
+from pipeline.components.hf_pusher.permission import Target, permission_problems
 from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS, EXPORTS
 from pipeline.components.hf_pusher.publication import Publication, Signer, SpaceTarget, publication_of
 from pipeline.components.hf_pusher.space_template import SDKS
+from pipeline.errors import numbered
 
 if TYPE_CHECKING:
     from pipeline.components.hf_pusher.hub_client import Hub
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        text, is_well = _verify(words[1:]) if words[:1] == [VERIFY] else (_publish(words), True)
+        text, is_well = _verify(words[1:]) if words[:1] == [VERIFY] else _publish(words)
     except (RuntimeError, OSError) as error:
         if not getattr(error, "user_message", False):
             raise
@@ -59,7 +61,7 @@ def _verify(words: Sequence[str]) -> tuple[str, bool]:
     return verified.render(), not verified.problems
 
 
-def _publish(words: Sequence[str]) -> str:
+def _publish(words: Sequence[str]) -> tuple[str, bool]:
     from pipeline.components.hf_pusher.preview import preview
     from pipeline.components.hf_pusher.publisher import publish
 
@@ -68,12 +70,30 @@ def _publish(words: Sequence[str]) -> str:
     # An embedded Hub that is not there yet would be made by connecting to it.
     absent = options.endpoint == LOCAL_ENDPOINT and not options.storage_dir.is_dir()
     with nullcontext() if options.dry_run and absent else _connection(options) as hub:
+        problems = _problems(hub, options)
         if options.dry_run:
-            return f"{preview(hub, publication, now=datetime.now(UTC))}\nDry run: nothing was changed."
+            plan = f"{preview(hub, publication, now=datetime.now(UTC))}\nDry run: nothing was changed."
+            return "\n".join([plan, *_numbered("It would be refused", problems)]), not problems
+        if problems:
+            return "\n".join(_numbered("Nothing was published", problems)), False
         assert hub is not None
         published = publish(hub, publication, clock=lambda: datetime.now(UTC))
     state = "was published already" if published.already_published else "is published"
-    return f"{published.repo_id} {state} as {published.revision}, commit {published.commit}"
+    return f"{published.repo_id} {state} as {published.revision}, commit {published.commit}", True
+
+
+def _problems(hub: Hub | None, options: argparse.Namespace) -> list[str]:
+    """Returns why the token may not write where it is to; the embedded Hub lets everybody."""
+    if hub is None or options.endpoint == LOCAL_ENDPOINT:
+        return []
+    targets = [Target("--repo-id", options.repo_id, "model")]
+    if options.space_repo_id:
+        targets.append(Target("--space-repo-id", options.space_repo_id, "space"))
+    return permission_problems(hub, targets)
+
+
+def _numbered(headline: str, problems: Sequence[str]) -> list[str]:
+    return [numbered(headline, problems)] if problems else []
 
 
 def _connection(options: argparse.Namespace, *, read_only: bool = False) -> AbstractContextManager[Hub]:

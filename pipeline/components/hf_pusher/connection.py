@@ -4,8 +4,10 @@ client."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,6 +27,19 @@ LOCAL_TOKEN = "local"
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 150.0
 
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a Hub is waited for."""
+
+    connect_seconds: float = CONNECT_SECONDS
+    silence_seconds: float = SILENCE_SECONDS
+    attempts: int = 5  # of a request that the Hub does not answer, or answers with 429 or 5xx
+
+
+# For a question before a run, while somebody waits for the first line.
+QUESTION = Patience(connect_seconds=10.0, silence_seconds=20.0, attempts=2)
+
 _PUBLIC_HUB = ("huggingface.co", "hf.co")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -37,6 +52,8 @@ def connect(
     storage_dir: str | None = None,
     local_port: int | None = None,
     read_only: bool = False,
+    environment: Mapping[str, str] = os.environ,
+    patience: Patience = Patience(),
 ) -> Iterator[Hub]:
     """The Hub at `endpoint`; for "local", the embedded server runs as long as the context is open.
 
@@ -46,22 +63,24 @@ def connect(
       storage_dir: folder of the embedded server.
       local_port: its port; DEFAULT_PORT of the server, or a free one, unless given.
       read_only: whether to go on as a visitor where there is no token.
+      environment: holds the token.
+      patience: how long to wait for its answers.
 
     Raises:
       TokenError: the variable `token_env` holds no token, or the token would be sent unencrypted.
     """
     if endpoint != LOCAL_ENDPOINT:
-        is_visitor = read_only and not os.environ.get(token_env, "").strip()
-        token = None if is_visitor else read_token(os.environ, name=token_env, endpoint=endpoint)
-        with impatient_client(), silent_client(), nullcontext() if is_public(endpoint) else plain_uploads():
-            yield _hub(endpoint, token, token_env)
+        is_visitor = read_only and not environment.get(token_env, "").strip()
+        token = None if is_visitor else read_token(environment, name=token_env, endpoint=endpoint)
+        with _impatient(patience), silent_client(), nullcontext() if is_public(endpoint) else plain_uploads():
+            yield _hub(endpoint, token, token_env, attempts=patience.attempts)
         return
     if storage_dir is None:
         raise ValueError("The embedded Hub needs a folder. Received: storage_dir=None.")
     from hub import server
 
-    with server.running(Path(storage_dir), port=local_port) as address, loopback_client(), impatient_client():
-        yield _hub(address, LOCAL_TOKEN, token_env)
+    with server.running(Path(storage_dir), port=local_port) as address, loopback_client(), _impatient(patience):
+        yield _hub(address, LOCAL_TOKEN, token_env, attempts=patience.attempts)
 
 
 def connect_as_told(properties: Mapping[str, Any]) -> AbstractContextManager[Hub]:
@@ -90,6 +109,11 @@ def read_token(environment: Mapping[str, str], *, name: str, endpoint: str) -> s
             f"Publishing to {endpoint} needs a token with write access. Received: the environment variable {name} is "
             f"empty. Set {name}, or publish to the embedded Hub with publish.endpoint = local."
         )
+    if not re.fullmatch(r"[!-~]+", token):  # what a header can carry; the client's own error would quote it
+        raise TokenError(
+            f"A token has no blanks, line breaks or characters beyond ASCII. Received: {name} with some among its "
+            f"{len(token)} characters. Copy the token again."
+        )
     return token
 
 
@@ -99,12 +123,17 @@ def is_public(endpoint: str) -> bool:
     return host in _PUBLIC_HUB or host.endswith(tuple(f".{name}" for name in _PUBLIC_HUB))
 
 
-def _hub(endpoint: str, token: str | None, token_env: str) -> Hub:
+def _hub(endpoint: str, token: str | None, token_env: str, *, attempts: int) -> Hub:
     from huggingface_hub import HfApi
 
     from pipeline.components.hf_pusher.hub_client import Hub
 
-    return Hub(HfApi(endpoint=endpoint, token=token or False, library_name="gpt2-alpaca-pipeline"), token_env=token_env)
+    api = HfApi(endpoint=endpoint, token=token or False, library_name="gpt2-alpaca-pipeline")
+    return Hub(api, token_env=token_env, attempts=attempts)
+
+
+def _impatient(patience: Patience) -> AbstractContextManager[None]:
+    return impatient_client(connect_seconds=patience.connect_seconds, silence_seconds=patience.silence_seconds)
 
 
 @contextmanager

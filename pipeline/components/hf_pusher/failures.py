@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import httpx2
+import pydantic
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
@@ -16,20 +17,16 @@ from pipeline.components.hf_pusher.connection import LOCAL_TOKEN
 from pipeline.components.hf_pusher.errors import HubError
 
 NO_ANSWER = 0
+FORBIDDEN = 403
+NOT_FOUND = 404
 CONFLICT = 409
 PRECONDITION_FAILED = 412
 MAX_PAUSE_SECONDS = 60.0
 
-# What the client raises. A download that gets no answer is reported as a file that is not in the local cache either;
-# an answer that is not the Hub's own (a proxy's page) cannot be read or lacks a member.
-FAILURES = (
-    httpx2.HTTPError,
-    OfflineModeIsEnabled,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    json.JSONDecodeError,
-    KeyError,
-)
+# An answer that is not the Hub's own (a proxy's page) cannot be read, lacks a member, or has one of another type.
+NOT_A_HUBS = (json.JSONDecodeError, KeyError, pydantic.ValidationError)
+# What the client raises. A download that gets no answer is reported as a file that is not in the local cache either.
+FAILURES = (httpx2.HTTPError, OfflineModeIsEnabled, HFValidationError, LocalEntryNotFoundError, *NOT_A_HUBS)
 # A commit also uploads: the client wraps what goes wrong there in a RuntimeError, or lists it in a ValueError.
 COMMIT_FAILURES = (*FAILURES, RuntimeError, ValueError)
 
@@ -48,7 +45,7 @@ def status_of(error: Exception) -> int:
 def is_passing(error: Exception) -> bool:
     """Whether the same request may succeed a moment later."""
     status = status_of(error)
-    no_answer = isinstance(error, (httpx2.TransportError, LocalEntryNotFoundError, json.JSONDecodeError, KeyError))
+    no_answer = isinstance(error, (httpx2.TransportError, LocalEntryNotFoundError, *NOT_A_HUBS))
     return no_answer or status in (408, 429) or status >= 500
 
 
@@ -68,7 +65,7 @@ def refusal(action: str, error: Exception, *, endpoint: str, token_env: str, tok
     status = status_of(error)
     if isinstance(error, OfflineModeIsEnabled):
         received, way_out = "offline mode", "Unset HF_HUB_OFFLINE."
-    elif isinstance(error, (json.JSONDecodeError, KeyError)):
+    elif isinstance(error, NOT_A_HUBS):
         received, way_out = f"an answer that is not a Hub's ({type(error).__name__})", "Check publish.endpoint."
     elif isinstance(error, (HFValidationError, ValueError, RuntimeError)) and not status:
         received, way_out = _words(error), "Correct the value."
@@ -90,9 +87,9 @@ def cause(error: Exception, token: object) -> Exception | None:
 def _way_out(status: int, token_env: str) -> str:
     if status == 401:
         return f"Put a valid token with write access into the environment variable {token_env}."
-    if status == 403:
+    if status == FORBIDDEN:
         return f"Give the token in {token_env} write access to this repository, or set another publish.repo_id."
-    if status == 404:
+    if status == NOT_FOUND:
         return f"Check publish.endpoint and publish.repo_id, and that the token in {token_env} may see the repository."
     if status in (CONFLICT, PRECONDITION_FAILED):
         return "Another publication was committed meanwhile; run again."

@@ -20,11 +20,14 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
+from pipeline.components.hf_pusher.account import Account
 from pipeline.components.hf_pusher.errors import HubError
 from pipeline.components.hf_pusher.failures import (
     COMMIT_FAILURES,
     CONFLICT,
     FAILURES,
+    FORBIDDEN,
+    NOT_FOUND,
     asked_pause_seconds,
     cause,
     is_passing,
@@ -69,6 +72,28 @@ class Hub:
             return True
 
         return self._repeat(f"look for the {repo_type} repository {repo_id}", look)
+
+    def account(self) -> Account:
+        """Whose the token is, and where it may write."""
+        return self._repeat(
+            f"tell whose token {self.token_env} holds", lambda: Account.model_validate(self.api.whoami())
+        )
+
+    def may_write(self, repo_id: str, *, repo_type: str) -> bool | None:
+        """Whether the token may write to a repository; None where there is none, as far as the token may see."""
+
+        def ask() -> bool | None:
+            try:
+                self.api.auth_check(repo_id, repo_type=repo_type, write=True)
+            except FAILURES as error:
+                if status_of(error) == FORBIDDEN:
+                    return False
+                if status_of(error) == NOT_FOUND or isinstance(error, RepositoryNotFoundError):
+                    return None
+                raise
+            return True
+
+        return self._repeat(f"tell whether the {repo_type} repository {repo_id} may be written to", ask)
 
     def ensure_repo(
         self, repo_id: str, *, repo_type: str, private: bool, sdk: str | None = None, hardware: str | None = None
@@ -127,7 +152,7 @@ class Hub:
                 self.api.delete_branch(repo_id, branch=branch)
             except FAILURES as error:
                 # The answer to an earlier attempt may have been lost; the Hub says 404 for an absent branch.
-                if status_of(error) != 404 or branch in self.branches(repo_id, repo_type="model"):
+                if status_of(error) != NOT_FOUND or branch in self.branches(repo_id, repo_type="model"):
                     raise
 
         self._repeat(f"delete the branch {branch} of {repo_id}", delete)

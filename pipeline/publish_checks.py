@@ -1,0 +1,44 @@
+"""What can be checked of a publication before a run: the token, the Hub, and the right to write to each repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipeline.components.hf_pusher.connection import LOCAL_ENDPOINT, QUESTION, Patience, connect
+from pipeline.components.hf_pusher.errors import HubError, TokenError
+from pipeline.components.hf_pusher.permission import Target, permission_problems
+from pipeline.config import PipelineConfig
+from pipeline.placeholders import has_placeholder
+
+
+def publish_problems(
+    config: PipelineConfig, environment: Mapping[str, str], *, patience: Patience = QUESTION
+) -> Iterator[str]:
+    """Yields what would keep a run from publishing to a Hub elsewhere; the embedded one is the run's own.
+
+    Args:
+        config: says where to publish.
+        environment: holds the token.
+        patience: how long to wait for the Hub.
+    """
+    publish = config.publish
+    if not publish.enabled or publish.endpoint == LOCAL_ENDPOINT:
+        return
+    try:
+        with connect(
+            endpoint=publish.endpoint, token_env=publish.token_env, environment=environment, patience=patience
+        ) as hub:
+            yield from permission_problems(hub, targets(config))
+    except TokenError as error:
+        yield f"publish.token_env: {error} Without publishing, set publish.enabled to false."
+    except HubError as error:
+        yield f"publish.endpoint: {error} Without publishing, set publish.enabled to false."
+
+
+def targets(config: PipelineConfig) -> list[Target]:
+    """Returns the repositories that a run will write to, but for names that another check refuses."""
+    publish = config.publish
+    wanted = [Target("publish.repo_id", publish.repo_id, "model")]
+    if publish.space:
+        wanted.append(Target("publish.space_repo_id", publish.space_repo_id, "space"))
+    return [target for target in wanted if not has_placeholder(target.repo_id)]
