@@ -11,7 +11,7 @@ from huggingface_hub import HfApi
 
 from hub.access import Identity
 from hub.server import create_app
-from pipeline.components.hf_pusher.connection import Patience, loopback_client
+from pipeline.components.hf_pusher.connection import QUESTION, Patience, loopback_client
 from pipeline.config.sources import load_config
 from pipeline.publish_checks import publish_problems
 from tests.publish.faulty_hub import Fault, FaultyHub
@@ -193,6 +193,14 @@ def test_a_hub_that_fails_for_a_moment_is_asked_again(ask: Ask, door: FaultyHub)
     assert ask("hf_of_anna", patience=BRIEF) == []
 
 
+def test_a_hub_that_repeats_the_token_does_not_get_it_into_a_message(ask: Ask, door: FaultyHub) -> None:
+    door.faults = [Fault("GET", "whoami", "answer", status=403, body=b'{"error": "hf_of_anna may not"}')]
+
+    (problem,) = ask("hf_of_anna")
+
+    assert "HTTP 403 (*** may not)" in problem
+
+
 def test_a_token_that_nobody_knows_is_refused_without_being_shown(ask: Ask) -> None:
     (problem,) = ask("hf_unknown")
 
@@ -201,11 +209,15 @@ def test_a_token_that_nobody_knows_is_refused_without_being_shown(ask: Ask) -> N
     assert "hf_unknown" not in problem
 
 
-def test_a_hub_that_nobody_runs_is_one_problem(door: FaultyHub, ask: Ask) -> None:
+def test_a_hub_that_nobody_runs_is_one_problem_and_the_attempts_are_not_told(
+    door: FaultyHub, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
     with serving(door) as address:
         pass
 
-    (problem,) = ask("hf_of_anna", "--publish.endpoint", address, patience=BRIEF)
+    (problem,) = ask("hf_of_anna", "--publish.endpoint", address, patience=QUESTION)
+
+    assert caplog.records == []
 
     assert f"Received: no answer (ConnectError) from {address}. Check publish.endpoint and the network" in problem
 

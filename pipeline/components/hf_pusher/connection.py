@@ -3,6 +3,7 @@ client."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -35,10 +36,11 @@ class Patience:
     connect_seconds: float = CONNECT_SECONDS
     silence_seconds: float = SILENCE_SECONDS
     attempts: int = 5  # of a request that the Hub does not answer, or answers with 429 or 5xx
+    notice: int = logging.WARNING  # level of the line that tells of a further attempt
 
 
-# For a question before a run, while somebody waits for the first line.
-QUESTION = Patience(connect_seconds=10.0, silence_seconds=20.0, attempts=2)
+# For a question before a run, while somebody waits for the first line: only what comes of it is told.
+QUESTION = Patience(connect_seconds=10.0, silence_seconds=20.0, attempts=2, notice=logging.DEBUG)
 
 _PUBLIC_HUB = ("huggingface.co", "hf.co")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -73,14 +75,14 @@ def connect(
         is_visitor = read_only and not environment.get(token_env, "").strip()
         token = None if is_visitor else read_token(environment, name=token_env, endpoint=endpoint)
         with _impatient(patience), silent_client(), nullcontext() if is_public(endpoint) else plain_uploads():
-            yield _hub(endpoint, token, token_env, attempts=patience.attempts)
+            yield _hub(endpoint, token, token_env, patience=patience)
         return
     if storage_dir is None:
         raise ValueError("The embedded Hub needs a folder. Received: storage_dir=None.")
     from hub import server
 
     with server.running(Path(storage_dir), port=local_port) as address, loopback_client(), _impatient(patience):
-        yield _hub(address, LOCAL_TOKEN, token_env, attempts=patience.attempts)
+        yield _hub(address, LOCAL_TOKEN, token_env, patience=patience)
 
 
 def connect_as_told(properties: Mapping[str, Any]) -> AbstractContextManager[Hub]:
@@ -123,13 +125,13 @@ def is_public(endpoint: str) -> bool:
     return host in _PUBLIC_HUB or host.endswith(tuple(f".{name}" for name in _PUBLIC_HUB))
 
 
-def _hub(endpoint: str, token: str | None, token_env: str, *, attempts: int) -> Hub:
+def _hub(endpoint: str, token: str | None, token_env: str, *, patience: Patience) -> Hub:
     from huggingface_hub import HfApi
 
     from pipeline.components.hf_pusher.hub_client import Hub
 
     api = HfApi(endpoint=endpoint, token=token or False, library_name="gpt2-alpaca-pipeline")
-    return Hub(api, token_env=token_env, attempts=attempts)
+    return Hub(api, token_env=token_env, attempts=patience.attempts, notice=patience.notice)
 
 
 def _impatient(patience: Patience) -> AbstractContextManager[None]:

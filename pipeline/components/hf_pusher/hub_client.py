@@ -55,6 +55,7 @@ class Hub:
     token_env: str
     attempts: int = 5
     first_pause_seconds: float = 0.5  # doubled after each attempt
+    notice: int = logging.WARNING  # level of the line that tells of a further attempt
     sleep: Callable[[float], None] = time.sleep
 
     @property
@@ -251,8 +252,8 @@ class Hub:
         seconds = max(self.first_pause_seconds * 2 ** (attempt - 1), asked_pause_seconds(error))
         status = status_of(error)
         answer = f"HTTP {status}" if status else f"no answer, {type(error).__name__}"
-        logger.warning("Could not %s (%s); attempt %d of %d, again in %.1f s.",
-                       action, answer, attempt, self.attempts, seconds)  # fmt: skip
+        logger.log(self.notice, "Could not %s (%s); attempt %d of %d, again in %.1f s.",
+                   action, answer, attempt, self.attempts, seconds)  # fmt: skip
         self.sleep(seconds)
 
     def _refusal(self, action: str, error: Exception) -> HubError:
