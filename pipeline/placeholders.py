@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from pipeline.config import PipelineConfig
 
-# In capitals, as the examples here and elsewhere write them; "your" makes no real owner in any case.
+# Words in capitals, as examples write them; "your" makes no real owner in any case.
 PLACEHOLDER = re.compile(
-    r"YOU|ME|USER|USERNAME|NAME|NAMESPACE|OWNER|ORG|ORGANI[SZ]ATION|ACCOUNT|TEAM"
+    r"YOU|USER|USERNAME|NAMESPACE|OWNER|ORG|ORGANI[SZ]ATION"
     r"|(?i:your[-_.]?(user|user[-_.]?name|name|namespace|org|organi[sz]ation|account|team))"
 )
 # The owner in a repository's name, or in the address of a model on a Hub.
@@ -27,7 +27,7 @@ def owner_problems(config: PipelineConfig) -> Iterator[str]:
 
 
 def has_placeholder(repository: str) -> bool:
-    """Whether the owner of a repository, or of a model's address on a Hub, is a placeholder."""
+    """Returns whether the owner of a repository, or of a model's address on a Hub, is a placeholder."""
     owner = OWNER.match(repository)
     return owner is not None and PLACEHOLDER.fullmatch(owner[1]) is not None
 

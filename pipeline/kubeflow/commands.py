@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,9 @@ def option_problems(options: argparse.Namespace, *, parameters: Collection[str],
         parameters: the names that a compiled pipeline may declare.
         now: where the comparison of time zones starts.
     """
-    checks: list[Callable[[], object]] = [
-        lambda text=text: name_and_value(text, parameters)  # type: ignore[misc] # mypy infers no default argument
-        for text in options.parameter
-    ]
+    checks: list[Callable[[], object]] = [partial(name_and_value, text, parameters) for text in options.parameter]
     if options.command == "schedule":
-        checks += [lambda: _check_concurrency(options), lambda: _times(options, now)]
+        checks += [partial(_check_concurrency, options), partial(_times, options, now)]
     return [problem for check in checks for problem in _problem_of(check)]
 
 

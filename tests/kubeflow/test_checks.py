@@ -99,6 +99,6 @@ def test_an_owner_as_the_examples_write_it_is_refused() -> None:
 
 
 def test_real_owners_are_none_of_the_examples() -> None:
-    for owner in ("you", "YOUNG", "BAAI", "me", "yourself", "team-you", "USERS"):
+    for owner in ("you", "YOUNG", "BAAI", "ME", "yourself", "team-you", "USERS"):
         names = ["--publish.repo-id", f"{owner}/a", "--publish.space-repo-id", f"{owner}/b"]
         check(load_config(["--publish.endpoint", "https://huggingface.co", *names], {}))

@@ -123,6 +123,6 @@ class Account(BaseModel):
 
 
 def _grants(scopes: Iterable[Scope], names: set[str]) -> bool:
-    """Whether one of the scopes lets write to an entity of these names."""
+    """Returns whether one of the scopes lets write to an entity of these names."""
     wanted = {name.casefold() for name in names}
     return any(WRITE in scope.permissions and scope.entity.name.casefold() in wanted for scope in scopes)

@@ -75,13 +75,13 @@ class Hub:
         return self._repeat(f"look for the {repo_type} repository {repo_id}", look)
 
     def account(self) -> Account:
-        """Whose the token is, and where it may write."""
+        """Returns the token's owner, and where it may write."""
         return self._repeat(
             f"tell whose token {self.token_env} holds", lambda: Account.model_validate(self.api.whoami())
         )
 
     def may_write(self, repo_id: str, *, repo_type: str) -> bool | None:
-        """Whether the token may write to a repository; None where there is none, as far as the token may see."""
+        """Returns whether the token may write to a repository; None where there is none that it may see."""
 
         def ask() -> bool | None:
             try:
