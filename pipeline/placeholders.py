@@ -35,10 +35,10 @@ def has_placeholder(repository: str) -> bool:
 def _repositories(config: PipelineConfig) -> Iterator[tuple[str, str]]:
     """Yields each field that names a repository on a Hub, with its value."""
     publish = config.publish
+    if config.model.preset is not None:
+        yield "model.preset", config.model.preset
     if publish.enabled:
+        yield from (("publish.datasets", dataset) for dataset in publish.datasets)
         yield "publish.repo_id", publish.repo_id
         if publish.space:
             yield "publish.space_repo_id", publish.space_repo_id
-        yield from (("publish.datasets", dataset) for dataset in publish.datasets)
-    if config.model.preset is not None:
-        yield "model.preset", config.model.preset

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from pipeline.components.hf_pusher.connection import LOCAL_ENDPOINT, QUESTION, Patience, connect
 from pipeline.components.hf_pusher.errors import HubError, TokenError
 from pipeline.components.hf_pusher.permission import Target, permission_problems
 from pipeline.config import PipelineConfig
+from pipeline.config.sources import UnknownValueError
 from pipeline.placeholders import has_placeholder
 
 
@@ -36,9 +38,16 @@ def publish_problems(
 
 
 def targets(config: PipelineConfig) -> list[Target]:
-    """Returns the repositories that a run will write to, but for names that another check refuses."""
-    publish = config.publish
-    wanted = [Target("publish.repo_id", publish.repo_id, "model")]
-    if publish.space:
-        wanted.append(Target("publish.space_repo_id", publish.space_repo_id, "space"))
-    return [target for target in wanted if not has_placeholder(target.repo_id)]
+    """Returns the repositories that a run will write to, but for names that are refused by themselves."""
+    publish, wanted = config.publish, []
+    with suppress(UnknownValueError):
+        wanted.append(Target("publish.repo_id", publish.repo_id, "model"))
+    with suppress(UnknownValueError):
+        if publish.space:
+            wanted.append(Target("publish.space_repo_id", publish.space_repo_id, "space"))
+    return [target for target in wanted if not _is_refused(target.repo_id)]
+
+
+def _is_refused(repo_id: str) -> bool:
+    """Returns whether a name is an example's, or one of the embedded Hub."""
+    return has_placeholder(repo_id) or repo_id.startswith(f"{LOCAL_ENDPOINT}/")

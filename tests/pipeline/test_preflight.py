@@ -195,6 +195,19 @@ def test_the_hubs_refusals_stand_in_the_list_of_all_problems(folder: Path) -> No
     ]  # fmt: skip
 
 
+def test_a_name_that_is_wrong_by_itself_does_not_hide_what_the_hub_says_of_the_other(folder: Path) -> None:
+    reader = Identity("me", "read", frozenset({"me"}))
+    with running(folder / "hub", port=0, authenticate=lambda token: reader) as endpoint, loopback_client():
+        problems = problems_of(
+            folder,
+            *("--publish.endpoint", endpoint, "--publish.repo-id", "no name", "--publish.space-repo-id", "me/demo"),
+            environment={"HF_TOKEN": "x"},
+        )
+
+    assert [problem.split()[0] for problem in problems] == ["publish.repo_id:", "publish.space_repo_id"]
+    assert "a token of me that may only read" in problems[1]
+
+
 def test_a_port_may_be_free_or_serve_this_very_hub(folder: Path, free_port: int) -> None:
     arguments = ("--publish.local-port", str(free_port))
 

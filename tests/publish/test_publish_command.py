@@ -36,7 +36,7 @@ def test_a_first_dry_run_lists_everything_and_makes_nothing(
 def test_a_later_dry_run_shows_what_would_change_and_changes_nothing(
     model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _run(model_folder, tmp_path) == 0
+    assert _run(model_folder, tmp_path, "--license", "apache-2.0") == 0
     first = re.fullmatch(rf"{REPO_ID} is published as (v\S+), commit \w{{40}}\n", capsys.readouterr().out)
     assert first is not None
     before = _contents(tmp_path)
