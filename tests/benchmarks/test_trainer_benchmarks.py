@@ -15,6 +15,8 @@ from benchmarks.time_to_quality import table as quality_table
 from benchmarks.trainers.job import Job, Sizes, StepClock
 from modules.text.tokenizer import save_tokenizer, train_tokenizer
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 WORDS = ("pear", "apple", "plum", "fig", "kiwi", "lime", "date", "quince", "nut", "bean", "rye", "oat")
 
 

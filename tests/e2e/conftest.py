@@ -19,6 +19,8 @@ import local_runner
 
 REPOSITORY = Path(__file__).parents[2]
 PIPELINE = "kerasnlp-gpt2-alpaca-pipeline"
+# With which users start a run; `sys.executable` starts processes that have imported everything.
+PYTHON = sys.executable
 # Code that a run needs: what a changed copy of the project consists of.
 PROJECT = ("pipeline", "modules", "data", "hub", "space", "local_runner.py")
 TINY = {
@@ -76,16 +78,16 @@ class Place:
             status = local_runner.main(self.arguments(**changes))
         return Finished(status, out.getvalue(), err.getvalue())
 
-    def start(self, project: Path = REPOSITORY, **changes: str) -> subprocess.Popen[str]:
+    def start(self, project: Path = REPOSITORY, *, python: str = PYTHON, **changes: str) -> subprocess.Popen[str]:
         """Runs in a process of its own, from `project`."""
-        command = [sys.executable, "-u", "local_runner.py", *self.arguments(**changes)]
+        command = [python, "local_runner.py", *self.arguments(**changes)]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=project, stdout=pipe, stderr=pipe, text=True)
 
-    def run_process(self, project: Path = REPOSITORY, **changes: str) -> Finished:
+    def run_process(self, project: Path = REPOSITORY, *, python: str = PYTHON, **changes: str) -> Finished:
         """:meth:`start`, and waits."""
-        process = self.start(project, **changes)
-        out, err = process.communicate(timeout=300)
+        process = self.start(project, python=python, **changes)
+        out, err = process.communicate(timeout=600)
         return Finished(process.returncode, out, err)
 
     def copy(self, folder: Path) -> Place:
@@ -109,6 +111,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def first_run(place: Place) -> Finished:
     """The one complete run, in a fresh process, as a user starts it."""
     return place.run_process()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_children(forked_children: None) -> None:
+    """The exports and proofs of runs in this process, and the commands of containers."""
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,11 @@ from tests.modules.conftest import TEXTS, make_backbone
 GENERATION = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_children(forked_children: None) -> None:
+    """Processes that tests start have TensorFlow imported."""
+
+
 @pytest.fixture(scope="session")
 def tokenizer() -> Tokenizer:
     return train_tokenizer(TEXTS * 3, vocabulary_size=300)

@@ -17,6 +17,11 @@ TEXTS = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_children(forked_children: None) -> None:
+    """Processes that tests start have TensorFlow imported."""
+
+
 @pytest.fixture(scope="session")
 def tokenizer() -> Tokenizer:
     return train_tokenizer(TEXTS * 3, vocabulary_size=300)
