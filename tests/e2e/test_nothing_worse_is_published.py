@@ -11,15 +11,16 @@ from benchmarks.evaluation_sabotage import SAMPLE, sabotages, write_sabotaged
 from data.tfrecords import read_examples, write_examples
 from pipeline.config.evaluation import EvaluationConfig
 from tests.e2e.conftest import Finished, Place, free_port
-from tests.e2e.test_local_pipeline import published_revisions, trained_models
+from tests.e2e.test_local_pipeline import NEVER_CACHED, published_revisions, trained_models
 
 pytestmark = pytest.mark.e2e
 
 STEPS = 200
 # A tiny model learns something at this rate. What it may lose against the last blessed one is the configuration's
-# default, which tests/e2e/tiny.toml loosens for models that learn nothing.
+# default, which tests/e2e/tiny.toml loosens for models that learn nothing. Whether the forms agree is not the question.
 LEARNING = {
     "training__learning_rate": "1e-2",
+    "evaluation__prove_serving": "false",
     "evaluation__against_baseline": " ".join(EvaluationConfig().against_baseline),
 }
 TOLD = {
@@ -73,6 +74,28 @@ def test_a_sabotaged_model_is_not_blessed_and_nothing_is_published(
     assert published_revisions(place) == before
 
 
+def test_after_a_diverged_model_the_good_one_comes_from_cache_with_its_verdict(
+    good: Place, shuffled: Path, tmp_path: Path
+) -> None:
+    place = good.copy(tmp_path / "output")
+    before = published_revisions(place)
+
+    diverged = place.run(
+        **{**LEARNING, "training__learning_rate": "10"}, training__max_steps="40", publish__required="true"
+    )
+    repeated = run(place, "good", shuffled)
+
+    assert (diverged.status, repeated.status) == (3, 0), diverged.err + repeated.err
+    assert "Nothing was published, which publish.required asks for: the evaluation did not bless" in diverged.err
+    assert "  verdict   not blessed · loss " in diverged.out
+    assert ", and must be at most 10" in diverged.out
+    assert "more than the last blessed model's" in diverged.out
+    # The good model is not compared with itself.
+    assert repeated.ran == NEVER_CACHED
+    assert f"{before[0]} was already published" in repeated.out
+    assert published_revisions(place) == before
+
+
 def test_a_model_whose_baseline_was_deleted_is_judged_alone_only_if_that_is_asked_for(
     good: Place, tmp_path: Path
 ) -> None:
@@ -98,11 +121,12 @@ def test_rows_that_drifted_stop_the_run_until_they_are_let_through(tmp_path: Pat
     shutil.copytree(SAMPLE, folder)
     place = Place(tmp_path / "output", free_port())
     (train,) = folder.glob("*-train*")
+    unproven = {"data__path": str(folder), "evaluation__prove_serving": "false"}
 
-    first = place.run(data__path=str(folder))
+    first = place.run(**unproven)
     write_examples(train, [row._replace(output=f"{row.output} " * 9) for row in read_examples(train)])
-    stopped = place.run(data__path=str(folder))
-    let_through = place.run(data__path=str(folder), data__allow_anomalies="drift skew", data__max_dropped="1")
+    stopped = place.run(**unproven)
+    let_through = place.run(**unproven, data__allow_anomalies="drift skew", data__max_dropped="1")
 
     assert first.status == 0, first.err
     assert "no earlier run to compare the rows with" in first.out
