@@ -8,6 +8,8 @@ ARGS ?=
 # The container image: cpu or gpu, and what to call it
 TARGET ?= cpu
 IMAGE ?= gpt2-alpaca-pipeline:$(TARGET)
+# glibc returns freed memory to the system after each training step and asks for it again in the next: let it keep it.
+TEST_SETTINGS := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
 .PHONY: image help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-load fault-matrix lint types tensorboard sample requirements clean
 
@@ -45,13 +47,13 @@ sabotage: setup ## A good run, then three sabotaged ones that must not be publis
 	@$(PYTHON) -m benchmarks.evaluation_sabotage $(ARGS)
 
 test: setup ## Run all tests that this machine can run
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not hub_client" $(ARGS)
+	@$(TEST_SETTINGS) $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not hub_client" $(ARGS)
 
 test-unit: setup ## Run the fast tests only
-	@$(PYTHON) -m pytest -m "not e2e and not browser and not airflow and not hub_client" $(ARGS)
+	@$(TEST_SETTINGS) $(PYTHON) -m pytest -m "not e2e and not browser and not airflow and not hub_client" $(ARGS)
 
 test-e2e: setup ## Run the pipeline tests only
-	@$(PYTHON) -m pytest -m e2e $(ARGS)
+	@$(TEST_SETTINGS) $(PYTHON) -m pytest -m e2e $(ARGS)
 
 test-browser: setup ## Drive the demo in a headless Chromium
 	@$(PYTHON) -m pytest -m browser $(ARGS)
