@@ -1,7 +1,8 @@
 """Runs a module of this project in a fresh process, which ends when this one does.
 
 The task goes over as a JSON file, the result comes back as one. The fresh process reads from a pipe that nobody writes
-to: it closes when this process ends, however that ends, or is interrupted.
+to: it closes when this process ends, however that ends, or is interrupted. Its progress is drawn where this one's is;
+whatever else is written to its descriptors 1 and 2, such as TensorFlow's banners, goes to its log.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
+
+from modules.progress import CLEAR_LINE, SHOW_CURSOR
 
 PROJECT = Path(__file__).parents[1]
 ERROR = "error"
@@ -43,36 +46,36 @@ class Outcome(NamedTuple):
         return f"it ended with status {self.status}"
 
 
-def run_apart(
-    module: str, task: Mapping[str, Any], *, environment: Mapping[str, str], shows_progress: bool = False
-) -> Outcome:
+def run_apart(module: str, task: Mapping[str, Any], *, environment: Mapping[str, str]) -> Outcome:
     """Has `module`, whose ``main`` is :func:`serve`, carry `task` out in a fresh process.
 
     Args:
         module: dotted name.
         task: plain JSON.
         environment: variables to add to this process' own.
-        shows_progress: whether what it writes to standard error is for the user to see; to the log with it otherwise.
     """
     with tempfile.TemporaryDirectory() as folder:
         task_file, result_file, log_file = (Path(folder, name) for name in ("task.json", "result.json", "log.txt"))
         task_file.write_text(json.dumps(task), encoding="utf-8")
-        command = [sys.executable, "-m", module, str(task_file), str(result_file), str(log_file)]
+        files = (task_file, result_file, log_file)
         with (
+            _terminal() as handed,
             log_file.open("ab") as written,
             subprocess.Popen(
-                command,
+                [sys.executable, "-m", module, *map(str, (*files, *handed))],
                 cwd=PROJECT,
                 env=os.environ | environment,
                 stdin=subprocess.PIPE,
                 stdout=written,
-                stderr=_standard_error() if shows_progress else written,
+                stderr=written,
+                pass_fds=handed,
             ) as process,
         ):
             try:
                 status = process.wait()
             finally:
                 process.kill()
+                _tidy(handed)
         log = log_file.read_text(encoding="utf-8", errors="replace")
         result = json.loads(result_file.read_text(encoding="utf-8")) if result_file.exists() else {}
     return Outcome(status, result, log)
@@ -80,10 +83,13 @@ def run_apart(
 
 def serve(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
     """The fresh process: reads the task, carries it out, leaves the result, or the error's message."""
-    task_file, result_file, log_file = map(Path, arguments)
+    task_file, result_file, log_file = map(Path, arguments[:3])
     _end_with_parent()
     sys.excepthook = _telling(result_file)
     logging.basicConfig(filename=log_file, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.captureWarnings(True)
+    for terminal in arguments[3:]:
+        sys.stderr = os.fdopen(int(terminal), "w", buffering=1, errors="backslashreplace")
     with little_garbage():
         result = carry_out(json.loads(task_file.read_text(encoding="utf-8")))
     result_file.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
@@ -101,12 +107,24 @@ def little_garbage() -> Iterator[None]:
     gc.freeze()
 
 
-def _standard_error() -> int | None:
-    """Where Python writes errors and progress here, if that is a file: not always descriptor 2."""
+@contextlib.contextmanager
+def _terminal() -> Iterator[tuple[int, ...]]:
+    """A descriptor of where progress is drawn here, which is not always descriptor 2; none if that is no file."""
     try:
-        return sys.stderr.fileno()
+        terminal = os.dup(sys.stderr.fileno())
     except (AttributeError, io.UnsupportedOperation):
-        return None
+        yield ()
+        return
+    try:
+        yield (terminal,)
+    finally:
+        os.close(terminal)
+
+
+def _tidy(terminals: Sequence[int]) -> None:
+    """Takes off what a process that was killed in the middle of a bar leaves: the bar, and a hidden cursor."""
+    for terminal in filter(os.isatty, terminals):
+        os.write(terminal, f"{CLEAR_LINE}{SHOW_CURSOR}".encode())
 
 
 def _end_with_parent() -> None:

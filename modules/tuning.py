@@ -39,14 +39,8 @@ OBJECTIVE = "eval_loss"
 LARGEST_LEARNING_RATE = 1.0
 # What ends a trial, but says nothing against others.
 TOO_MUCH = (DivergedError, OutOfMemoryError, TrainingProcessError)
-# A trial is judged once, at its end, and leaves nothing behind.
-WITHOUT_FOLLOWERS = {
-    "training.sample_every_steps": 0,
-    "training.evaluate_every_steps": 0,
-    "training.evaluate_every_epoch": False,
-    "training.early_stopping_patience": 0,
-    "training.keep_weights": "last",
-}
+# A trial ends early and keeps its best weights as the training would, but nobody looks in.
+WITHOUT_SAMPLES = {"training.sample_every_steps": 0}
 
 Evaluate = Callable[[Mapping[str, Any]], float]
 
@@ -207,7 +201,7 @@ def trial_runner(
     def evaluate(values: Mapping[str, Any]) -> float:
         # All trials see as many rows: with as many steps, the largest batch would win by having read most.
         steps = max(round(plan["steps_per_trial"] * usual / values.get("training.batch_size", usual)), 1)
-        chosen = with_values(settings, {**WITHOUT_FOLLOWERS, **values, "training.max_steps": steps})
+        chosen = with_values(settings, {**WITHOUT_SAMPLES, **values, "training.max_steps": steps})
         task = TrainingTask(
             chosen, rows, eval_rows, log_dir=str(folder / "logs"), serving_model_dir=None, checkpoints=None, code=code
         )

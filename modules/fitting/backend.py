@@ -55,7 +55,7 @@ def train_apart(task: TrainingTask, backend: str, *, environment: Mapping[str, s
         TrainingProcessError: If it fails; with the message of its error.
     """
     given = {"KERAS_BACKEND": backend, **(environment or {})}
-    outcome = run_apart("modules.fitting.backend", asdict(task), environment=given, shows_progress=True)
+    outcome = run_apart("modules.fitting.backend", asdict(task), environment=given)
     logger.info("Training process on %s: %s", backend, outcome.log)
     if outcome.status != 0:
         raise TrainingProcessError(

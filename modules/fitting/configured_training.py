@@ -183,12 +183,16 @@ def _followers(
         log.replay(scalars or ())
         progress.begin(step)
 
+    def evaluated(step: int, loss: float, token_accuracy: float) -> None:
+        log.evaluated(step, loss, token_accuracy)
+        progress.evaluated(step, loss, token_accuracy)
+
     sampling = log_samples(sampler, every_steps=options["sample_every_steps"], write=log.samples) if sampler else None
     try:
         yield Followers(
             readers=[progress.read, log.read],
             actions=[Action(*sampling)] if sampling else [],
-            evaluated=log.evaluated,
+            evaluated=evaluated,
             remember=lambda: log.scalars,
             begin=begin,
             read_every=options["log_every_steps"],

@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 
 Keep = Literal["last", "best"]
 
+LOSS = "val_loss"  # what Keras calls it
+# What Keras' EarlyStopping has seen so far.
+STOPPING_STATE = ("best", "best_epoch", "wait", "stopped_epoch")
+
 
 @dataclass(frozen=True)
 class EvaluationPlan:
@@ -25,7 +29,7 @@ class EvaluationPlan:
     Attributes:
         every_steps: after each multiple of any of these numbers of optimizer steps.
         patience: evaluations in a row without a better loss that end the training; 0 never does.
-        min_delta: nats by which a loss must be lower to be better.
+        min_delta: nats by which a loss must be lower to count as better for `patience`.
         keep: the weights that the training ends with: the ``last``, or those with the ``best`` evaluation loss.
     """
 
@@ -49,7 +53,9 @@ def evaluate(model: keras.Model, batches: PackedBatches) -> dict[str, float]:
 
 
 class HeldOut:
-    """Evaluates a model as it is trained, and remembers the best.
+    """Evaluates a model as it is trained, remembers the best, and ends the training when it no longer gets better.
+
+    Keras' EarlyStopping judges: what it calls an epoch is an evaluation here, named by its optimizer step.
 
     Args:
         model: in training.
@@ -75,8 +81,8 @@ class HeldOut:
         self.report = report
         self.results: dict[int, dict[str, float]] = {}
         self.best_step: int | None = None
-        self.worse = 0
         self.best_weights: dict[str, np.ndarray] = {}
+        self.stopping = early_stopping(model, plan) if plan.patience else None
 
     def due(self, step: int) -> bool:
         decides = bool(self.plan.patience) or self.plan.keep == "best"
@@ -86,19 +92,32 @@ class HeldOut:
         """Evaluates; true once patience has run out."""
         loss = self.evaluate(step)["loss"]
         best = self.results[self.best_step]["loss"] if self.best_step is not None else float("inf")
-        if loss < best - self.plan.min_delta:
-            self.best_step, self.worse = step, 0
+        if loss < best:
+            self.best_step = step
             if self.plan.keep == "best":
                 self.best_weights = capture_weights(self.model)
+        if self.stopping is None:
             return False
-        self.worse += 1
-        if not self.plan.patience or self.worse < self.plan.patience:
-            return False
-        logger.info(
-            "Training ends at step %d: %d evaluations in a row were no better than %.4f at step %s.",
-            step, self.worse, best, self.best_step,
-        )  # fmt: skip
-        return True
+        self.stopping.on_epoch_end(step, {LOSS: loss})
+        if self.stopped:
+            logger.info("Training ends at step %d of %d: %s.", step, self.total_steps, self.stop_reason)
+        return self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether patience has run out."""
+        return self.stopping is not None and self.stopping.stopped_epoch > 0
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the training ended before its last step, to follow "because"; None if it did not."""
+        if self.stopping is None or not 0 < self.stopping.stopped_epoch < self.total_steps:
+            return None
+        margin = f"by more than {self.plan.min_delta:g} " if self.plan.min_delta else ""
+        return (
+            f"the evaluation loss has not fallen {margin}below {self.stopping.best:.4f}, that of step "
+            f"{self.stopping.best_epoch:,}, in {self.stopping.wait} evaluations"
+        )
 
     def evaluate(self, step: int) -> dict[str, float]:
         """The result at a step, from now or from before."""
@@ -119,12 +138,22 @@ class HeldOut:
     def progress(self) -> dict[str, Any]:
         """What a checkpoint must remember, beside :attr:`best_weights`."""
         results = [[step, result["loss"], result["token_accuracy"]] for step, result in self.results.items()]
-        return {"results": results, "best_step": self.best_step, "worse": self.worse}
+        stopping = self.stopping and {name: getattr(self.stopping, name) for name in STOPPING_STATE}
+        return {"results": results, "best_step": self.best_step, "stopping": stopping}
 
     def resume(self, progress: dict[str, Any], best_weights: dict[str, np.ndarray]) -> None:
         """Goes on from a checkpoint."""
         self.results = {
             step: {"loss": loss, "token_accuracy": accuracy} for step, loss, accuracy in progress["results"]
         }
-        self.best_step, self.worse = progress["best_step"], progress["worse"]
-        self.best_weights = best_weights
+        self.best_step, self.best_weights = progress["best_step"], best_weights
+        for name, value in (progress["stopping"] or {}).items():
+            setattr(self.stopping, name, value)
+
+
+def early_stopping(model: keras.Model, plan: EvaluationPlan) -> keras.callbacks.EarlyStopping:
+    """Keras' callback, to be told of each evaluation; weights are kept by :class:`HeldOut`."""
+    stopping = keras.callbacks.EarlyStopping(LOSS, mode="min", min_delta=plan.min_delta, patience=plan.patience)
+    stopping.set_model(model)
+    stopping.on_train_begin()  # not with fit's, which would forget what a checkpoint remembers
+    return stopping

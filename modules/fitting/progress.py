@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Sequence
 from typing import IO
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TextColumn, TimeRemainingColumn
 
 from modules.fitting.loop import StepScores
+from modules.progress import progress_bar, progress_console
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +18,7 @@ DECAY = 0.9  # the loss that is shown is that of about the last ten steps
 
 
 class TrainingProgress:
-    """A bar with loss, supervised tokens/s and time left; without a terminal, a plain line now and then.
+    """A bar with losses, supervised tokens/s and time left; without a terminal, a plain line now and then.
 
     Args:
         total_steps: optimizer steps of the whole run.
@@ -37,20 +29,16 @@ class TrainingProgress:
     def __init__(self, *, total_steps: int, line_seconds: float = 10.0, stream: IO[str] | None = None) -> None:
         self.total_steps = total_steps
         self.line_seconds = line_seconds
-        self.console = Console(file=stream or sys.stderr, highlight=False)
-        self.bar = Progress(
-            TextColumn("  training"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.3f} · {task.fields[rate]:,.0f} supervised tokens/s"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
+        self.console = progress_console(stream)
+        self.bar = progress_bar(
+            "training",
+            TextColumn("{task.fields[losses]} · {task.fields[rate]:,.0f} supervised tokens/s · left"),
             TimeRemainingColumn(elapsed_when_finished=False),
             console=self.console,
-            transient=True,
         )
-        self.task = self.bar.add_task("training", total=total_steps, loss=float("nan"), rate=0.0)
+        self.task = self.bar.add_task("training", total=total_steps, losses="loss", rate=0.0)
         self.loss: float | None = None
+        self.evaluation_loss: float | None = None
         self.begun: float | None = None
         self.reported = 0.0
         self.tokens = self.steps = 0
@@ -60,7 +48,7 @@ class TrainingProgress:
         if step:
             self.console.print(f"  training goes on from the checkpoint of step {step:,} of {self.total_steps:,}")
         self.bar.update(self.task, completed=step)
-        if self.console.is_terminal:
+        if self.console.is_interactive:
             self.bar.start()
 
     def read(self, scores: Sequence[StepScores]) -> None:
@@ -74,23 +62,31 @@ class TrainingProgress:
         self.tokens += sum(score.tokens for score in scores)
         self.steps += len(scores)
         seconds = max(now - self.begun, 1e-9)
-        if self.console.is_terminal:
-            self.bar.update(self.task, completed=step, loss=self.loss, rate=self.tokens / seconds)
+        if self.console.is_interactive:
+            self.bar.update(self.task, completed=step, losses=self._losses(), rate=self.tokens / seconds)
         if now - self.reported >= self.line_seconds or step == self.total_steps:
             self.reported = now
             self._report(step, seconds)
 
+    def evaluated(self, step: int, loss: float, token_accuracy: float) -> None:
+        """Takes the result of an evaluation."""
+        self.evaluation_loss = loss
+
     def close(self) -> None:
         """Takes the bar off the terminal; harmless when repeated."""
-        if self.console.is_terminal:
+        if self.console.is_interactive:
             self.bar.stop()
 
     def _report(self, step: int, seconds: float) -> None:
         left = (self.total_steps - step) * seconds / self.steps
         line = (
-            f"  training step {step}/{self.total_steps} · loss {self.loss:.3f} · "
+            f"  training step {step}/{self.total_steps} · {self._losses()} · "
             f"{self.tokens / seconds:,.0f} supervised tokens/s · {left:.0f} s left"
         )
         logger.info(line.strip())
-        if not self.console.is_terminal:
+        if not self.console.is_interactive:
             self.console.print(line, soft_wrap=True)
+
+    def _losses(self) -> str:
+        evaluation = "" if self.evaluation_loss is None else f", in evaluation {self.evaluation_loss:.3f}"
+        return f"loss {self.loss:.3f}{evaluation}"

@@ -23,6 +23,8 @@ class TrainingResult:
 
     Attributes:
         steps: optimizer steps done, those before a resumption included.
+        planned_steps: optimizer steps that there were to be.
+        stop_reason: why there were fewer, to follow "because"; None if there were not.
         kept_step: the step that the weights come from.
         resumed_from: optimizer steps that came from a checkpoint; 0 if the run began anew.
         train_loss: mean over the steps of the last epoch.
@@ -35,6 +37,8 @@ class TrainingResult:
     """
 
     steps: int
+    planned_steps: int
+    stop_reason: str | None
     kept_step: int
     resumed_from: int
     train_loss: float
@@ -151,6 +155,8 @@ def fit(
     supervised = batches.report().supervised_tokens / batches.steps * run.step
     return TrainingResult(
         steps=run.step,
+        planned_steps=total_steps,
+        stop_reason=held_out.stop_reason,
         kept_step=kept_step,
         resumed_from=run.resumed_from,
         train_loss=run.epoch.loss,

@@ -115,7 +115,7 @@ class TrainingRun:
         self.held_out.resume(found.progress["evaluation"], best)
         self.step = self.resumed_from = self.saved_step = found.step
         self.epoch.sums = found.progress["epoch"]
-        self.finished = found.progress["finished"]
+        self.finished = found.progress["finished"] or self.held_out.stopped
         self.seconds = found.progress["seconds"]
         self.followers.begin(self.step, found.progress["followers"])
         logger.info("Training goes on from the checkpoint of step %d of %d.", self.step, self.total_steps)

@@ -9,7 +9,7 @@ Layout under one folder: ``keras/`` (KerasHub preset, from which the others are 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ def export_forms(
     ctranslate2: Sequence[str],
     form: PromptFormat = INSTRUCTIONS,
     examples: Sequence[str] = (),
+    begin: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Writes every form but the preset and the SavedModel into `folder`, which is made.
 
@@ -64,11 +65,14 @@ def export_forms(
         ctranslate2: how its weights are stored, of CTRANSLATE2_FOLDERS; one folder each.
         form: how the model's prompts are made.
         examples: prompts to show to people who want to ask the model something.
+        begin: is told of each form, by the name of its folder, before it is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    begin("transformers")
     export_transformers(backbone, tokenizer, folder / "transformers", generation=generation)
     for precision in ctranslate2:
         quantization = None if precision == "float32" else precision
+        begin(CTRANSLATE2_FOLDERS[precision])
         export_ctranslate2(backbone, tokenizer, folder / CTRANSLATE2_FOLDERS[precision], quantization=quantization)
     spec = {
         **prompt_spec(form),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modules.processes import run_apart, serve
+from modules.progress import PartsProgress
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -107,23 +108,40 @@ def carry_out(task: ExportTask) -> dict[str, Any]:
     Returns:
         ``samples`` and ``exact_answers`` for the training report, ``sizes``: bytes on disk of each form.
     """
-    from modules.network.starting_point import load_preset
-    from modules.serving.export import form_sizes
+    with PartsProgress("exporting", total=len(task.ctranslate2) + 3) as exporting:
+        exporting.begin(f"{PRESET}, read back")
+        # What takes longest here are these imports.
+        from modules.network.starting_point import load_preset
+        from modules.serving.export import form_sizes
+
+        backbone, tokenizer = load_preset(str(task.exports / PRESET), dropout=0.0, dtype="float32")
+        module = export_others(backbone, tokenizer, task, begin=exporting.begin)
+    return ask(module, task) | {"sizes": form_sizes(Path(task.serving_model_dir))}
+
+
+def ask(module: ServingModule, task: ExportTask) -> dict[str, Any]:
+    """Returns ``samples`` and ``exact_answers``: what the model answers to the task's questions."""
     from modules.serving.metrics import exact_answers
 
-    backbone, tokenizer = load_preset(str(task.exports / PRESET), dropout=0.0, dtype="float32")
-    module = export_others(backbone, tokenizer, task)
-    return {
-        "samples": answer(module.respond, task.samples),
-        "exact_answers": exact_answers(
-            module.respond, task.exact.prompts, task.exact.expected, rows=len(task.exact.prompts)
-        ),
-        "sizes": form_sizes(Path(task.serving_model_dir)),
-    }
+    samples, exact = task.samples, task.exact
+    with PartsProgress("answering", total=len(samples.prompts) + len(exact.prompts)) as asking:
+        asking.begin(f"{asking.total:,} evaluation prompts")
+
+        def respond(prompts: Sequence[str]) -> list[str]:
+            responses = module.respond(prompts)
+            asking.advance(len(prompts))
+            return responses
+
+        return {
+            "samples": answer(respond, samples),
+            "exact_answers": exact_answers(respond, exact.prompts, exact.expected, rows=len(exact.prompts)),
+        }
 
 
-def export_others(backbone: GPT2Backbone, tokenizer: Tokenizer, task: ExportTask) -> ServingModule:
-    """Writes every form but the preset from a model in memory."""
+def export_others(
+    backbone: GPT2Backbone, tokenizer: Tokenizer, task: ExportTask, *, begin: Callable[[str], None] = lambda _: None
+) -> ServingModule:
+    """Writes every form but the preset from a model in memory; `begin` is told of each."""
     from modules.serving.export import export_forms
     from modules.serving.generation import TextGenerator
     from modules.serving.signatures import ServingModule, save_serving_model
@@ -138,7 +156,9 @@ def export_others(backbone: GPT2Backbone, tokenizer: Tokenizer, task: ExportTask
         ctranslate2=task.ctranslate2,
         form=form,
         examples=task.samples.prompts,
+        begin=begin,
     )
+    begin("saved_model")
     module = ServingModule(TextGenerator(backbone, tokenizer), task.generation, form)
     save_serving_model(module, Path(task.serving_model_dir))
     return module

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.wording import steps
+
 if TYPE_CHECKING:
     from tfx.types import Artifact
 
@@ -64,6 +66,8 @@ def training_figures(report: Mapping[str, Any]) -> str:
         f"loss {report['train_loss']:.3f}",
         f"{report['supervised_tokens_per_second']:,.0f} supervised tokens/s",
     ]
+    if report.get("stop_reason"):
+        figures.append(f"stopped early, after {steps(report)}")
     rows = report["data"]["train"]
     if rows["rows_dropped"]:
         figures.append(f"{rows['rows_dropped']:,} of {rows['rows_read']:,} rows too long and dropped")

@@ -19,6 +19,7 @@ from pipeline.local.results import (
     publication,
     training_report,
 )
+from pipeline.report.wording import steps
 
 if TYPE_CHECKING:
     from pipeline.config import PipelineConfig
@@ -70,7 +71,7 @@ def _entries(
         yield "quality", quality(report)
         yield (
             "training",
-            f"{report['parameters']:,} parameters · {report['steps']:,} steps · {seconds(report['seconds'])}",
+            f"{report['parameters']:,} parameters · {steps(report)} · {seconds(report['seconds'])}",
         )
     if "Evaluator" in nodes:
         yield from _judged(evaluation(nodes["Evaluator"]))

@@ -51,8 +51,23 @@ def _round_step(step: float) -> float:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * 0.999)
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A point of a chart that has a name."""
+
+    point: Point
+    name: str
+
+
 def line_chart(
-    curves: Sequence[Curve], *, width: float, height: float, words: Words, alternative: str, filled: bool
+    curves: Sequence[Curve],
+    *,
+    width: float,
+    height: float,
+    words: Words,
+    alternative: str,
+    filled: bool,
+    mark: Mark | None = None,
 ) -> Picture:
     """Curves over optimizer steps, each named above the plot; the first is the main one, filled below if `filled`."""
     drawn = [Curve(curve.name, thinned(curve.points)) for curve in curves]
@@ -68,6 +83,8 @@ def line_chart(
         if filled and role == "first":
             shapes += _fill(curve, x_axis, y_axis)
         shapes += _curve(curve, role, x_axis, y_axis, words)
+    if mark:
+        shapes += _mark(mark, x_axis, y_axis, words)
     for row, names in enumerate(legend_rows):
         shapes += _legend(names, TOP + 20 * row)
     return Picture(width, height, alternative, tuple(shapes))
@@ -124,6 +141,17 @@ def _curve(curve: Curve, role: Role, x_axis: Axis, y_axis: Axis, words: Words) -
                 )
             )
     return shapes
+
+
+def _mark(mark: Mark, x_axis: Axis, y_axis: Axis, words: Words) -> list[Shape]:
+    """A dashed line at the point's step with its name at the top, on the side where there is room."""
+    (step, value), left_half = mark.point, mark.point[0] < (x_axis.low + x_axis.high) / 2
+    x, y = x_axis.at(step), y_axis.at(value)
+    return [
+        Line(((x, y_axis.last), (x, y_axis.first)), "good", 1.5, dashed=True),
+        Label(x + (6 if left_half else -6), y_axis.last + 12, mark.name, TEXT, "good", "start" if left_half else "end"),
+        Dot(x, y, 5.5, "good", title=f"{mark.name}: {words(value)} at step {step:,.0f}"),
+    ]
 
 
 def _legend_rows(names: Sequence[str], width: float) -> list[list[tuple[Role, str, float]]]:

@@ -103,6 +103,13 @@ class TrainingFacts:
     loss: tuple[Curve, ...] = ()
     learning_rate: tuple[Curve, ...] = ()
 
+    @property
+    def kept(self) -> tuple[float, float] | None:
+        """Step and evaluation loss of the weights that were kept; None if the report does not tell."""
+        if not {"kept_step", "eval_loss"} <= self.report.keys():
+            return None
+        return float(self.report["kept_step"]), float(self.report["eval_loss"])
+
 
 @dataclass(frozen=True)
 class ConditionFacts:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.report import graph
-from pipeline.report.charts import Bar, Column, Pair, bar_chart, column_chart, line_chart, pair_chart
+from pipeline.report.charts import Bar, Column, Mark, Pair, bar_chart, column_chart, line_chart, pair_chart
 from pipeline.report.drawing import Picture
-from pipeline.report.facts import Curve, DataFacts, ExportFacts, RunFacts, SliceFacts
+from pipeline.report.facts import Curve, DataFacts, ExportFacts, RunFacts, SliceFacts, TrainingFacts
 from pipeline.report.wording import figure, size
 
 WIDE, NARROW, HALF = 1110.0, 342.0, 528.0
@@ -38,7 +38,7 @@ def _figures(facts: RunFacts) -> Iterator[Figure]:
     if facts.data:
         yield from _lengths(facts.data)
     if facts.training:
-        yield from _curves("loss", facts.training.loss, "Loss", figure)
+        yield from _curves("loss", facts.training.loss, "Loss", figure, mark=_kept(facts.training))
         yield from _curves("learning_rate", facts.training.learning_rate, "Learning rate", lambda rate: f"{rate:.3g}")
     if facts.evaluation and len(facts.evaluation.slices) > 1:
         yield _slices(facts.evaluation.slices)
@@ -93,19 +93,39 @@ def _columns(by_split: dict[str, tuple[tuple[int, int], ...]]) -> list[Column]:
     return columns
 
 
+def _kept(training: TrainingFacts) -> Mark | None:
+    """The weights that were kept, where a curve of evaluations shows what they were chosen from."""
+    evaluated = {step for curve in training.loss if "evaluation" in curve.name for step, _ in curve.points}
+    if training.kept is None or len(evaluated) < 2 or training.kept[0] not in evaluated:
+        return None
+    return Mark(training.kept, f"kept: step {training.kept[0]:,.0f}")
+
+
 def _curves(
-    name: str, curves: Sequence[Curve], title: str, words: Callable[[float], str], *, filled: bool = True
+    name: str,
+    curves: Sequence[Curve],
+    title: str,
+    words: Callable[[float], str],
+    *,
+    filled: bool = True,
+    mark: Mark | None = None,
 ) -> Iterator[Figure]:
     drawn = sorted((curve for curve in curves if curve.points), key=_drawing_order)
     if sum(len(curve.points) for curve in drawn) < 2:
         return  # a point is no curve
     told = "; ".join(
         f"{curve.name} from {words(curve.points[0][1])} to {words(curve.points[-1][1])}" for curve in drawn
-    )
+    ) + (f"; {mark.name}" if mark else "")
 
     def draw(width: float) -> Picture:
         return line_chart(
-            drawn, width=width, height=260, words=words, alternative=f"{title} by step: {told}.", filled=filled
+            drawn,
+            width=width,
+            height=260,
+            words=words,
+            alternative=f"{title} by step: {told}.",
+            filled=filled,
+            mark=mark,
         )
 
     yield _at_widths(name, draw)

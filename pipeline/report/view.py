@@ -159,7 +159,7 @@ def _tiles(facts: RunFacts) -> Iterator[Tile]:
     if "parameters" in report:
         yield Tile("parameters", f"{report['parameters']:,}")
     if "seconds" in report:
-        yield Tile("training", wording.duration(report["seconds"]), f"{report.get('steps', 0):,} steps")
+        yield Tile("training", wording.duration(report["seconds"]), wording.steps(report))
     if facts.data and facts.data.splits:
         told = ", ".join(f"{split.name} {split.rows:,}" for split in facts.data.splits)
         yield Tile("rows", f"{sum(split.rows for split in facts.data.splits):,}", told)
@@ -183,6 +183,9 @@ def _training(facts: RunFacts) -> Iterator[tuple[str, str]]:
             yield name, wording.figure(report[key])
     if "eval_token_accuracy" in report:
         yield "evaluation token accuracy", wording.metric("token_accuracy", report["eval_token_accuracy"])
+    if report.get("stop_reason"):
+        step, planned = report["steps"], report["planned_steps"]
+        yield "stopped early", f"at step {step:,} of {planned:,}, because {report['stop_reason']}"
     if report.get("kept_step", report.get("steps")) != report.get("steps"):
         yield "weights kept", f"those of step {report['kept_step']:,}"
     if report.get("resumed_from"):

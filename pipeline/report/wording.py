@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from pipeline.evaluation import KINDS
 from pipeline.report.facts import RunFacts
@@ -24,6 +26,12 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def steps(report: Mapping[str, Any]) -> str:
+    """The optimizer steps in the Trainer's report: 500 steps; 425 of 500 steps if it stopped early."""
+    planned = f" of {report['planned_steps']:,}" if report.get("stop_reason") else ""
+    return f"{report.get('steps', 0):,}{planned} steps"
 
 
 def size(count: float) -> str:

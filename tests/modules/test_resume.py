@@ -94,10 +94,58 @@ def test_the_best_weights_survive_a_kill(tokenizer: Tokenizer, tmp_path: Path) -
 def test_patience_ends_the_training_and_a_resumed_one_stays_ended(tokenizer: Tokenizer, tmp_path: Path) -> None:
     plan = EvaluationPlan(every_steps=(STEPS_PER_EPOCH,), patience=1, min_delta=100.0)
     result = Fit(tokenizer, tmp_path).run(30, evaluation=plan)
-    assert (result.steps, [step for step, *_ in result.evaluations]) == (6, [3, 6])
+    assert (result.steps, result.planned_steps, [step for step, *_ in result.evaluations]) == (6, 30, [3, 6])
+    assert result.stop_reason == (
+        f"the evaluation loss has not fallen by more than 100 below {result.evaluations[0][1]:.4f}, that of step 3, "
+        "in 1 evaluations"
+    )
     again = Fit(tokenizer, tmp_path)
-    assert again.run(30, evaluation=plan).steps == 6
+    resumed = again.run(30, evaluation=plan)
+    assert (resumed.steps, resumed.stop_reason) == (6, result.stop_reason)
     assert again.scores == {}
+
+
+def test_patience_goes_on_counting_where_a_killed_training_had_come_to(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    plan = EvaluationPlan(every_steps=(1,), patience=5, min_delta=100.0)
+    expected = Fit(tokenizer).run(30, evaluation=plan)
+    assert (expected.steps, expected.kept_step) == (6, 6)
+    with pytest.raises(KilledError):
+        Fit(tokenizer, tmp_path).run(30, evaluation=plan, killed_after=5)
+
+    resumed = Fit(tokenizer, tmp_path).run(30, evaluation=plan)
+
+    assert resumed.resumed_from == 4
+    assert (resumed.steps, resumed.stop_reason) == (expected.steps, expected.stop_reason)
+
+
+def test_a_training_killed_as_it_is_about_to_end_early_ends_there(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    plan = EvaluationPlan(every_steps=(2,), patience=1, min_delta=100.0)
+    first = Fit(tokenizer, tmp_path)
+    first.run(30, evaluation=plan)
+    assert first.folder is not None
+    newest = first.folder.newest()
+    assert newest is not None
+    first.folder.save(4, newest.arrays, newest.progress | {"finished": False})  # as it was written before the end
+
+    again = Fit(tokenizer, tmp_path)
+    result = again.run(30, evaluation=plan)
+
+    assert (result.steps, again.scores) == (4, {})
+    assert result.stop_reason is not None
+
+
+def test_the_best_weights_are_those_of_the_lowest_loss_however_small_the_gain(tokenizer: Tokenizer) -> None:
+    result = Fit(tokenizer).run(6, evaluation=EvaluationPlan((1,), patience=9, min_delta=100.0, keep="best"))
+
+    losses = {step: loss for step, loss, _ in result.evaluations}
+    assert result.kept_step == min(losses, key=losses.__getitem__) > 1
+    assert result.stop_reason is None
+
+
+def test_patience_that_runs_out_at_the_last_step_ends_nothing_early(tokenizer: Tokenizer) -> None:
+    result = Fit(tokenizer).run(4, evaluation=EvaluationPlan((2,), patience=1, min_delta=100.0))
+
+    assert (result.steps, result.planned_steps, result.stop_reason) == (4, 4, None)
 
 
 def test_evaluation_and_checkpoints_leave_the_training_as_it_was(tokenizer: Tokenizer, tmp_path: Path) -> None:

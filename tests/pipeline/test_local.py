@@ -151,6 +151,13 @@ def test_the_trainers_result_counts_rows_that_were_lost() -> None:
     )
 
 
+def test_the_trainers_result_says_that_it_stopped_early() -> None:
+    stopped = REPORT | {"steps": 1425, "planned_steps": 2600, "stop_reason": "the evaluation loss has not fallen"}
+
+    assert training_figures(stopped).endswith(" · stopped early, after 1,425 of 2,600 steps")
+    assert "early" not in training_figures(stopped | {"stop_reason": None})
+
+
 def test_quality_is_summed_up() -> None:
     assert quality(REPORT) == "loss 0.052 · token accuracy 98.7% · exact answers 188 of 200 (94%) (evaluation split)"
     assert quality(REPORT | {"exact_answers": None}) == "loss 0.052 · token accuracy 98.7% (evaluation split)"

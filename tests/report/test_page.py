@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pipeline.report.drawing import Dot
 from pipeline.report.facts import (
     AnswerFacts,
     ConditionFacts,
@@ -26,7 +27,7 @@ from pipeline.report.figures import make_figures
 from pipeline.report.page import render_page, write_page
 from pipeline.report.reading.run import read_facts
 from pipeline.report.store import find_run, stores
-from tests.report.made_run import Settings, make_run
+from tests.report.made_run import TRAINING, Settings, make_run
 
 SCRIPT = '<script>alert("x")</script>'
 BARE = RunFacts("tiny", "r1", (NodeFacts("ImportExampleGen", "done", started_ms=0, seconds=1.0),))
@@ -72,6 +73,23 @@ def test_a_page_and_a_png_per_picture_are_written(whole: RunFacts, tmp_path: Pat
     }  # fmt: skip
     with Image.open(page.with_name("dag.png")) as picture:
         assert picture.size[0] == 2 * (1110 + 32)
+
+
+def test_the_page_says_where_and_why_a_training_stopped_early_and_which_weights_were_kept(tmp_path: Path) -> None:
+    reason = "the evaluation loss has not fallen below 1.4000, that of step 2, in 1 evaluations"
+    stopped = {"steps": 4, "planned_steps": 9, "stop_reason": reason, "kept_step": 2, "eval_loss": 1.4}
+    make_run(tmp_path, Settings(training=TRAINING | stopped))
+
+    facts = read_facts(find_run(stores(str(tmp_path)), None))
+    page = page_of(facts)
+
+    assert f"at step 4 of 9, because {reason}" in page.text
+    assert "those of step 2" in page.text
+    assert "4 of 9 steps" in page.text
+    picture = make_figures(facts)["loss"].wide
+    (mark,) = (shape for shape in picture.shapes if isinstance(shape, Dot) and shape.role == "good")
+    assert mark.title == "kept: step 2: 1.4 at step 2"
+    assert picture.alternative.endswith("; kept: step 2.")
 
 
 def test_a_page_made_anew_leaves_no_picture_of_the_old_one(whole: RunFacts, tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from data.tfrecords import Row
+from modules.progress import PartsProgress
 
 BATCH_ROWS = 16
 SIGNATURES = ("instruct_with_options", "instruct")  # the second one of models exported before there was the first
@@ -29,12 +30,16 @@ def ask(saved_model: str, rows: Sequence[Row], *, max_new_tokens: int) -> list[A
         rows: what to ask; their outputs are not looked at.
         max_new_tokens: the longest answer.
     """
+    if not rows:
+        return []
     import tensorflow as tf
     import tensorflow_text  # noqa: F401 - registers the tokenizer's operations
 
-    loaded = tf.saved_model.load(saved_model)
-    instruct = next(loaded.signatures[name] for name in SIGNATURES if name in loaded.signatures)
-    texts = _respond(instruct, rows, max_new_tokens)
+    with PartsProgress("answering", total=len(rows)) as progress:
+        progress.begin(f"{len(rows):,} questions")
+        loaded = tf.saved_model.load(saved_model)
+        instruct = next(loaded.signatures[name] for name in SIGNATURES if name in loaded.signatures)
+        texts = _respond(instruct, rows, max_new_tokens, advance=progress.advance)
     # A token is at least a byte, so a shorter text was ended by the model. Of the others, those that one token more
     # would not make longer were ended, too.
     unclear = [number for number, text in enumerate(texts) if len(text) >= max_new_tokens]
@@ -43,7 +48,9 @@ def ask(saved_model: str, rows: Sequence[Row], *, max_new_tokens: int) -> list[A
     return [Answer(text.decode("utf-8", "replace"), number not in cut) for number, text in enumerate(texts)]
 
 
-def _respond(instruct: Any, rows: Sequence[Row], max_new_tokens: int) -> list[bytes]:
+def _respond(
+    instruct: Any, rows: Sequence[Row], max_new_tokens: int, *, advance: Callable[[int], None] = lambda _: None
+) -> list[bytes]:
     """Rows of like length go together, so that little of a batch is padding and few wait for a long answer."""
     import tensorflow as tf
 
@@ -57,4 +64,5 @@ def _respond(instruct: Any, rows: Sequence[Row], max_new_tokens: int) -> list[by
         )
         answers = instruct(instruction=instructions, input=inputs, **options)["response"].numpy()
         texts.update(zip(batch, answers, strict=True))
+        advance(len(batch))
     return [texts[number] for number in range(len(rows))]

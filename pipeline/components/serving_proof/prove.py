@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from modules.progress import PartsProgress
 from pipeline.components.serving_proof.comparison import compare
 from pipeline.components.serving_proof.requests import Requests, make_requests
 from pipeline.errors import PipelineError
@@ -93,11 +94,14 @@ def ask_all(model_folder: Path, requests: Requests, *, timeout_seconds: float) -
     forms = [form for form, folder in FOLDERS.items() if form not in OPTIONAL or (model_folder / folder).is_dir()]
     deadline = time.monotonic() + timeout_seconds
     pool = ThreadPoolExecutor(PROCESSES)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, PartsProgress("proving", total=len(forms)) as progress:
+        progress.begin(f"{len(forms)} exported forms")
         asked = Path(folder, "requests.json")
         asked.write_text(json.dumps(asdict(requests)), encoding="utf-8")
         try:
             running = {form: pool.submit(_ask, form, model_folder, asked, deadline) for form in forms}
+            for future in running.values():
+                future.add_done_callback(lambda _: progress.advance())
             return {form: future.result() for form, future in running.items()}
         finally:
             pool.shutdown(cancel_futures=True)  # nothing more is started once one has failed
