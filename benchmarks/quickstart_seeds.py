@@ -98,11 +98,11 @@ def table(results: Sequence[Result]) -> str:
     ]
     for result in results:
         share = f"{result.exact} of {result.rows} ({result.exact / result.rows:.1%})"
-        steps = f"{result.steps} | {result.planned_steps} | {result.kept_step}"
-        lines.append(f"| {result.seed} | {steps} | {result.eval_loss:.4f} | {share} | {result.seconds:.0f} s |")
+        counts = f"{result.seed} | {result.steps} | {result.planned_steps} | {result.kept_step}"
+        lines.append(f"| {counts} | {result.eval_loss:.4f} | {share} | {result.seconds:.0f} s |")
     steps, loss, seconds = (_mean(results, name) for name in ("steps", "eval_loss", "seconds"))
-    share = statistics.mean(result.exact / result.rows for result in results)
-    lines.append(f"| mean | {steps:.0f} | | | {loss:.4f} | {share:.1%} | {seconds:.0f} s |")
+    exact = statistics.mean(result.exact / result.rows for result in results)
+    lines.append(f"| mean | {steps:.0f} | | | {loss:.4f} | {exact:.1%} | {seconds:.0f} s |")
     return "\n".join(lines) + "\n"
 
 

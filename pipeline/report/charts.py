@@ -13,6 +13,7 @@ TEXT = 12.0
 SMALL = 11.0
 TOP = 10.0
 LINE_ROLES: tuple[Role, ...] = ("first", "second", "good", "cached")
+WIDE_RANGE = 100
 MOST_POINTS = 400  # more than a chart is wide in pixels tells nothing
 
 Words = Callable[[float], str]
@@ -27,11 +28,12 @@ class Axis:
     first: float  # pixel of `low`
     last: float  # pixel of `high`
     ticks: tuple[float, ...]
+    scale: Callable[[float], float] = float
 
     def at(self, value: float) -> float:
         """The pixel of `value`."""
-        span = self.high - self.low
-        return self.first + (self.last - self.first) * ((value - self.low) / span if span else 0.5)
+        low, high = self.scale(self.low), self.scale(self.high)
+        return self.first + (self.last - self.first) * ((self.scale(value) - low) / (high - low) if high > low else 0.5)
 
 
 def make_axis(values: Sequence[float], first: float, last: float, *, from_zero: bool = True, count: int = 5) -> Axis:
@@ -43,6 +45,13 @@ def make_axis(values: Sequence[float], first: float, last: float, *, from_zero: 
     start, end = math.floor(low / step), math.ceil(high / step - 1e-3)  # float32 is a little more than it says
     ticks = tuple(round(index * step, 12) for index in range(start, end + 1))
     return Axis(ticks[0], ticks[-1], first, last, ticks)
+
+
+def make_logarithmic_axis(values: Sequence[float], first: float, last: float) -> Axis:
+    """An axis over `values`, all above 0, on which each power of ten is as long as the next."""
+    start, end = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    ticks = tuple(float(f"1e{power}") for power in range(start, max(end, start + 1) + 1))
+    return Axis(ticks[0], ticks[-1], first, last, ticks, scale=math.log10)
 
 
 def _round_step(step: float) -> float:
@@ -67,15 +76,20 @@ def line_chart(
     words: Words,
     alternative: str,
     filled: bool,
+    logarithmic: bool = False,
     mark: Mark | None = None,
 ) -> Picture:
-    """Curves over optimizer steps, each named above the plot; the first is the main one, filled below if `filled`."""
+    """Curves over optimizer steps, each named above the plot; the first is the main one, filled below if `filled`.
+
+    Values are told apart by their factors if `logarithmic` allows it and the highest is `WIDE_RANGE` times the lowest.
+    """
     drawn = [Curve(curve.name, thinned(curve.points)) for curve in curves]
     xs = [x for curve in drawn for x, _ in curve.points]
     y_values = [y for curve in drawn for _, y in curve.points]
     legend_rows = _legend_rows([curve.name for curve in drawn], width) if len(drawn) > 1 else []
     top = TOP + 20 * len(legend_rows)
-    y_axis = make_axis(y_values, height - 38, top)
+    is_logarithmic = logarithmic and min(y_values) > 0 and max(y_values) >= WIDE_RANGE * min(y_values)
+    y_axis = (make_logarithmic_axis if is_logarithmic else make_axis)(y_values, height - 38, top)
     left = max(text_width(words(tick), TEXT) for tick in y_axis.ticks) + 10
     x_axis = _inside(lambda end: make_axis(xs, left, end, count=max(int(width // 130), 2)), width, _step)
     shapes = _grid(x_axis, y_axis, width, height, words)

@@ -125,6 +125,7 @@ def _curves(
             words=words,
             alternative=f"{title} by step: {told}.",
             filled=filled,
+            logarithmic=name == "loss",
             mark=mark,
         )
 

@@ -29,6 +29,8 @@ TINY = {
     "data.schema": str(REPOSITORY / "pipeline/schema/alpaca.pbtxt"),
     "publish.space-template": str(REPOSITORY / "space"),
 }
+# How lines begin that say what is being done.
+PROGRESS = ("  training ", "  exporting ", "  answering ", "  proving ")
 RESULT = re.compile(r"^  (\w+) +[\d.]+ (?:s|min|h)\b[^a-z]*(cached)?", re.MULTILINE)
 
 
@@ -49,6 +51,11 @@ class Finished:
     def cached(self) -> list[str]:
         """Components served from cache, in order."""
         return [name for name, cached in self._results() if cached]
+
+    @property
+    def messages(self) -> list[str]:
+        """What was written to standard error and is no progress."""
+        return [line for line in self.err.splitlines() if line.strip() and not line.startswith(PROGRESS)]
 
     def _results(self) -> list[tuple[str, str]]:
         return [result for result in RESULT.findall(self.out) if result[0] != "imports"]

@@ -25,6 +25,13 @@ pytestmark = pytest.mark.e2e
 FORM = os.environ.get("KFP_FORM", "bare")
 TOKEN = "hf_not-a-real-token"
 REPOSITORIES = {"publish.repo-id": "me/tiny", "publish.space-repo-id": "me/tiny-demo"}
+# As the quickstart does; three steps are too few to end early.
+EVALUATED = {
+    "training__max_steps": "5",
+    "training__evaluate_every_steps": "1",
+    "training__early_stopping_patience": "3",
+    "training__keep_weights": "best",
+}
 # They tell of the run: its repository, times and durations, and TensorFlow's random names.
 OF_THE_RUN = {
     "README.md",
@@ -64,7 +71,7 @@ def executed(hub: tuple[str, list[str]], tmp_path_factory: pytest.TempPathFactor
     endpoint, _ = hub
     folder = tmp_path_factory.mktemp("cluster")
     package = folder / "pipeline.yaml"
-    changes = {"training__max_steps": "5", "kubeflow__artifact_types": "tfx" if FORM == "typed" else "system"}
+    changes = EVALUATED | {"kubeflow__artifact_types": "tfx" if FORM == "typed" else "system"}
     assert run_command(["compile", "--output", str(package), *flags(endpoint, **changes)], {}) == 0
     cluster = Cluster(
         folder,
@@ -98,9 +105,11 @@ def test_every_containers_own_command_runs_to_a_published_revision(
 
 def test_a_parameter_of_the_run_reaches_training(executed: Executed) -> None:
     cluster, tasks, _ = executed
-    report = cluster.stored(tasks["Trainer"].outputs["model"]) / "exports/training.json"
+    path = cluster.stored(tasks["Trainer"].outputs["model"]) / "exports/training.json"
+    report = json.loads(path.read_text(encoding="utf-8"))
 
-    assert json.loads(report.read_text(encoding="utf-8"))["steps"] == 3
+    assert (report["steps"], report["planned_steps"], report["stop_reason"]) == (3, 3, None)
+    assert [step for step, *_ in report["evaluations"]] == [1, 2, 3]
 
 
 def test_the_token_comes_from_the_secret_and_is_nowhere_else(executed: Executed, hub: tuple[str, list[str]]) -> None:

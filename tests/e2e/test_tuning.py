@@ -16,6 +16,11 @@ TUNED = {
     "tuning__trials": "3",
     "tuning__steps_per_trial": "2",
     "tuning__batch_sizes": "16",
+    "training__max_steps": "9",
+    "training__evaluate_every_steps": "1",
+    "training__early_stopping_patience": "2",
+    "training__early_stopping_min_delta": "100",  # nothing is better by so much, so the third evaluation is the last
+    "training__keep_weights": "best",
     "evaluation__enabled": "false",
     "evaluation__prove_serving": "false",
     "publish__enabled": "false",
@@ -49,7 +54,7 @@ def test_tuner_runs_between_transform_and_trainer_and_keeps_the_terminal_clean(r
     assert [name for name in run.ran if name != "DataResolver"] == [*BEFORE_TUNER, "Tuner", "Trainer"]
     assert "best of 3 trials: learning_rate " in run.out
     assert "Search space" not in run.out + run.err
-    assert [line for line in run.err.splitlines() if line.strip() and not line.startswith("  training ")] == []
+    assert run.messages == []
 
 
 def test_every_trial_is_recorded_and_the_first_is_the_configuration(run: Finished, tuned: Place) -> None:
@@ -70,7 +75,8 @@ def test_trainer_trains_with_the_best_and_says_so(run: Finished, tuned: Place) -
     assert report["tuned"] == best
     assert report["training"]["learning_rate"] == best["training.learning_rate"]
     assert report["training"]["batch_size"] == best["training.batch_size"]
-    assert report["steps"] == 3
+    assert (report["steps"], report["planned_steps"]) == (3, 9)
+    assert " · stopped early, after 3 of 9 steps" in run.out
 
 
 def test_a_second_run_tunes_from_cache_and_other_ranges_tune_anew(run: Finished, tuned: Place) -> None:

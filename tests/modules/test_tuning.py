@@ -145,6 +145,21 @@ def test_a_trial_is_what_trainer_would_do_in_steps_that_see_as_many_rows(tmp_pat
     assert train(task).report["steps"] == 2
 
 
+def test_a_trial_ends_early_and_is_judged_by_its_best_weights_as_the_training_would(tmp_path: Path) -> None:
+    stopping = {"evaluate-every-steps": "1", "early-stopping-patience": "1", "early-stopping-min-delta": "100"}
+    flags = [part for name, value in stopping.items() for part in (f"--training.{name}", value)]
+    settings, plan = configured(*flags, "--training.keep-weights", "best", "--tuning.steps-per-trial", "9")
+    settings = tuning.with_one_tokenizer(settings, ROWS, tmp_path / "tokenizer")
+    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path, code="")
+
+    tried = evaluate({"training.learning_rate": 1e-2})
+
+    training = settings["training"] | {"learning_rate": 1e-2, "max_steps": 9}
+    task = TrainingTask(settings | {"training": training}, ROWS, EVAL_ROWS, str(tmp_path / "logs"), None, None, "")
+    report = train(task).report
+    assert (report["steps"], tried) == (2, pytest.approx(report["eval_loss"], rel=1e-6))
+
+
 def test_the_rank_of_adapters_is_tuned_where_there_are_any(tmp_path: Path) -> None:
     settings, plan = configured(
         "--training.lora-rank", "2", "--tuning.lora-ranks", "4", "--tuning.steps-per-trial", "1"

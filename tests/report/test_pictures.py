@@ -11,6 +11,7 @@ from PIL import Image
 from pipeline.report.charts import (
     Bar,
     Column,
+    Mark,
     Pair,
     bar_chart,
     column_chart,
@@ -97,6 +98,33 @@ def test_names_break_between_words(name: str, lines: list[str]) -> None:
 )
 def test_axes_end_on_round_numbers(values: list[float], ticks: tuple[float, ...]) -> None:
     assert make_axis(values, 0, 100).ticks == pytest.approx(ticks)
+
+
+def test_losses_that_fall_far_stand_on_a_logarithmic_scale() -> None:
+    curve = Curve("loss", ((0.0, 10.0), (5.0, 0.1), (10.0, 0.001)))
+    picture = line_chart(
+        [curve], width=500, height=200, words="{:g}".format, alternative="Loss.", filled=True, logarithmic=True
+    )
+    labels = [shape.text for shape in picture.shapes if isinstance(shape, Label)]
+    (line,) = (shape for shape in picture.shapes if isinstance(shape, Line) and shape.role == "first")
+
+    assert [label for label in labels if label in ("0", "0.001", "0.01", "0.1", "1", "10")][:5] == [
+        "0.001", "0.01", "0.1", "1", "10",
+    ]  # fmt: skip
+    (_, top), (_, middle), (_, bottom) = line.points
+    assert middle - top == pytest.approx(bottom - middle)
+
+
+def test_a_mark_is_named_on_the_side_where_there_is_room() -> None:
+    curve = Curve("loss", ((0.0, 4.0), (10.0, 1.0)))
+    for step, anchor in ((2.0, "start"), (10.0, "end")):
+        mark = Mark((step, 1.0), "kept")
+        picture = line_chart([curve], width=500, height=200, words=str, alternative="", filled=False, mark=mark)
+        (label,) = (shape for shape in picture.shapes if isinstance(shape, Label) and shape.text == "kept")
+        (line,) = (shape for shape in picture.shapes if isinstance(shape, Line) and shape.dashed)
+
+        assert label.anchor == anchor
+        assert [x for x, _ in line.points] == pytest.approx([label.x + (-6 if anchor == "start" else 6)] * 2)
 
 
 def test_thinned_curves_keep_their_peaks_and_ends() -> None:
