@@ -193,6 +193,7 @@ def _followers(
             readers=[progress.read, log.read],
             actions=[Action(*sampling)] if sampling else [],
             evaluated=evaluated,
+            evaluating=progress.evaluating,
             remember=lambda: log.scalars,
             begin=begin,
             read_every=options["log_every_steps"],

@@ -39,10 +39,16 @@ class EvaluationPlan:
     keep: Keep = "last"
 
 
-def evaluate(model: keras.Model, batches: PackedBatches) -> dict[str, float]:
-    """``loss`` (nats) and ``token_accuracy`` (0 to 1), both means over all supervised tokens; dropout is off."""
+def evaluate(
+    model: keras.Model, batches: PackedBatches, *, begin: Callable[[int, int], None] = lambda *_: None
+) -> dict[str, float]:
+    """``loss`` (nats) and ``token_accuracy`` (0 to 1), both means over all supervised tokens; dropout is off.
+
+    `begin` is told of each batch: its index, and how many there are.
+    """
     sums, tokens = np.zeros(2), 0.0
     for index in range(len(batches)):
+        begin(index, len(batches))
         inputs, _, weights = batches.batch(0, index)
         used = weights > 0
         scores = model.predict_on_batch(inputs)[: len(weights)]  # [N, 2], once per device that works apart
@@ -63,6 +69,7 @@ class HeldOut:
         plan: when to evaluate.
         total_steps: optimizer steps of the run; its last one is evaluated too if anything depends on it.
         report: is told of each evaluation: step, loss (nats) and token accuracy.
+        begin: is told of each batch of an evaluation: its index, and how many there are.
     """
 
     def __init__(
@@ -73,12 +80,14 @@ class HeldOut:
         *,
         total_steps: int,
         report: Callable[[int, float, float], None] = lambda *_: None,
+        begin: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         self.model = model
         self.batches = batches
         self.plan = plan
         self.total_steps = total_steps
         self.report = report
+        self.begin = begin
         self.results: dict[int, dict[str, float]] = {}
         self.best_step: int | None = None
         self.best_weights: dict[str, np.ndarray] = {}
@@ -122,7 +131,7 @@ class HeldOut:
     def evaluate(self, step: int) -> dict[str, float]:
         """The result at a step, from now or from before."""
         if step not in self.results:
-            self.results[step] = evaluate(self.model, self.batches)
+            self.results[step] = evaluate(self.model, self.batches, begin=self.begin)
             loss, accuracy = self.results[step].values()
             logger.info("Evaluation at step %d: loss %.4f, token accuracy %.4f", step, loss, accuracy)
             self.report(step, loss, accuracy)

@@ -68,9 +68,20 @@ class TrainingProgress:
             self.reported = now
             self._report(step, seconds)
 
+    def evaluating(self, batch: int, batches: int) -> None:
+        """Takes the index of a batch of an evaluation that begins."""
+        now = time.monotonic()
+        if self.console.is_interactive:
+            self.bar.update(self.task, losses=f"evaluating {batch + 1:,}/{batches:,}")
+        elif self.begun is not None and now - self.reported >= self.line_seconds:
+            self.reported = now
+            self.console.print(f"  evaluating batch {batch + 1:,} of {batches:,}", soft_wrap=True)
+
     def evaluated(self, step: int, loss: float, token_accuracy: float) -> None:
         """Takes the result of an evaluation."""
         self.evaluation_loss = loss
+        if self.loss is not None:
+            self.bar.update(self.task, losses=self._losses())
 
     def close(self) -> None:
         """Takes the bar off the terminal; harmless when repeated."""

@@ -145,7 +145,12 @@ def fit(
     # Made now, or TensorFlow would trace the first step twice: once with their creation and once without.
     optimizer.build(model.trainable_variables)
     held_out = HeldOut(
-        model, eval_batches, evaluation or EvaluationPlan(), total_steps=total_steps, report=followers.evaluated
+        model,
+        eval_batches,
+        evaluation or EvaluationPlan(),
+        total_steps=total_steps,
+        report=followers.evaluated,
+        begin=followers.evaluating,
     )
     run = TrainingRun(model, batches, held_out, total_steps, checkpoints, followers, describe_row)
     run.resume()

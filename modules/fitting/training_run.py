@@ -40,6 +40,7 @@ class Followers:
         readers: get the losses as they are read.
         actions: are done between steps.
         evaluated: is told of each evaluation: step, loss, token accuracy.
+        evaluating: is told of each batch of an evaluation: its index, and how many there are.
         remember: gives what they need to go on from a checkpoint, as plain JSON.
         begin: is told the step after which the run goes on, and what was remembered then; 0 and None at the start.
         read_every: optimizer steps after which losses are read in any case.
@@ -49,6 +50,7 @@ class Followers:
     readers: Sequence[Reader] = ()
     actions: Sequence[Action] = ()
     evaluated: Callable[[int, float, float], None] = lambda *_: None
+    evaluating: Callable[[int, int], None] = lambda *_: None
     remember: Callable[[], Any] = lambda: None
     begin: Callable[[int, Any], None] = lambda *_: None
     read_every: int = 10

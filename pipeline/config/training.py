@@ -111,13 +111,16 @@ class TrainingConfig(BaseModel):
     """Whether to evaluate after each epoch too: true or false."""
 
     early_stopping_patience: int = Field(default=0, ge=0)
-    """Evaluations in a row without a better loss that end the training, at least 0; 0 never ends it early."""
+    """Evaluations in a row without a lower loss that end the training, at least 0; 0 never ends it early. The learning
+    rate falls over all of epochs or max_steps, so one that ends early has not come down: plan few steps more than are
+    needed."""
 
     early_stopping_min_delta: float = Field(default=0.0, ge=0)
-    """By how much an evaluation loss must be lower to be better, in nats, at least 0."""
+    """By how much an evaluation loss must be lower for early_stopping_patience to count it as lower, in nats, at
+    least 0."""
 
     keep_weights: Literal["last", "best"] = "last"
-    """The weights that are exported: the `last`, or those with the `best` evaluation loss."""
+    """The weights that are exported: the `last`, or those with the `best`, that is the lowest, evaluation loss."""
 
     sample_every_steps: int = Field(default=0, ge=0)
     """Steps between two looks at what the model answers, in TensorBoard and the log, at least 0; 0 for none."""

@@ -30,7 +30,7 @@ TINY = {
     "publish.space-template": str(REPOSITORY / "space"),
 }
 # How lines begin that say what is being done.
-PROGRESS = ("  training ", "  exporting ", "  answering ", "  proving ")
+PROGRESS = ("  training ", "  evaluating ", "  exporting ", "  answering ", "  proving ")
 RESULT = re.compile(r"^  (\w+) +[\d.]+ (?:s|min|h)\b[^a-z]*(cached)?", re.MULTILINE)
 
 

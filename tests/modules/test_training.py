@@ -182,6 +182,20 @@ def test_progress_without_a_terminal_writes_plain_lines() -> None:
     assert re.fullmatch(r"  training step 4/4 · loss 1\.500 · [\d,]+ supervised tokens/s · 0 s left", lines[-1])
 
 
+def test_a_long_evaluation_is_told_without_a_terminal_and_its_loss_stays_in_sight() -> None:
+    stream = io.StringIO()
+    progress = TrainingProgress(total_steps=4, line_seconds=0.0, stream=stream)
+    for step in (1, 2):
+        progress.read([StepScores(step, 1.5, 0.5, 100)])
+    progress.evaluating(0, 1200)
+    progress.evaluated(2, 1.25, 0.5)
+    progress.read([StepScores(3, 1.5, 0.5, 100)])
+
+    _, evaluating, after = stream.getvalue().splitlines()
+    assert evaluating == "  evaluating batch 1 of 1,200"
+    assert after.startswith("  training step 3/4 · loss 1.500, in evaluation 1.250 · ")
+
+
 def test_the_shown_loss_is_recent() -> None:
     progress = TrainingProgress(total_steps=100, stream=io.StringIO())
     progress.read([StepScores(step, 8.0 if step <= 50 else 2.0, 0.0, 1) for step in range(1, 101)])
