@@ -62,13 +62,12 @@ def run_apart(module: str, task: Mapping[str, Any], *, environment: Mapping[str,
             _terminal() as handed,
             log_file.open("ab") as written,
             subprocess.Popen(
-                [sys.executable, "-m", module, *map(str, (*files, *handed))],
+                [sys.executable, "-m", module, *map(str, files)],
                 cwd=PROJECT,
                 env=os.environ | environment,
                 stdin=subprocess.PIPE,
                 stdout=written,
-                stderr=written,
-                pass_fds=handed,
+                stderr=written if handed is None else handed,
             ) as process,
         ):
             try:
@@ -83,13 +82,12 @@ def run_apart(module: str, task: Mapping[str, Any], *, environment: Mapping[str,
 
 def serve(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
     """The fresh process: reads the task, carries it out, leaves the result, or the error's message."""
-    task_file, result_file, log_file = map(Path, arguments[:3])
+    task_file, result_file, log_file = map(Path, arguments)
     _end_with_parent()
+    _log_what_is_no_progress()
     sys.excepthook = _telling(result_file)
     logging.basicConfig(filename=log_file, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.captureWarnings(True)
-    for terminal in arguments[3:]:
-        sys.stderr = os.fdopen(int(terminal), "w", buffering=1, errors="backslashreplace")
     with little_garbage():
         result = carry_out(json.loads(task_file.read_text(encoding="utf-8")))
     result_file.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
@@ -108,22 +106,28 @@ def little_garbage() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _terminal() -> Iterator[tuple[int, ...]]:
-    """A descriptor of where progress is drawn here, which is not always descriptor 2; none if that is no file."""
+def _terminal() -> Iterator[int | None]:
+    """A descriptor of where progress is drawn here, which is not always descriptor 2; None if that is no file."""
     try:
         terminal = os.dup(sys.stderr.fileno())
     except (AttributeError, io.UnsupportedOperation):
-        yield ()
+        yield None
         return
     try:
-        yield (terminal,)
+        yield terminal
     finally:
         os.close(terminal)
 
 
-def _tidy(terminals: Sequence[int]) -> None:
+def _log_what_is_no_progress() -> None:
+    """Leaves standard error, as it was handed over, to ``sys.stderr`` alone; what libraries write there is logged."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    os.dup2(1, 2)  # standard output is the log
+
+
+def _tidy(terminal: int | None) -> None:
     """Takes off what a process that was killed in the middle of a bar leaves: the bar, and a hidden cursor."""
-    for terminal in filter(os.isatty, terminals):
+    if terminal is not None and os.isatty(terminal):
         os.write(terminal, f"{CLEAR_LINE}{SHOW_CURSOR}".encode())
 
 
