@@ -62,7 +62,7 @@ def normalised(package: Package) -> list[dict[str, Any]]:
         if "custom_config" in given:
             config = json.loads(given["custom_config"]["runtimeValue"]["constant"])
             given["custom_config"]["runtimeValue"]["constant"] = f"<{', '.join(sorted(config))}>"
-        for name in {"fingerprint", "eval_config"} & given.keys():
+        for name in {"fingerprint"} & given.keys():
             given[name]["runtimeValue"]["constant"] = f"<{name}>"
     for executor in documents[0]["deploymentSpec"]["executors"].values():
         executor["container"]["args"] = [
