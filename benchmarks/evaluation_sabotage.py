@@ -23,7 +23,7 @@ from data.tfrecords import Row, read_examples, write_examples
 
 PROJECT = Path(__file__).parents[1]
 SAMPLE = PROJECT / "data/sample/tfrecords"
-LEARNING_RATE = 2e-3 * 1000  # of the quickstart
+LEARNING_RATE = 3e-3 * 1000  # of the quickstart
 SEED = 7
 # From the line with the verdict to the one with the revision: the reasons are between them.
 VERDICT = re.compile(r"^  verdict .*?^  revision .*?$", re.MULTILINE | re.DOTALL)
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str]) -> int:
     """The command; returns 0 if the good run alone was published."""
     parser = ArgumentParser(prog="python -m benchmarks.evaluation_sabotage", allow_abbrev=False)
     parser.add_argument("--output-dir", type=Path, default=Path("output/sabotage"))
-    parser.add_argument("--steps", type=int, default=1000, help="optimizer steps of the good run")
+    parser.add_argument("--steps", type=int, default=600, help="optimizer steps of the good run")
     chosen, flags = parser.parse_known_args(arguments)
     published = []
     for outcome in run_all(chosen.output_dir, flags, steps=chosen.steps):

@@ -84,17 +84,17 @@ def test_a_list_is_written_as_words_and_arguments_as_a_shell_parts_them() -> Non
 
 
 def test_every_field_can_be_set_from_every_source(tmp_path: Path) -> None:
-    defaults = PipelineConfig().model_dump(by_alias=True)
+    # Each with a value that agrees with the others: the quickstart's beside it, the default beside defaults.
+    quickstart, defaults = (config.model_dump(by_alias=True) for config in (load_config([], {}), PipelineConfig()))
     for name in (name for name in field_names() if name != "profile"):
         *groups, key = name.split(".")
-        value = defaults[groups[0]][key] if groups else defaults[key]
-        text = as_text(value)
+        given, default = (config[groups[0]][key] if groups else config[key] for config in (quickstart, defaults))
         profile = tmp_path / "one.toml"
-        quoted = text if isinstance(value, int | float) else f'"{text}"'
+        quoted = as_text(default) if isinstance(default, int | float) else f'"{as_text(default)}"'
         profile.write_text(f"[{groups[0]}]\n{key} = {quoted}\n" if groups else f"{key} = {quoted}\n")
 
-        load_config(["--" + name.replace("_", "-"), text], {})
-        load_config([], {"GPT2_ALPACA_" + name.replace(".", "__").upper(): text})
+        load_config(["--" + name.replace("_", "-"), as_text(given)], {})
+        load_config([], {"GPT2_ALPACA_" + name.replace(".", "__").upper(): as_text(given)})
         load_config(["--profile", str(profile)], {})
 
 
