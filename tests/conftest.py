@@ -3,6 +3,7 @@ faster: less looking for garbage, whole pipeline runs first, child processes tha
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import signal
@@ -83,3 +84,20 @@ def forked_children() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "executable", os.environ[STAND_IN])
         yield
+
+
+@pytest.fixture(scope="session")
+def trained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model artifact that has learnt one answer, with its adapter's base beside it; made once for all workers, so
+    no test may change it."""
+    from tests.publish.trained_model import train_model
+
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if IS_WORKER else own) / "trained"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first worker makes it, others wait
+        if not (folder / "made").exists():
+            train_model(folder / "model")
+            (folder / "made").touch()
+    return folder / "model"

@@ -17,7 +17,7 @@ from pipeline.components.answer_quality.answering import Answer, ask
 from pipeline.components.answer_quality.artifact import AnswerSample
 from pipeline.components.answer_quality.executor import Executor
 from tests.evaluation.evaluating import artifact, evaluate, examples_of
-from tests.publish.trained_model import ANSWER, train_model
+from tests.publish.trained_model import ANSWER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.arithmetic]
 
@@ -25,8 +25,8 @@ ASKED = Row("Name the capital of France.", "", ANSWER)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_model(tmp_path_factory.mktemp("trained"))
+def trained(trained_model: Path) -> Path:
+    return trained_model
 
 
 def answer_sample(

@@ -10,7 +10,7 @@ import pytest
 
 from data.tfrecords import Row, read_examples
 from tests.evaluation.evaluating import evaluate
-from tests.publish.trained_model import ANSWER, train_model
+from tests.publish.trained_model import ANSWER
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-parity" / "bin" / "python"
@@ -41,8 +41,10 @@ def with_transformers(model: Path, rows: list[Row], folder: Path) -> dict[str, f
     return figures
 
 
-def test_perplexity_equals_transformers_on_the_exported_weights_to_4_digits(tmp_path: Path) -> None:
-    model = train_model(tmp_path / "model")
+def test_perplexity_equals_transformers_on_the_exported_weights_to_4_digits(
+    trained_model: Path, tmp_path: Path
+) -> None:
+    model = trained_model
     rows = [*list(read_examples(SAMPLE))[:60], *ODD]
     ours = evaluate(tmp_path, rows, model, thresholds=["loss<=1000"]).report["slices"][0]["candidate"]
     theirs = with_transformers(model, rows, tmp_path)

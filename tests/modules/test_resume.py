@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import functools
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,6 +15,7 @@ from tokenizers import Tokenizer
 
 from modules.fitting.held_out import EvaluationPlan
 from modules.fitting.loop import Action, DivergedError
+from modules.fitting.training import TrainingResult
 from modules.fitting.training_state import CheckpointMismatchError
 from tests.modules.fitting import STEPS_PER_EPOCH, Fit, KilledError
 
@@ -21,6 +25,18 @@ pytestmark = pytest.mark.arithmetic
 def saved_steps(fit: Fit) -> list[int]:
     assert fit.folder is not None
     return [int(path.stem.split("-")[1]) for path in sorted(fit.folder.folder.glob("*.npz"))]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tokenizer: Tokenizer) -> Callable[..., tuple[Fit, TrainingResult]]:
+    """A training with these settings that nothing interrupts, made once."""
+
+    @functools.cache
+    def run(**settings: Any) -> tuple[Fit, TrainingResult]:
+        fit = Fit(tokenizer, **settings)
+        return fit, fit.run()
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -33,10 +49,12 @@ def saved_steps(fit: Fit) -> list[int]:
     ids=["dropout", "accumulation", "loss scale"],
 )
 def test_a_killed_training_reaches_the_same_weights(
-    tokenizer: Tokenizer, tmp_path: Path, settings: dict[str, float]
+    tokenizer: Tokenizer,
+    undisturbed: Callable[..., tuple[Fit, TrainingResult]],
+    tmp_path: Path,
+    settings: dict[str, Any],
 ) -> None:
-    whole = Fit(tokenizer, **settings)
-    expected = whole.run()
+    whole, expected = undisturbed(**settings)
     killed = Fit(tokenizer, tmp_path, **settings)
     with pytest.raises(KilledError):
         killed.run(killed_after=5)
@@ -53,11 +71,12 @@ def test_a_killed_training_reaches_the_same_weights(
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
 
 
-def test_a_process_that_is_killed_leaves_what_the_next_one_goes_on_from(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_a_process_that_is_killed_leaves_what_the_next_one_goes_on_from(
+    tokenizer: Tokenizer, undisturbed: Callable[..., tuple[Fit, TrainingResult]], tmp_path: Path
+) -> None:
     killed = subprocess.run([sys.executable, "-m", "tests.modules.killed_training", str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    whole, resumed = Fit(tokenizer, dropout=0.3), Fit(tokenizer, tmp_path, dropout=0.3)
-    whole.run()
+    (whole, _), resumed = undisturbed(dropout=0.3), Fit(tokenizer, tmp_path, dropout=0.3)
     assert resumed.run().resumed_from == 4
     for one, other in zip(resumed.weights(), whole.weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
@@ -148,9 +167,10 @@ def test_patience_that_runs_out_at_the_last_step_ends_nothing_early(tokenizer: T
     assert (result.steps, result.planned_steps, result.stop_reason) == (4, 4, None)
 
 
-def test_evaluation_and_checkpoints_leave_the_training_as_it_was(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    plain, watched = Fit(tokenizer, dropout=0.3), Fit(tokenizer, tmp_path, dropout=0.3)
-    plain.run()
+def test_evaluation_and_checkpoints_leave_the_training_as_it_was(
+    tokenizer: Tokenizer, undisturbed: Callable[..., tuple[Fit, TrainingResult]], tmp_path: Path
+) -> None:
+    (plain, _), watched = undisturbed(dropout=0.3), Fit(tokenizer, tmp_path, dropout=0.3)
     watched.run(evaluation=EvaluationPlan(every_steps=(1,)))
     for one, other in zip(watched.weights(), plain.weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)

@@ -19,7 +19,7 @@ from pipeline.components.hf_pusher.plan import EXPORTS
 from pipeline.components.hf_pusher.publication import publication_of
 from pipeline.components.hf_pusher.publisher import publish
 from tests.publish.publishing import REPO_ID, hub_at, noon
-from tests.publish.trained_model import ANSWER, train_model
+from tests.publish.trained_model import ANSWER
 
 PARITY_PYTHON = Path(__file__).parents[2] / ".venv-parity" / "bin" / "python"
 TITLES = ("KerasHub:", "CTranslate2 (8-bit", "CTranslate2 (float32", "TensorFlow ")
@@ -72,15 +72,16 @@ class OnTheHub:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnTheHub]:
+def published(trained_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnTheHub]:
     folder = tmp_path_factory.mktemp("published")
-    model = train_model(folder / "model")
-    publication = publication_of(model, repo_id=REPO_ID, license="cc0-1.0", endpoint="local", exports=tuple(EXPORTS))
+    publication = publication_of(
+        trained_model, repo_id=REPO_ID, license="cc0-1.0", endpoint="local", exports=tuple(EXPORTS)
+    )
     with loopback_client(), server.running(folder / "hub", port=0) as endpoint:
         hub = hub_at(endpoint)
         result = publish(hub, publication, clock=noon)
         card = hub.read_file(REPO_ID, path="README.md", commit=result.revision).decode()
-        yield OnTheHub(endpoint, result.revision, result.commit, card, folder / "base")
+        yield OnTheHub(endpoint, result.revision, result.commit, card, trained_model.with_name("base"))
 
 
 @pytest.fixture(scope="module")
