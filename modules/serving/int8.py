@@ -29,7 +29,8 @@ def quantize_rows(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # A little below the limit, beyond float32's rounding: of two that add up to less, both rounded do not exceed it.
     step = np.maximum(first / LARGEST, (first + second) / (LARGEST_PAIR - 2**-10))
     scale = (1 / np.where(step == 0, 1, np.maximum(step, np.finfo(np.float32).tiny))).astype(np.float32)
-    return np.rint(weights * scale[:, None]).astype(np.int8), scale
+    with np.errstate(invalid="ignore"):  # a row with what is no number has a scale that is none, and gives none
+        return np.rint(weights * scale[:, None]).astype(np.int8), scale
 
 
 def quantize_model(spec: Any) -> None:

@@ -174,7 +174,7 @@ def test_edited_code_runs_again_with_what_follows(first_run: Finished, place: Pl
     prompts, training = project / "modules/text/prompts.py", project / "modules/fitting/training.py"
 
     prompts.write_text(prompts.read_text().replace("### Response:", "### Answer:"))
-    with_prompt = elsewhere.run_process(project, python=sys.executable)
+    with_prompt = elsewhere.run_process(project)
     exported = [line.split()[1] for line in with_prompt.err.splitlines() if line.startswith("  exporting ")]
     training.write_text(training.read_text() + "\n# a change\n")
     with_training = elsewhere.run_process(project, python=sys.executable)
@@ -318,16 +318,28 @@ def test_an_interrupted_or_killed_run_leaves_nothing_that_is_reused(
 # ------------------------------------------------------------------------------------- A Hub that refuses
 
 
-def test_a_hub_that_refuses_leaves_nothing_published(first_run: Finished, place: Place, tmp_path: Path) -> None:
+ASKED_BEFORE_THE_RUN = 3  # whose token it is, and whether it may write to the model's and the Space's repository
+
+
+@pytest.mark.parametrize("withdrawn", [False, True], ids=["from the beginning", "after it was asked"])
+def test_a_hub_that_refuses_leaves_nothing_published(
+    withdrawn: bool, first_run: Finished, place: Place, tmp_path: Path
+) -> None:
     elsewhere = place.copy(tmp_path / "output")
     os.environ["HF_TOKEN"] = "secret-token"
-    with running(tmp_path / "remote", port=0, authenticate=lambda token: Identity("reader", "read")) as endpoint:
+    asked: list[str | None] = []
+
+    def authenticate(token: str | None) -> Identity:
+        asked.append(token)
+        return Identity("reader", "write" if withdrawn and len(asked) <= ASKED_BEFORE_THE_RUN else "read")
+
+    with running(tmp_path / "remote", port=0, authenticate=authenticate) as endpoint:
         refused = elsewhere.run(
             publish__endpoint=endpoint, publish__repo_id="reader/model", publish__space_repo_id="reader/demo"
         )
 
     assert refused.status == 1
-    assert refused.cached == CACHED
+    assert refused.cached == (CACHED if withdrawn else [])
     assert "only read" in refused.err
     assert "Traceback" not in refused.err
     assert [path for path in (tmp_path / "remote").rglob("*") if path.is_file() and "model" in path.parts] == []

@@ -313,7 +313,8 @@ def serving(server: KfpServer) -> Iterator[str]:
     # With the protocol named, asyncio sends without delay; without, each answer waits 40 ms for an acknowledgement.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(server.app(), log_level="critical", lifespan="off", timeout_graceful_shutdown=0)
+        # Its own configuration of logging would close all handlers, and with absl's the file that pytest captures to.
+        config = uvicorn.Config(server.app(), log_config=None, lifespan="off", timeout_graceful_shutdown=0)
         web = uvicorn.Server(config)
         thread = threading.Thread(target=web.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
