@@ -314,7 +314,8 @@ def serving(server: KfpServer) -> Iterator[str]:
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         # Its own configuration of logging would close all handlers, and with absl's the file that pytest captures to.
-        config = uvicorn.Config(server.app(), log_config=None, lifespan="off", timeout_graceful_shutdown=0)
+        quiet = {"log_config": None, "log_level": "critical"}
+        config = uvicorn.Config(server.app(), **quiet, lifespan="off", timeout_graceful_shutdown=0)
         web = uvicorn.Server(config)
         thread = threading.Thread(target=web.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
