@@ -23,7 +23,7 @@ from tests.browser.opening import NEEDS_CHROMIUM, Scheme, assert_readable, new_p
 from tests.publish.publishing import SPACE_REPO_ID, TEMPLATE, hub_at, noon, publication_of
 from tests.publish.tiny_model import ANSWER, write_model
 
-SECONDS_PER_TOKEN = 0.4  # of the slow model
+ALL_TOKENS = "99"
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -36,14 +36,22 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, P
 
 
 @pytest.fixture(scope="module")
-def published_slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Published]]:
-    """The same with a model that takes its time, as a large one does."""
+def allowed_tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that says how many tokens of an answer the slow model may write by now."""
+    return tmp_path_factory.mktemp("allowed") / "tokens"
+
+
+@pytest.fixture(scope="module")
+def published_slow(tmp_path_factory: pytest.TempPathFactory, allowed_tokens: Path) -> Iterator[tuple[str, Published]]:
+    """The same with a model that takes its time, as a large one does: as much as the test gives it."""
     folder = tmp_path_factory.mktemp("slow")
     template = shutil.copytree(TEMPLATE, folder / "space", ignore=shutil.ignore_patterns("__pycache__"))
     app = (template / "app.py").read_text()
     step = "            ids.append(step.token_id)\n"
     assert app.count(step) == 1
-    (template / "app.py").write_text(app.replace(step, f"{step}            time.sleep({SECONDS_PER_TOKEN})\n"))
+    allowed = f"int(Path({str(allowed_tokens)!r}).read_text() or 0)"
+    wait = f"            while len(ids) > {allowed}:\n                time.sleep(0.05)\n"
+    (template / "app.py").write_text(app.replace(step, step + wait))
     with demo_of(template, folder) as running:
         yield running
 
@@ -124,20 +132,26 @@ def test_a_visitor_gets_an_answer_and_sees_what_gave_it(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_while_an_answer_is_written_it_grows_and_can_be_stopped(slow_page: Page, size: str, scheme: str) -> None:
+def test_while_an_answer_is_written_it_grows_and_can_be_stopped(
+    slow_page: Page, allowed_tokens: Path, size: str, scheme: str
+) -> None:
     page = slow_page
+    allowed_tokens.write_text("1")
     _ask(page, "What is the capital of France?")
     expect(_answers(page).last).to_have_text(re.compile("^Par"))
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     early = _answers(page).last.inner_text().strip()
     screenshot(page, f"demo-{size}-{scheme}-during")
+    allowed_tokens.write_text("2")
     expect(_answers(page).last).to_have_text(re.compile(f"^{re.escape(early)}."))
     page.get_by_role("button", name="Stop").click()
+    allowed_tokens.write_text("3")  # of four: Gradio ends an answer between two of them
 
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     stopped = _answers(page).last.inner_text().strip()
     assert ANSWER.startswith(stopped)
     assert stopped != ANSWER
+    allowed_tokens.write_text(ALL_TOKENS)
     _ask(page, "And now?")
     expect(_answers(page).last).to_have_text(ANSWER, timeout=20_000)
 
