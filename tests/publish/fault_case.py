@@ -159,6 +159,9 @@ def _next_run(folder: Path, port: int, *, scenario: str) -> str | None:
     return unfinished(storage, port, history=[FIRST_REVISION] if scenario == "next" else [])
 
 
+MADE_BY_THE_HUB = {".gitattributes", "README.md"}  # what a new Space holds before anything is published to it
+
+
 def half_done(storage: Path) -> str | None:
     """What of a revision, of main, or of the Space is not whole; None when all of it is."""
     model = _repository(storage, "models", REPO_ID)
@@ -171,7 +174,7 @@ def half_done(storage: Path) -> str | None:
     if len(_files(model, MAIN)) > 1 and not _equals_a_plan(storage, model, MAIN):
         return "main is not whole"
     space = _repository(storage, "spaces", SPACE_REPO_ID)
-    if space is None or len(_files(space, MAIN)) == 1:
+    if space is None or {file.path for file in _files(space, MAIN)} <= MADE_BY_THE_HUB:
         return None
     return None if _serves_one_of(storage, space, commits) else "the Space is not whole"
 
