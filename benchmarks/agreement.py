@@ -24,7 +24,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from data.tfrecords import Row, read_examples
-from modules.text.prompts import FORMATS, INSTRUCTIONS, PromptFormat, format_prompt
+from modules.prompts.format import FORMATS, INSTRUCTIONS, PromptFormat, format_prompt
 from pipeline.components.serving_proof.comparison import REFERENCE, compare
 from pipeline.components.serving_proof.prove import Found, ask_all
 from pipeline.components.serving_proof.requests import Requests, requests_of

@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.generation_sides import Task
 from data.tfrecords import read_examples
-from modules.text.prompts import FORMATS, INSTRUCTIONS, format_prompt
+from modules.prompts.format import FORMATS, INSTRUCTIONS, format_prompt
 from pipeline.components.serving_proof.requests import requests_of
 
 PROJECT = Path(__file__).parents[1]

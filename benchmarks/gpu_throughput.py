@@ -24,7 +24,7 @@ from benchmarks.environments import make_environment
 from benchmarks.rows import add_row_flags, take_pairs, write_pairs
 from benchmarks.throughput import OWN, TRL, run
 from benchmarks.trainers.job import Job, Sizes
-from modules.text.tokenizer import load_tokenizer
+from modules.models.gpt2.tokenizer import load_tokenizer
 
 SIZES = {
     "base": Sizes(),

@@ -63,8 +63,8 @@ def main(arguments: Sequence[str]) -> None:
 
 def write_forms(preset: Path, folder: Path) -> dict[str, Path]:
     """Writes the generators and returns their folders by how they are stored."""
-    from modules.network.starting_point import load_preset
-    from modules.serving.export import export_ctranslate2
+    from modules.exports.forms import export_ctranslate2
+    from modules.models.initial_model import load_preset
 
     backbone, tokenizer = load_preset(str(preset), dropout=0.0, dtype="float32")
     folders = {}

@@ -63,7 +63,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 def _tensorflow_step(side: str, *arrays: Any) -> Callable[[], float]:
     import tensorflow as tf
 
-    from modules.network.losses import summed_loss
+    from modules.models.losses import summed_loss
 
     hidden, embedding, targets = (tf.constant(array) for array in arrays)
     weights = tf.fill([len(arrays[0])], 1.0 / len(arrays[0]))
@@ -86,7 +86,7 @@ def _tensorflow_step(side: str, *arrays: Any) -> Callable[[], float]:
 def _jax_step(side: str, *arrays: Any) -> Callable[[], float]:
     jax = importlib.import_module("jax")
 
-    from modules.network.losses import summed_loss
+    from modules.models.losses import summed_loss
 
     weights = jax.numpy.full([len(arrays[0])], 1.0 / len(arrays[0]))
 

@@ -23,15 +23,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 from data.tfrecords import read_examples
+from modules.exports.process import PRESET
 from modules.fitting.backend import run_task
 from modules.fitting.training_task import RowTexts, TrainingTask
-from modules.network.starting_point import load_preset
-from modules.serving.export_process import PRESET
+from modules.models.initial_model import load_preset
+from modules.prompts.format import format_prompt
+from modules.serving.exact_answers import exact_answers
 from modules.serving.generation import TextGenerator
-from modules.serving.metrics import exact_answers
 from modules.serving.signatures import ServingModule
 from modules.settings import Settings, run_settings, with_values
-from modules.text.prompts import format_prompt
 from modules.trainer import train
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import load_config

@@ -25,9 +25,9 @@ def write_model(options: argparse.Namespace) -> None:
     """The preset here, the other forms in the process that exports."""
     import keras
 
-    from modules.network.model import build_backbone
-    from modules.serving.export_process import ExportTask, Questions, export_apart, export_preset
-    from modules.text.tokenizer import load_tokenizer
+    from modules.exports.process import ExportTask, Questions, export_apart, export_preset
+    from modules.models.gpt2.tokenizer import load_tokenizer
+    from modules.models.model import build_backbone
 
     keras.utils.set_random_seed(options.seed)
     tokenizer = load_tokenizer(options.tokenizer)

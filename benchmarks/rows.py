@@ -8,8 +8,8 @@ import random
 from pathlib import Path
 
 from data.alpaca.sources import read_rows
-from modules.text.prompts import format_prompt
-from modules.text.tokenizer import load_tokenizer
+from modules.models.gpt2.tokenizer import load_tokenizer
+from modules.prompts.format import format_prompt
 
 Pair = tuple[str, str]
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from modules.text import prompts
+from modules.prompts import format as prompts
 
 FEATURES = ("instruction", "input", "output")
 
 
 def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """Formats each row; see :mod:`modules.text.prompts`.
+    """Formats each row; see :mod:`modules.prompts.format`.
 
     Args:
         inputs: ``instruction``, ``input``, ``output``: string, dense [batch, 1] (schema with a shape) or

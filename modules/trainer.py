@@ -14,20 +14,20 @@ import keras
 from modules.batches import dataset
 from modules.batches.dropped import check_dropped
 from modules.batches.slots import ALONE, Sharing
+from modules.exports.adapter import ADAPTER, base_name, save_adapter
+from modules.exports.process import ExportTask, Questions, export_apart, export_preset
 from modules.fitting.backend import run_task
 from modules.fitting.checkpoints import CheckpointFolder
 from modules.fitting.configured_training import TrainingData, checkpoint_folder, run_training
 from modules.fitting.devices import shared_training
 from modules.fitting.training_task import Trained, TrainingTask
-from modules.network.adapter_files import ADAPTER, base_name, save_adapter
-from modules.network.attention import attention_of, chosen_attention
-from modules.network.initial_tokenizer import initial_tokenizer
-from modules.network.initial_weights import draw_weights
-from modules.network.lora import adapt, has_adapters, parameter_counts
-from modules.network.model import build_backbone
-from modules.network.starting_point import load_model
+from modules.models.attention import attention_of, chosen_attention
+from modules.models.gpt2.initial_weights import draw_weights
+from modules.models.initial_model import load_model
+from modules.models.initial_tokenizer import initial_tokenizer
+from modules.models.lora import adapt, has_adapters, parameter_counts
+from modules.models.model import build_backbone
 from modules.provenance import provenance, run_id
-from modules.serving.export_process import ExportTask, Questions, export_apart, export_preset
 from modules.settings import Settings, run_settings, tuned_values
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run_fn(fn_args: FnArgs) -> None:
         fn_args: TFX's; ``custom_config`` holds the groups ``model``, ``training``, ``generation`` and ``export`` of
             the pipeline's configuration.
     """
-    from modules.text.rows import read_rows  # the one part that needs TensorFlow
+    from modules.rows import read_rows  # the one part that needs TensorFlow
 
     settings = run_settings(fn_args.custom_config, fn_args.hyperparameters, base_model=fn_args.base_model)
     rows, eval_rows = read_rows(fn_args.train_files), read_rows(fn_args.eval_files)

@@ -25,8 +25,8 @@ from modules.fitting.backend import TrainingProcessError, run_task
 from modules.fitting.loop import DivergedError
 from modules.fitting.memory import OutOfMemoryError
 from modules.fitting.training_task import RowTexts, TrainingTask
+from modules.models.gpt2.tokenizer import save_tokenizer, train_tokenizer
 from modules.settings import Settings, run_settings, with_values
-from modules.text.tokenizer import save_tokenizer, train_tokenizer
 from modules.trainer import train
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """
     from tfx.components.tuner.component import TunerFnResult
 
-    from modules.text.rows import read_rows
+    from modules.rows import read_rows
 
     settings, plan = run_settings(fn_args.custom_config, base_model=fn_args.base_model), fn_args.custom_config["tuning"]
     rows, eval_rows = read_rows(fn_args.train_files), read_rows(fn_args.eval_files)

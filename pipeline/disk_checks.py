@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from modules.serving.export import CTRANSLATE2_FOLDERS
+from modules.exports.forms import CTRANSLATE2_FOLDERS
 from pipeline.config import PipelineConfig
 from pipeline.hub_model import hub_model
 from pipeline.layout import absolute, hub_folder, pipeline_root

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from modules.network.gpt2_checkpoint import (
+from modules.models.gpt2.checkpoint import (
     CONFIG,
     CheckpointError,
     Sizes,
@@ -18,7 +18,7 @@ from modules.network.gpt2_checkpoint import (
     shape_problems,
     tensors,
 )
-from modules.text.tokenizer import TokenizerError, check_fit, read_vocabulary
+from modules.models.gpt2.tokenizer import TokenizerError, check_fit, read_vocabulary
 from pipeline.components.hf_pusher.errors import PublishError
 from pipeline.config import PipelineConfig
 from pipeline.hub_model import HubModel, hub_model

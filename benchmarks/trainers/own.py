@@ -17,12 +17,12 @@ import numpy as np
 from benchmarks.trainers.full_logits import full_logits_model
 from benchmarks.trainers.job import Job, StepClock, answer, read_job, read_pairs
 from modules.batches.dataset import Batch, BatchStream, PackedBatches, tokenize_examples
+from modules.exports.forms import export_transformers
 from modules.fitting import training
 from modules.fitting.held_out import evaluate
-from modules.network.initial_weights import draw_weights
-from modules.network.model import build_backbone, training_model
-from modules.serving.export import export_transformers
-from modules.text.tokenizer import load_tokenizer
+from modules.models.gpt2.initial_weights import draw_weights
+from modules.models.gpt2.tokenizer import load_tokenizer
+from modules.models.model import build_backbone, training_model
 
 GREEDY = {"max_new_tokens": 1, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

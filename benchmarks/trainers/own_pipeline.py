@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from benchmarks.trainers.job import answer, memory_mb, read_job, read_pairs
 from modules.batches.dataset import PackedBatches, tokenize_examples
-from modules.text.tokenizer import load_tokenizer
+from modules.models.gpt2.tokenizer import load_tokenizer
 
 
 def main(arguments: Sequence[str]) -> int:

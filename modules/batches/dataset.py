@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from modules.batches.dropped import Overlong, needed_length
 from modules.batches.packing import Packing, cut_batches, place, ranges, round_up
 from modules.batches.slots import ALONE, SLOT_MULTIPLE, Sharing, part_slots
-from modules.text.tokenizer import encode_rows, end_token_id
+from modules.models.gpt2.tokenizer import encode_rows, end_token_id
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
 

@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from modules.batches.packing import round_up
-from modules.text.tokenizer import end_token_id
+from modules.models.gpt2.tokenizer import end_token_id
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

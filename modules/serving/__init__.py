@@ -1,1 +1,1 @@
-"""The trained model as it is served: generation and scores in a TensorFlow graph, and every exported form."""
+"""The trained model as it is served: decoding and scores in a TensorFlow graph."""

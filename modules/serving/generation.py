@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
-from modules.network.model import cached_hidden_states
-from modules.text.graph_tokenizer import GraphTokenizer
-from modules.text.tokenizer import end_token_id
+from modules.models.gpt2.graph_tokenizer import GraphTokenizer
+from modules.models.gpt2.tokenizer import end_token_id
+from modules.models.model import cached_hidden_states
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
-from modules.network import losses
-from modules.network.model import hidden_states
-from modules.text.prompts import INSTRUCTIONS, PromptFormat, format_prompt_tensors, neutralise_tensor
+from modules.models import losses
+from modules.models.model import hidden_states
+from modules.prompts.format import INSTRUCTIONS, PromptFormat, format_prompt_tensors, neutralise_tensor
 
 if TYPE_CHECKING:
     from modules.serving.generation import TextGenerator

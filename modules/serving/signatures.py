@@ -3,7 +3,7 @@
 Signatures; texts are string [batch], and so is ``response``:
 
 - ``serving_default(prompt)``: the prompt is taken as it is;
-- ``instruct(instruction, input)``: formatted by :mod:`modules.text.prompts`, as in training;
+- ``instruct(instruction, input)``: formatted by :mod:`modules.prompts.format`, as in training;
 - ``with_options(prompt, …)`` and ``instruct_with_options(instruction, input, …)``: the same with the scalars
   ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``seed``, which have defaults in the SavedModel;
 - ``score(instruction, input, output)``: how likely the model finds `output`;
@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from modules.prompts.format import INSTRUCTIONS, PromptFormat, format_prompt, format_prompt_tensors
 from modules.serving.generation import Decoding, TextGenerator
 from modules.serving.scoring import ResponseScorer
-from modules.text.prompts import INSTRUCTIONS, PromptFormat, format_prompt, format_prompt_tensors
 
 DEFAULT_SEED = 0
 # Where TensorFlow Serving looks for requests to try before it lets others in.

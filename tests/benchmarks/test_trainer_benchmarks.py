@@ -13,7 +13,7 @@ from benchmarks.throughput import OWN, make_job, run, table
 from benchmarks.time_to_quality import loss_at
 from benchmarks.time_to_quality import table as quality_table
 from benchmarks.trainers.job import Job, Sizes, StepClock
-from modules.text.tokenizer import save_tokenizer, train_tokenizer
+from modules.models.gpt2.tokenizer import save_tokenizer, train_tokenizer
 
 pytestmark = pytest.mark.usefixtures("forked_children")
 

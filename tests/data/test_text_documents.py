@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from data.errors import SourceError
 from data.text import documents
 from data.text.documents import read_documents, source_files
-from modules.text.prompts import END_TOKEN
+from modules.prompts.format import END_TOKEN
 
 TEXT = "\ufefffirst\nline\n\n \nsecond <|endoftext|> third\r\n\nfourth\n"
 

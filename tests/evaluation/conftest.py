@@ -8,9 +8,9 @@ import pytest
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
+from modules.models.gpt2.tokenizer import train_tokenizer
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
-from modules.text.tokenizer import train_tokenizer
 from tests.evaluation.exporting import export_model
 from tests.modules.conftest import TEXTS, make_backbone
 

@@ -9,7 +9,7 @@ from typing import Any
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.serving.export_process import ExportTask, Questions, export_others, export_preset
+from modules.exports.process import ExportTask, Questions, export_others, export_preset
 
 
 def export_model(

@@ -13,7 +13,7 @@ from tfx.types import standard_artifacts
 from tokenizers import Tokenizer
 
 from data.tfrecords import Row
-from modules.text.tokenizer import train_tokenizer
+from modules.models.gpt2.tokenizer import train_tokenizer
 from pipeline.components.evaluator.baseline import PreviousBlessedModelStrategy
 from tests.evaluation.conftest import GENERATION
 from tests.evaluation.evaluating import Evaluated, artifact, evaluate

@@ -18,8 +18,8 @@ from hypothesis.extra import numpy as arrays
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.serving import export
-from modules.serving.int8 import quantize_rows
+from modules.exports import forms as export
+from modules.exports.int8 import quantize_rows
 from pipeline.components.serving_proof.comparison import compare, reasons_in
 from pipeline.components.serving_proof.forms import FORMS, Answers, ask_logits
 from pipeline.components.serving_proof.gpt2 import load_logits

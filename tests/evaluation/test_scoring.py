@@ -8,11 +8,11 @@ import tensorflow as tf
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.network import losses
+from modules.models import losses
+from modules.models.gpt2.tokenizer import end_token_id
+from modules.prompts.format import format_prompt, neutralise
 from modules.serving import scoring
 from modules.serving.signatures import ServingModule
-from modules.text.prompts import format_prompt, neutralise
-from modules.text.tokenizer import end_token_id
 
 pytestmark = pytest.mark.arithmetic
 

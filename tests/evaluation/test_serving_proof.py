@@ -15,7 +15,7 @@ import pytest
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.serving.export import export_ctranslate2
+from modules.exports.forms import export_ctranslate2
 from pipeline.components.serving_proof import comparison
 from pipeline.components.serving_proof.comparison import compare, reasons_in
 from pipeline.components.serving_proof.forms import FORMS, Answers

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
+from modules.exports.forms import export_keras
 from modules.fitting.training_task import TrainingTask
-from modules.serving.export import export_keras
 from tests.jax.tasks import TEXTS, make_task
 from tests.modules.conftest import make_backbone
 
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def jax_tokenizer() -> Tokenizer:
-    from modules.text.tokenizer import train_tokenizer
+    from modules.models.gpt2.tokenizer import train_tokenizer
 
     return train_tokenizer(TEXTS, vocabulary_size=300)
 

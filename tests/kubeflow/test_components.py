@@ -11,7 +11,7 @@ import pytest
 
 from data.records import Example, write_record
 from data.tfrecords import Row, write_examples
-from modules.text.rows import read_rows
+from modules.rows import read_rows
 from pipeline.config.sources import load_config
 from pipeline.kubeflow import entrypoint
 from pipeline.kubeflow.compile import compile_pipeline, write_package

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from modules.fitting.loop import Action
-from modules.text.tokenizer import train_tokenizer
+from modules.models.gpt2.tokenizer import train_tokenizer
 from tests.modules.conftest import TEXTS
 from tests.modules.fitting import Fit
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.network.activation import gelu
+from modules.models.gpt2.activation import gelu
 
 pytestmark = pytest.mark.arithmetic
 

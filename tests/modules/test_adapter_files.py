@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from modules.network.adapter_files import CONFIG_FILE, WEIGHTS_FILE, base_name, save_adapter
-from modules.network.gpt2_layers import blocks
-from modules.network.lora import TARGETS, add_adapters, quantize_base
-from modules.network.model import training_model
+from modules.exports.adapter import CONFIG_FILE, WEIGHTS_FILE, base_name, save_adapter
+from modules.models.gpt2.layers import blocks
+from modules.models.lora import TARGETS, add_adapters, quantize_base
+from modules.models.model import training_model
 from tests.modules.packed import train
 from tests.modules.test_lora import VOCABULARY, make
 

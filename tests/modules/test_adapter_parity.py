@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from modules.network.adapter_files import save_adapter
-from modules.network.lora import TARGETS, add_adapters
-from modules.network.model import hidden_states, training_model
-from modules.serving.export import export_transformers
+from modules.exports.adapter import save_adapter
+from modules.exports.forms import export_transformers
+from modules.models.lora import TARGETS, add_adapters
+from modules.models.model import hidden_states, training_model
 from tests.modules.conftest import make_backbone
 from tests.modules.packed import packed_batch, train
 

@@ -32,11 +32,11 @@ def imported_at_once(module: str, found: set[str]) -> set[str]:
 def test_the_training_core_imports_no_tensorflow() -> None:
     found = imported_at_once("modules.trainer", set())
     assert {
-        "modules.network.model",
-        "modules.network.losses",
+        "modules.models.model",
+        "modules.models.losses",
         "modules.batches.dataset",
         "modules.fitting.training",
-        "modules.serving.export_process",
+        "modules.exports.process",
     } <= found
     assert not {name for name in found if name.partition(".")[0] in ABSENT_ON_JAX}
 

@@ -9,9 +9,9 @@ from tokenizers import Tokenizer
 
 from modules.batches.dataset import PackedBatches, tokenize_examples
 from modules.batches.slots import ALONE, Sharing, part_slots
+from modules.exports.forms import export_keras
 from modules.fitting.devices import DeviceError, choose, shared_training
 from modules.processes import run_apart
-from modules.serving.export import export_keras
 from tests.jax.tasks import ROWS, TEXTS, losses, make_task, preset_weights
 from tests.modules.conftest import make_backbone
 from tests.modules.mirrored_training import DEVICES
@@ -86,7 +86,7 @@ def test_one_device_needs_nothing() -> None:
 
 
 def test_four_mirrored_devices_train_as_one_does(tmp_path: Path) -> None:
-    from modules.text.tokenizer import train_tokenizer
+    from modules.models.gpt2.tokenizer import train_tokenizer
     from modules.trainer import train
 
     tokenizer, preset = train_tokenizer(TEXTS, vocabulary_size=300), tmp_path / "preset"

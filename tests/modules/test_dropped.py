@@ -18,7 +18,7 @@ from modules.batches.dropped import (
     needed_length,
     too_many,
 )
-from modules.text.tokenizer import encode_rows
+from modules.models.gpt2.tokenizer import encode_rows
 
 
 def test_a_share_of_dropped_rows_up_to_the_limit_passes() -> None:

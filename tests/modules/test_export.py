@@ -14,10 +14,10 @@ from safetensors.numpy import load_file
 from tensorflow.core.protobuf import saved_model_pb2
 from tokenizers import Tokenizer
 
-from modules.serving import export
+from modules.exports import forms as export
+from modules.prompts.format import prompt_spec
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule, save_serving_model
-from modules.text.prompts import prompt_spec
 
 pytestmark = pytest.mark.arithmetic
 
@@ -183,7 +183,7 @@ def test_prompt_json_tells_front_ends_how_to_ask(exports: Path, tokenizer: Token
 
 
 def test_a_vocabulary_of_another_size_is_refused(backbone: GPT2Backbone, tmp_path: Path) -> None:
-    from modules.text.tokenizer import train_tokenizer
+    from modules.models.gpt2.tokenizer import train_tokenizer
 
     other = train_tokenizer(["a b c"], vocabulary_size=257)
     with pytest.raises(ValueError, match="Received: 257 tokens, embedding of"):

@@ -14,11 +14,11 @@ import pytest
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
+from modules.exports.process import ExportError, ExportTask, Questions, export_apart, export_preset
 from modules.processes import Outcome
-from modules.serving.export_process import ExportError, ExportTask, Questions, export_apart, export_preset
+from modules.prompts.format import format_prompt
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
-from modules.text.prompts import format_prompt
 
 GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 PROMPTS = [format_prompt("pear"), format_prompt("🙂 héllo", "b")]

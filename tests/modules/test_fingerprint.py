@@ -22,17 +22,17 @@ def project(folder: Path, **sources: str) -> Path:
 
 def test_transform_depends_on_the_prompts_and_not_on_the_training_code() -> None:
     names = covered_sources("modules.preprocessing").keys()
-    assert names == {"modules", "modules.preprocessing", "modules.text", "modules.text.prompts"}
+    assert names == {"modules", "modules.preprocessing", "modules.prompts", "modules.prompts.format"}
 
 
 def test_the_trainer_depends_on_everything_that_it_runs() -> None:
     names = covered_sources("modules.trainer").keys()
     assert {
         "modules.batches.dataset",
-        "modules.network.model",
-        "modules.text.prompts",
+        "modules.models.model",
+        "modules.prompts.format",
         "modules.serving.generation",
-        "modules.serving.export",
+        "modules.exports.forms",
     } <= names
 
 

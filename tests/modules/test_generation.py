@@ -6,10 +6,10 @@ import tensorflow as tf
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
+from modules.models.gpt2.tokenizer import end_token_id
+from modules.prompts.format import format_prompt
 from modules.serving.generation import TextGenerator, filter_logits
 from modules.serving.signatures import ServingModule
-from modules.text.prompts import format_prompt
-from modules.text.tokenizer import end_token_id
 
 pytestmark = pytest.mark.arithmetic
 

@@ -5,9 +5,9 @@ import keras_hub
 import numpy as np
 import pytest
 
-from modules.network.gpt2_layers import blocks
-from modules.network.initial_weights import draw_weights
-from modules.network.model import build_backbone
+from modules.models.gpt2.initial_weights import draw_weights
+from modules.models.gpt2.layers import blocks
+from modules.models.model import build_backbone
 
 LAYERS = 8
 

@@ -8,8 +8,8 @@ import keras_hub
 import numpy as np
 import pytest
 
-from modules.network.gpt2_layers import blocks
-from modules.network.lora import (
+from modules.models.gpt2.layers import blocks
+from modules.models.lora import (
     TARGETS,
     AdapterError,
     add_adapters,
@@ -19,7 +19,7 @@ from modules.network.lora import (
     parameter_counts,
     quantize_base,
 )
-from modules.network.model import as_float32, build_backbone, hidden_states, training_model
+from modules.models.model import as_float32, build_backbone, hidden_states, training_model
 from tests.modules.packed import gradients, packed_batch, train
 
 pytestmark = pytest.mark.arithmetic

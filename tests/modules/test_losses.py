@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.network import losses
+from modules.models import losses
 
 pytestmark = pytest.mark.arithmetic
 

@@ -5,9 +5,9 @@ import keras_hub
 import numpy as np
 import pytest
 
-from modules.network import recompute
-from modules.network.attention import AttentionError, attention_of, chosen_attention
-from modules.network.model import build_backbone, hidden_states, training_model
+from modules.models import recompute
+from modules.models.attention import AttentionError, attention_of, chosen_attention
+from modules.models.model import build_backbone, hidden_states, training_model
 from tests.modules.packed import gradients, packed_batch, train
 
 pytestmark = pytest.mark.arithmetic

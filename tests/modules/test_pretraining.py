@@ -14,13 +14,13 @@ from tokenizers import Tokenizer
 
 from modules.batches.dataset import PackedBatches, tokenize_examples
 from modules.fitting.held_out import evaluate
-from modules.network.model import training_model
+from modules.models.gpt2.tokenizer import end_token_id
+from modules.models.model import training_model
 from modules.preprocessing import preprocessing_fn
+from modules.prompts.format import TEXT, format_prompt, prompt_spec
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
 from modules.settings import run_settings
-from modules.text.prompts import TEXT, format_prompt, prompt_spec
-from modules.text.tokenizer import end_token_id
 from modules.trainer import beginnings
 
 pytestmark = pytest.mark.arithmetic

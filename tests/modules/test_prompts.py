@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.text import prompts
+from modules.prompts import format as prompts
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -13,11 +13,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
-from modules.network.gpt2_checkpoint import CheckpointError, model_folder, tensors
-from modules.network.initial_tokenizer import PresetError
-from modules.network.starting_point import load_model
-from modules.serving.export import export_keras, export_transformers
-from modules.text.tokenizer import TokenizerError, end_token_id
+from modules.exports.forms import export_keras, export_transformers
+from modules.models.gpt2.checkpoint import CheckpointError, model_folder, tensors
+from modules.models.gpt2.tokenizer import TokenizerError, end_token_id
+from modules.models.initial_model import load_model
+from modules.models.initial_tokenizer import PresetError
 from pipeline.start_checks import PRESET_PARAMETERS
 from tests.modules.conftest import make_backbone
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from modules.text import tokenizer as tokenizers_
-from modules.text.graph_tokenizer import GraphTokenizer
-from modules.text.prompts import format_prompt
+from modules.models.gpt2 import tokenizer as tokenizers_
+from modules.models.gpt2.graph_tokenizer import GraphTokenizer
+from modules.prompts.format import format_prompt
 
 SHARED_TOKENIZER = Path(__file__).parents[3] / "shared" / "tokenizer" / "gpt2"
 TEXTS = [

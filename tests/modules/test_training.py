@@ -14,10 +14,10 @@ from modules.fitting import training
 from modules.fitting.held_out import evaluate
 from modules.fitting.loop import DivergedError, StepScores
 from modules.fitting.progress import TrainingProgress
-from modules.network.initial_tokenizer import PresetError
-from modules.network.model import ContextError, as_float32, build_backbone, training_model
-from modules.network.starting_point import load_preset
-from modules.serving.metrics import exact_answers
+from modules.models.initial_model import load_preset
+from modules.models.initial_tokenizer import PresetError
+from modules.models.model import ContextError, as_float32, build_backbone, training_model
+from modules.serving.exact_answers import exact_answers
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic
@@ -159,7 +159,7 @@ def test_a_mixed_precision_model_is_exported_in_float32(tokenizer: Tokenizer) ->
 
 
 def test_a_preset_folder_gives_its_model_and_tokenizer(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    from modules.serving.export import export_keras
+    from modules.exports.forms import export_keras
 
     backbone = make_backbone(tokenizer)
     export_keras(backbone, tokenizer, tmp_path / "preset")

@@ -13,8 +13,8 @@ from keras_tuner.engine.trial import TrialStatus
 from modules import tuning
 from modules.fitting.loop import DivergedError
 from modules.fitting.training_task import TrainingTask
+from modules.models.gpt2.tokenizer import load_tokenizer, train_tokenizer
 from modules.settings import Settings, run_settings, tuned_values
-from modules.text.tokenizer import load_tokenizer, train_tokenizer
 from modules.trainer import train
 from pipeline.config.sources import load_config
 

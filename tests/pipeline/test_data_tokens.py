@@ -15,8 +15,8 @@ from tokenizers import Tokenizer
 from data.tfrecords import Row, encode, read_examples
 from modules.batches.dataset import tokenize_examples
 from modules.batches.dropped import Overlong
-from modules.text.prompts import format_prompt, neutralise
-from modules.text.tokenizer import ENCODED_TOGETHER, save_tokenizer, train_tokenizer
+from modules.models.gpt2.tokenizer import ENCODED_TOGETHER, save_tokenizer, train_tokenizer
+from modules.prompts.format import format_prompt, neutralise
 from pipeline.components.data_gate.inspection import inspect
 from pipeline.components.data_gate.tokens import TokenLimits, TokenSurvey, survey_tokens
 from pipeline.config.sources import load_config

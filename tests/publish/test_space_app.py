@@ -15,7 +15,7 @@ import ctranslate2
 import gradio as gr
 import pytest
 
-from modules.text import prompts
+from modules.prompts import format as prompts
 from pipeline.components.hf_pusher.card import write_card
 from pipeline.components.hf_pusher.space_template import read_template, render
 from tests.publish.publishing import TEMPLATE, facts_of

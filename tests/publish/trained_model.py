@@ -15,12 +15,12 @@ def train_model(folder: Path) -> Path:
     """Writes the artifact in the Trainer's layout; beside it ``base``, which its adapter turns into the model."""
     import keras
 
-    from modules.network.model import build_backbone
-    from modules.serving import export
+    from modules.exports import forms as export
+    from modules.models.gpt2.tokenizer import end_token_id, train_tokenizer
+    from modules.models.model import build_backbone
+    from modules.prompts.format import format_prompt
     from modules.serving.generation import TextGenerator
     from modules.serving.signatures import ServingModule, save_serving_model
-    from modules.text.prompts import format_prompt
-    from modules.text.tokenizer import end_token_id, train_tokenizer
 
     prompt = format_prompt("Name the capital of France.", "")
     tokenizer = train_tokenizer([prompt, ANSWER], vocabulary_size=300)
@@ -58,11 +58,11 @@ def _part_into_base_and_adapter(backbone: Any, tokenizer: Any, folder: Path) -> 
     """A random adapter, and as its base what is left of the model without it."""
     import numpy as np
 
-    from modules.network.adapter_files import save_adapter
-    from modules.network.gpt2_layers import blocks
-    from modules.network.lora import adapter_product, add_adapters
-    from modules.network.model import as_float32
-    from modules.serving.export import export_transformers
+    from modules.exports.adapter import save_adapter
+    from modules.exports.forms import export_transformers
+    from modules.models.gpt2.layers import blocks
+    from modules.models.lora import adapter_product, add_adapters
+    from modules.models.model import as_float32
 
     add_adapters(backbone, rank=4, alpha=8.0, targets=("query", "output", "feedforward"))
     adapted = [layer for block in blocks(backbone) for layer in block.dense if layer.lora_enabled]

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from data.tfrecords import Row, decode
 from modules.batches.dropped import Overlong, RowLengths, needed_length, too_many
-from modules.network.gpt2_checkpoint import model_folder, read_sizes
-from modules.network.initial_tokenizer import initial_tokenizer
-from modules.text.prompts import format_prompt, neutralise
-from modules.text.tokenizer import encode_rows
+from modules.models.gpt2.checkpoint import model_folder, read_sizes
+from modules.models.gpt2.tokenizer import encode_rows
+from modules.models.initial_tokenizer import initial_tokenizer
+from modules.prompts.format import format_prompt, neutralise
 from pipeline.components.data_gate.anomalies import Anomaly
 from pipeline.components.data_gate.checks import excerpt
 from pipeline.components.data_gate.survey import Finding

@@ -8,7 +8,7 @@ import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
 
-from modules.text.prompts import is_blank
+from modules.prompts.format import is_blank
 from pipeline.evaluation import PROMPT_LENGTH, PROMPT_LENGTHS, WITH_INPUT
 
 

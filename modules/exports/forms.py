@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modules.serving.int8 import quantize_model
-from modules.text.prompts import END_TOKEN, INSTRUCTIONS, PromptFormat, parse_prompt, prompt_spec
-from modules.text.tokenizer import end_token_id, save_tokenizer, to_keras, vocabulary_and_merges
+from modules.exports.int8 import quantize_model
+from modules.models.gpt2.tokenizer import end_token_id, save_tokenizer, to_keras, vocabulary_and_merges
+from modules.prompts.format import END_TOKEN, INSTRUCTIONS, PromptFormat, parse_prompt, prompt_spec
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -161,7 +161,7 @@ def export_ctranslate2(
         backbone: the trained model.
         tokenizer: gives the vocabulary, in the order of ids.
         folder: where to write.
-        quantization: how weights are stored: ``int8`` as :mod:`modules.serving.int8` says, another of CTranslate2's
+        quantization: how weights are stored: ``int8`` as :mod:`modules.exports.int8` says, another of CTranslate2's
             names (``int8_float32``) as that library does by itself; None keeps float32.
     """
     import ctranslate2

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from modules.network.gpt2_layers import blocks
+from modules.models.gpt2.layers import blocks
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

@@ -1,7 +1,7 @@
 """Exports in a process of their own: the trainer writes a KerasHub preset and lets go of its model; a fresh process on
 the TensorFlow backend reads the preset, writes every other form, and answers with what it made.
 
-    python -m modules.serving.export_process TASK_FILE RESULT_FILE LOG_FILE
+    python -m modules.exports.process TASK_FILE RESULT_FILE LOG_FILE
 
 Whatever trained the model, and on whichever Keras backend, the preset in ``exports/keras`` is all that it hands over.
 """
@@ -53,10 +53,10 @@ class ExportTask:
     Attributes:
         serving_model_dir: where the SavedModel goes; ``exports/keras`` beside it is the preset to read.
         generation: decoding defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``.
-        ctranslate2: how its weights are stored, of ``modules.serving.export.CTRANSLATE2_FOLDERS``.
+        ctranslate2: how its weights are stored, of ``modules.exports.forms.CTRANSLATE2_FOLDERS``.
         samples: what to show answers to; front ends show the prompts as examples.
         exact: what must be answered with exactly the expected text; none to skip that.
-        kind: what the model was trained on, of ``modules.text.prompts.FORMATS``.
+        kind: what the model was trained on, of ``modules.prompts.format.FORMATS``.
     """
 
     serving_model_dir: str
@@ -73,8 +73,8 @@ class ExportTask:
 
 def export_preset(backbone: GPT2Backbone, tokenizer: Tokenizer, serving_model_dir: Path) -> None:
     """The trainer's part: the preset in float32, from which all other forms are made."""
-    from modules.network.model import as_float32
-    from modules.serving.export import export_keras
+    from modules.exports.forms import export_keras
+    from modules.models.model import as_float32
 
     gc.collect()  # of the training model and its optimizer
     export_keras(as_float32(backbone), tokenizer, serving_model_dir.parent / "exports" / PRESET)
@@ -92,7 +92,7 @@ def export_apart(task: ExportTask) -> dict[str, Any]:
         ExportError: If it fails; with the message of its error.
     """
     gc.collect()
-    outcome = run_apart("modules.serving.export_process", asdict(task), environment=ENVIRONMENT)
+    outcome = run_apart("modules.exports.process", asdict(task), environment=ENVIRONMENT)
     logger.info("Export process: %s", outcome.log)
     if outcome.status != 0:
         raise ExportError(
@@ -111,8 +111,8 @@ def carry_out(task: ExportTask) -> dict[str, Any]:
     with PartsProgress("exporting", total=len(task.ctranslate2) + 3) as exporting:
         exporting.begin(f"{PRESET}, read back")
         # What takes longest here are these imports.
-        from modules.network.starting_point import load_preset
-        from modules.serving.export import form_sizes
+        from modules.exports.forms import form_sizes
+        from modules.models.initial_model import load_preset
 
         backbone, tokenizer = load_preset(str(task.exports / PRESET), dropout=0.0, dtype="float32")
         module = export_others(backbone, tokenizer, task, begin=exporting.begin)
@@ -121,7 +121,7 @@ def carry_out(task: ExportTask) -> dict[str, Any]:
 
 def ask(module: ServingModule, task: ExportTask) -> dict[str, Any]:
     """Returns ``samples`` and ``exact_answers``: what the model answers to the task's questions."""
-    from modules.serving.metrics import exact_answers
+    from modules.serving.exact_answers import exact_answers
 
     samples, exact = task.samples, task.exact
     with PartsProgress("answering", total=len(samples.prompts) + len(exact.prompts)) as asking:
@@ -142,10 +142,10 @@ def export_others(
     backbone: GPT2Backbone, tokenizer: Tokenizer, task: ExportTask, *, begin: Callable[[str], None] = lambda _: None
 ) -> ServingModule:
     """Writes every form but the preset from a model in memory; `begin` is told of each."""
-    from modules.serving.export import export_forms
+    from modules.exports.forms import export_forms
+    from modules.prompts.format import FORMATS
     from modules.serving.generation import TextGenerator
     from modules.serving.signatures import ServingModule, save_serving_model
-    from modules.text.prompts import FORMATS
 
     form = FORMATS[task.kind]
     export_forms(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import keras_hub
 import numpy as np
 
-from modules.network.attention import Attention, chosen_attention
-from modules.network.gpt2_checkpoint import (
+from modules.models.attention import Attention, chosen_attention
+from modules.models.gpt2.checkpoint import (
     CheckpointError,
     Tensor,
     model_folder,
@@ -20,10 +20,10 @@ from modules.network.gpt2_checkpoint import (
     shape_problems,
     tensors,
 )
-from modules.network.gpt2_layers import blocks
-from modules.network.initial_tokenizer import load_from_preset, preset_tokenizer
-from modules.network.model import build_backbone
-from modules.text.tokenizer import check_fit, from_keras, load_tokenizer, read_vocabulary
+from modules.models.gpt2.layers import blocks
+from modules.models.gpt2.tokenizer import check_fit, from_keras, load_tokenizer, read_vocabulary
+from modules.models.initial_tokenizer import load_from_preset, preset_tokenizer
+from modules.models.model import build_backbone
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import keras
 import numpy as np
 
-from modules.network.gpt2_layers import BlockLayers, blocks
+from modules.models.gpt2.layers import BlockLayers, blocks
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

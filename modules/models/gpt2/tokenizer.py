@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from modules.text.prompts import END_TOKEN
+from modules.prompts.format import END_TOKEN
 
 if TYPE_CHECKING:
     from keras_hub.tokenizers import GPT2Tokenizer

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from modules.network.gpt2_checkpoint import model_folder
-from modules.text.tokenizer import from_keras, load_tokenizer, train_tokenizer
+from modules.models.gpt2.checkpoint import model_folder
+from modules.models.gpt2.tokenizer import from_keras, load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Tokenizer

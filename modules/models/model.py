@@ -10,11 +10,11 @@ import keras_hub
 import numpy as np
 from keras import ops
 
-from modules.network.activation import gelu
-from modules.network.gpt2_layers import blocks
-from modules.network.lora import has_adapters, is_quantized, merged_kernel
-from modules.network.losses import SupervisedLoss
-from modules.network.recompute import Recomputed
+from modules.models.gpt2.activation import gelu
+from modules.models.gpt2.layers import blocks
+from modules.models.lora import has_adapters, is_quantized, merged_kernel
+from modules.models.losses import SupervisedLoss
+from modules.models.recompute import Recomputed
 
 
 class ContextError(ValueError):

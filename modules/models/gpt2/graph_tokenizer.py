@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from modules.text.tokenizer import to_keras
+from modules.models.gpt2.tokenizer import to_keras
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

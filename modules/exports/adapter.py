@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from safetensors.numpy import save_file
 
-from modules.network.gpt2_layers import BlockLayers, blocks
+from modules.models.gpt2.layers import BlockLayers, blocks
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

@@ -1,1 +1,0 @@
-"""GPT-2 on packed rows: where its weights come from, adapters, attention, loss. Any Keras backend."""

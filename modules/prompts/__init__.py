@@ -1,0 +1,1 @@
+"""How rows become prompts: a module per format."""
