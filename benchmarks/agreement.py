@@ -24,7 +24,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from data.tfrecords import Row, read_examples
-from modules.prompts.format import FORMATS, INSTRUCTIONS, PromptFormat, format_prompt
+from modules.prompts import PromptFormat, format_of_spec
 from pipeline.components.serving_proof.comparison import REFERENCE, compare
 from pipeline.components.serving_proof.prove import Found, ask_all
 from pipeline.components.serving_proof.requests import Requests, requests_of
@@ -59,13 +59,15 @@ def main(arguments: Sequence[str]) -> int:
 def make_requests(model_folder: Path, *, count: int, new_tokens: int) -> Requests:
     """`count` prompts, of which a fifth is unusual."""
     spec = json.loads((model_folder / "exports/prompt.json").read_text(encoding="utf-8"))
-    form = FORMATS[spec.get("kind", INSTRUCTIONS.kind)]
+    prompt_format = format_of_spec(spec)
     tokenizer = Tokenizer.from_file(str(model_folder / "exports/transformers/tokenizer.json"))
     context = spec["context_length"]
     lengths = [context + more for more in (-new_tokens - 1, -new_tokens, 1 - new_tokens, -1, 0, 1, context)]
-    odd = [*_odd_prompts(form), *(_prompt_of(length, tokenizer, form) for length in lengths)][: count // 5]
+    odd = [*_odd_prompts(prompt_format), *(_prompt_of(length, tokenizer, prompt_format) for length in lengths)][
+        : count // 5
+    ]
     rows = _rows_of_both_kinds(count - len(odd))
-    prompts = [format_prompt(row.instruction, row.input, form) for row in rows] + odd
+    prompts = [prompt_format.format(row.instruction, row.input) for row in rows] + odd
     scored = [(row.instruction, row.input, row.output) for row in rows[:8]]
     return requests_of(model_folder, prompts, rows=scored, new_tokens=new_tokens)
 
@@ -112,18 +114,18 @@ def _rows_of_both_kinds(count: int) -> list[Row]:
     return [row for pair in zip(*kinds, strict=False) for row in pair][:count]
 
 
-def _odd_prompts(form: PromptFormat) -> Iterator[str]:
+def _odd_prompts(prompt_format: PromptFormat) -> Iterator[str]:
     yield ""
     yield " \n"
-    yield from (format_prompt(text, "", form) for text in NON_ASCII)
-    yield from (format_prompt("Say it again.", text, form) for text in NON_ASCII)
-    yield format_prompt("Say <|endoftext|>.", "<|endoftext|>", form)
+    yield from (prompt_format.format(text) for text in NON_ASCII)
+    yield from (prompt_format.format("Say it again.", text) for text in NON_ASCII)
+    yield prompt_format.format("Say <|endoftext|>.", "<|endoftext|>")
 
 
-def _prompt_of(tokens: int, tokenizer: Tokenizer, form: PromptFormat) -> str:
+def _prompt_of(tokens: int, tokenizer: Tokenizer, prompt_format: PromptFormat) -> str:
     """A prompt of so many tokens."""
     words = tokens
-    while len(tokenizer.encode(prompt := format_prompt("Sort.", "a" + " a" * words, form)).ids) > tokens:
+    while len(tokenizer.encode(prompt := prompt_format.format("Sort.", "a" + " a" * words)).ids) > tokens:
         words -= 1
     return prompt
 

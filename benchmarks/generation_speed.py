@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.generation_sides import Task
 from data.tfrecords import read_examples
-from modules.prompts.format import FORMATS, INSTRUCTIONS, format_prompt
+from modules.prompts import format_of_spec
 from pipeline.components.serving_proof.requests import requests_of
 
 PROJECT = Path(__file__).parents[1]
@@ -52,10 +52,10 @@ def main(arguments: Sequence[str]) -> int:
 def make_task(options: argparse.Namespace) -> Task:
     """As many prompts as the largest batch has."""
     spec = json.loads((options.model_folder / "exports/prompt.json").read_text(encoding="utf-8"))
-    form = FORMATS[spec.get("kind", INSTRUCTIONS.kind)]
+    prompt_format = format_of_spec(spec)
     rows = list(read_examples(ROWS))
     chosen = rows[:: len(rows) // max(options.batches)][: max(options.batches)]
-    prompts = [format_prompt(row.instruction, row.input, form) for row in chosen]
+    prompts = [prompt_format.format(row.instruction, row.input) for row in chosen]
     requests = requests_of(options.model_folder, prompts, rows=[], new_tokens=options.new_tokens)
     return Task(
         str(options.model_folder.resolve()),

@@ -27,7 +27,7 @@ from modules.exports.process import PRESET
 from modules.fitting.backend import run_task
 from modules.fitting.training_task import RowTexts, TrainingTask
 from modules.models.initial_model import load_preset
-from modules.prompts.format import format_prompt
+from modules.prompts import ALPACA
 from modules.serving.exact_answers import exact_answers
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
@@ -70,7 +70,7 @@ def read_split(config: PipelineConfig, pattern: str) -> RowTexts:
     """Prompts and responses of one split, in the order in which Trainer reads them."""
     files = sorted(Path(config.data.path).glob(pattern))
     rows = [row for path in files for row in read_examples(path)]
-    pairs = sorted((format_prompt(row.instruction, row.input), row.output) for row in rows)
+    pairs = sorted((ALPACA.format(row.instruction, row.input), row.output) for row in rows)
     return [prompt for prompt, _ in pairs], [response for _, response in pairs]
 
 

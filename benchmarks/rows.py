@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data.alpaca.sources import read_rows
 from modules.models.gpt2.tokenizer import load_tokenizer
-from modules.prompts.format import format_prompt
+from modules.prompts import ALPACA
 
 Pair = tuple[str, str]
 
@@ -31,7 +31,7 @@ def take_pairs(options: argparse.Namespace, *, longest: int | None = None) -> li
     for row in rows:
         if len(pairs) == options.rows:
             break
-        prompt = format_prompt(row.instruction, row.input)
+        prompt = ALPACA.format(row.instruction, row.input)
         if longest is None or len(tokenizer.encode(prompt + row.output).ids) < longest:
             pairs.append((prompt, row.output))
     return pairs

@@ -10,28 +10,29 @@ from typing import Any
 
 import tensorflow as tf
 
-from modules.prompts import format as prompts
+from modules.prompts import find_format
+from modules.prompts.format import neutralise_tensor
 
 FEATURES = ("instruction", "input", "output")
 
 
 def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """Formats each row; see :mod:`modules.prompts.format`.
+    """Formats each row; see :mod:`modules.prompts`.
 
     Args:
         inputs: ``instruction``, ``input``, ``output``: string, dense [batch, 1] (schema with a shape) or
             sparse (inferred).
-        custom_config: ``kind`` says what the rows are, ``instructions`` or ``text``; ``fingerprint`` is there so that
-            an edited prompt misses TFX's cache.
+        custom_config: ``kind`` says what the rows are, ``instructions`` or ``text``, ``prompt_format`` how they become
+            prompts; ``fingerprint`` is there so that an edited format misses TFX's cache.
 
     Returns:
         ``prompt`` and ``response``: string [batch, 1].
     """
-    form = prompts.FORMATS[custom_config["kind"]]
+    prompt_format = find_format(custom_config["prompt_format"], kind=custom_config["kind"])
     instruction, input_text, output = (_dense(inputs[name]) for name in FEATURES)
     return {
-        "prompt": prompts.format_prompt_tensors(instruction, input_text, form),
-        "response": prompts.neutralise_tensor(output),
+        "prompt": prompt_format.format_tensors(instruction, input_text),
+        "response": neutralise_tensor(output),
     }
 
 

@@ -205,6 +205,7 @@ def export_task(settings: Settings, eval_rows: tuple[list[str], list[str]], serv
         samples=samples if kind == "instructions" else beginnings(samples.expected),
         exact=Questions(prompts[:exact], expected[:exact]),
         kind=kind,
+        prompt_format=settings["data"].get("prompt_format", "auto"),
     )
 
 

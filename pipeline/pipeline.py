@@ -26,6 +26,7 @@ from tfx.types import BaseChannel, Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from modules.fingerprint import fingerprint
+from modules.registry import reference_fingerprint
 from pipeline.components.answer_quality.component import AnswerQuality
 from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.artifact import DataBlessing
@@ -107,7 +108,11 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
         preprocessing_fn="modules.preprocessing.preprocessing_fn",
-        custom_config={"kind": config.data.kind, "fingerprint": fingerprint("modules.preprocessing")},
+        custom_config={
+            "kind": config.data.kind,
+            "prompt_format": config.data.prompt_format,
+            "fingerprint": fingerprint("modules.preprocessing") + reference_fingerprint([config.data.prompt_format]),
+        },
         # StatisticsGen has described the rows, and preprocessing computes nothing over them all that could be
         # reused.
         disable_statistics=True,
@@ -177,9 +182,13 @@ def training_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool
     if checkpoints is None and not elsewhere:
         checkpoints = CHECKPOINTS  # an absolute path would keep a moved output folder from being a cache
     model, hashes = located(config.model, home)
-    code = "".join([fingerprint("modules.trainer"), *hashes])
+    code = "".join([fingerprint("modules.trainer"), *hashes, reference_fingerprint([config.data.prompt_format])])
     return {
-        "data": {"kind": config.data.kind, "max_dropped": _max_dropped(config.data)},
+        "data": {
+            "kind": config.data.kind,
+            "prompt_format": config.data.prompt_format,
+            "max_dropped": _max_dropped(config.data),
+        },
         "model": model,
         "training": training,
         "checkpoints": checkpoints if checkpoints in (None, CHECKPOINTS) else absolute(checkpoints, home),
@@ -337,7 +346,8 @@ def token_limits(config: PipelineConfig, home: str = "", *, remembers: bool = Tr
         tokenizer_path=model["tokenizer_path"],
         vocabulary_size=model["vocabulary_size"],
         context=None if math.isinf(context) else int(context),
-        given="".join(hashes),
+        given="".join([*hashes, reference_fingerprint([config.data.prompt_format])]),
+        prompt_format=config.data.prompt_format,
     )
 
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from modules.exports.int8 import quantize_model
 from modules.models.gpt2.tokenizer import end_token_id, save_tokenizer, to_keras, vocabulary_and_merges
-from modules.prompts.format import END_TOKEN, INSTRUCTIONS, PromptFormat, parse_prompt, prompt_spec
+from modules.prompts import ALPACA, RowKind
+from modules.prompts.format import END_TOKEN, PromptFormat
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -34,14 +35,23 @@ def export_all(
     *,
     generation: Mapping[str, Any],
     ctranslate2: Sequence[str] = ("int8",),
-    form: PromptFormat = INSTRUCTIONS,
+    prompt_format: PromptFormat = ALPACA,
+    kind: RowKind = "instructions",
 ) -> None:
     """Writes the preset and every form that is made from it into `folder`, which is made.
 
     Arguments are those of :func:`export_forms`.
     """
     export_keras(backbone, tokenizer, folder / "keras")
-    export_forms(backbone, tokenizer, folder, generation=generation, ctranslate2=ctranslate2, form=form)
+    export_forms(
+        backbone,
+        tokenizer,
+        folder,
+        generation=generation,
+        ctranslate2=ctranslate2,
+        prompt_format=prompt_format,
+        kind=kind,
+    )
 
 
 def export_forms(
@@ -51,7 +61,8 @@ def export_forms(
     *,
     generation: Mapping[str, Any],
     ctranslate2: Sequence[str],
-    form: PromptFormat = INSTRUCTIONS,
+    prompt_format: PromptFormat = ALPACA,
+    kind: RowKind = "instructions",
     examples: Sequence[str] = (),
     begin: Callable[[str], None] = lambda _: None,
 ) -> None:
@@ -63,7 +74,8 @@ def export_forms(
         folder: where to write.
         generation: decoding defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``.
         ctranslate2: how its weights are stored, of CTRANSLATE2_FOLDERS; one folder each.
-        form: how the model's prompts are made.
+        prompt_format: how the model's prompts are made.
+        kind: of the rows that it learnt from, ``instructions`` or ``text``.
         examples: prompts to show to people who want to ask the model something.
         begin: is told of each form, by the name of its folder, before it is written.
     """
@@ -75,12 +87,12 @@ def export_forms(
         begin(CTRANSLATE2_FOLDERS[precision])
         export_ctranslate2(backbone, tokenizer, folder / CTRANSLATE2_FOLDERS[precision], quantization=quantization)
     spec = {
-        **prompt_spec(form),
+        **prompt_format.spec(kind=kind),
         "end_token_id": end_token_id(tokenizer),
         "context_length": backbone.max_sequence_length,
         "generation": dict(generation),
         "examples": [
-            {"instruction": row[0], "input": row[1]} for prompt in examples if (row := parse_prompt(prompt, form))
+            {"instruction": row[0], "input": row[1]} for prompt in examples if (row := prompt_format.parse(prompt))
         ],
     }
     _write_json(folder / "prompt.json", spec)

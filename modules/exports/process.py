@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from modules.processes import run_apart, serve
 from modules.progress import PartsProgress
+from modules.prompts import AUTO, RowKind, find_format
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -56,7 +57,8 @@ class ExportTask:
         ctranslate2: how its weights are stored, of ``modules.exports.forms.CTRANSLATE2_FOLDERS``.
         samples: what to show answers to; front ends show the prompts as examples.
         exact: what must be answered with exactly the expected text; none to skip that.
-        kind: what the model was trained on, of ``modules.prompts.format.FORMATS``.
+        kind: what the model was trained on, ``instructions`` or ``text``.
+        prompt_format: how its prompts are made, as ``data.prompt_format`` says.
     """
 
     serving_model_dir: str
@@ -64,7 +66,8 @@ class ExportTask:
     ctranslate2: Sequence[str]
     samples: Questions
     exact: Questions
-    kind: str = "instructions"
+    kind: RowKind = "instructions"
+    prompt_format: str = AUTO
 
     @property
     def exports(self) -> Path:
@@ -143,23 +146,23 @@ def export_others(
 ) -> ServingModule:
     """Writes every form but the preset from a model in memory; `begin` is told of each."""
     from modules.exports.forms import export_forms
-    from modules.prompts.format import FORMATS
     from modules.serving.generation import TextGenerator
     from modules.serving.signatures import ServingModule, save_serving_model
 
-    form = FORMATS[task.kind]
+    prompt_format = find_format(task.prompt_format, kind=task.kind)
     export_forms(
         backbone,
         tokenizer,
         task.exports,
         generation=task.generation,
         ctranslate2=task.ctranslate2,
-        form=form,
+        prompt_format=prompt_format,
+        kind=task.kind,
         examples=task.samples.prompts,
         begin=begin,
     )
     begin("saved_model")
-    module = ServingModule(TextGenerator(backbone, tokenizer), task.generation, form)
+    module = ServingModule(TextGenerator(backbone, tokenizer), task.generation, prompt_format)
     save_serving_model(module, Path(task.serving_model_dir))
     return module
 

@@ -1,16 +1,12 @@
-"""The prompt: the one place where a row becomes text for the model.
+"""What a prompt format is: the one place where a row becomes text for the model.
 
-Instructions are formatted as Alpaca's; of raw text, which a base model continues, the prompt is the text itself.
-
-Transform, the serving signatures, the front ends and the evaluation all format through this module. The
-golden files in ``tests/modules/golden`` pin its bytes. Front ends that cannot import it (the published Space)
-receive the same templates through :func:`prompt_spec`.
+Transform, the serving signatures, the front ends and the evaluation all format through :class:`PromptFormat`. Front
+ends that cannot import it (the published Space) receive the same templates through :meth:`PromptFormat.spec`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING, Any
@@ -19,29 +15,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 END_TOKEN = "<|endoftext|>"
-WITH_INPUT = "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n"
-WITHOUT_INPUT = "### Instruction:\n{instruction}\n\n### Response:\n"
-
-
-@dataclass(frozen=True)
-class PromptFormat:
-    """How a kind of rows becomes a prompt.
-
-    Attributes:
-        kind: what the rows are: ``instructions`` or ``text``.
-        with_input: template with ``{instruction}`` and ``{input}``.
-        without_input: template with ``{instruction}``, for rows whose input is blank.
-    """
-
-    kind: str
-    with_input: str
-    without_input: str
-
-
-INSTRUCTIONS = PromptFormat("instructions", WITH_INPUT, WITHOUT_INPUT)
-# A document has neither instruction nor input: its prompt is empty, and all of it is to be learnt.
-TEXT = PromptFormat("text", "{instruction}\n\n{input}", "{instruction}")
-FORMATS: Mapping[str, PromptFormat] = {form.kind: form for form in (INSTRUCTIONS, TEXT)}
 
 # ASCII white space only: RE2, which formats inside the TensorFlow graph, knows no other in a byte string.
 BLANK_CHARACTERS = " \t\n\r\f\v"
@@ -51,74 +24,91 @@ BLANK_CHARACTERS = " \t\n\r\f\v"
 NEUTRAL_END_TOKEN = "<| endoftext |>"
 
 
+@dataclass(frozen=True)
+class PromptFormat:
+    """How a row becomes a prompt.
+
+    Attributes:
+        name: what settings call it.
+        with_input: template with ``{instruction}`` and ``{input}``.
+        without_input: template with ``{instruction}``, for rows whose input is blank.
+        response_marker: what the templates end with, after which the response stands; empty if nothing does.
+        chat_template: the same for a conversation, in Jinja, as Transformers' tokenizers take it: of ``messages`` with
+            ``role`` and ``content``, ``add_generation_prompt``, and ``end_token`` and ``neutral_end_token`` besides.
+    """
+
+    name: str
+    with_input: str
+    without_input: str
+    response_marker: str
+    chat_template: str
+
+    def format(self, instruction: str, input_text: str = "") -> str:
+        """Returns the prompt for one row; it ends right after the response marker."""
+        if is_blank(input_text):
+            return self.without_input.format(instruction=neutralise(instruction))
+        return self.with_input.format(instruction=neutralise(instruction), input=neutralise(input_text))
+
+    def parse(self, prompt: str) -> tuple[str, str] | None:
+        """Returns instruction and input, of which :meth:`format` makes this prompt; None if there are none such."""
+        for template in (self.with_input, self.without_input):
+            match = _pattern(template).fullmatch(prompt)
+            row = (match["instruction"], match.groupdict().get("input", "")) if match else None
+            if row and self.format(*row) == prompt:
+                return row
+        return None
+
+    def format_tensors(self, instruction: tf.Tensor, input_text: tf.Tensor) -> tf.Tensor:
+        """Formats inside a TensorFlow graph, as :meth:`format` does.
+
+        Args:
+            instruction: string, any shape.
+            input_text: string, same shape; blank for rows without an input.
+
+        Returns:
+            string, same shape.
+        """
+        import tensorflow as tf
+
+        fields = {"instruction": neutralise_tensor(instruction), "input": neutralise_tensor(input_text)}
+        blank = tf.strings.regex_full_match(input_text, r"[ \t\n\r\f\x0b]*")
+        return tf.where(blank, _join(self.without_input, fields), _join(self.with_input, fields))
+
+    def spec(self, *, kind: str) -> dict[str, Any]:
+        """Returns the templates as data, published beside every model as part of ``prompt.json``.
+
+        Args:
+            kind: of the rows that the model learnt from, ``instructions`` or ``text``.
+        """
+        return {
+            "kind": kind,
+            "with_input": self.with_input,
+            "without_input": self.without_input,
+            "end_token": END_TOKEN,
+            "neutral_end_token": NEUTRAL_END_TOKEN,
+            "blank_characters": BLANK_CHARACTERS,
+        }
+
+
 def is_blank(text: str) -> bool:
-    """Whether `text` holds nothing but ASCII white space."""
+    """Returns whether `text` holds nothing but ASCII white space."""
     return not text.strip(BLANK_CHARACTERS)
 
 
 def neutralise(text: str) -> str:
-    """`text` with every literal end token made harmless."""
+    """Returns `text` with every literal end token made harmless."""
     return text.replace(END_TOKEN, NEUTRAL_END_TOKEN)
 
 
-def format_prompt(instruction: str, input_text: str = "", form: PromptFormat = INSTRUCTIONS) -> str:
-    """The prompt for one row; of an instruction, it ends right after ``### Response:\\n``."""
-    if is_blank(input_text):
-        return form.without_input.format(instruction=neutralise(instruction))
-    return form.with_input.format(instruction=neutralise(instruction), input=neutralise(input_text))
-
-
-def parse_prompt(prompt: str, form: PromptFormat = INSTRUCTIONS) -> tuple[str, str] | None:
-    """Instruction and input, of which :func:`format_prompt` makes this prompt; None if there are none such."""
-    for template in (form.with_input, form.without_input):
-        match = _pattern(template).fullmatch(prompt)
-        row = (match["instruction"], match.groupdict().get("input", "")) if match else None
-        if row and format_prompt(*row, form) == prompt:
-            return row
-    return None
-
-
-def format_prompt_tensors(
-    instruction: tf.Tensor, input_text: tf.Tensor, form: PromptFormat = INSTRUCTIONS
-) -> tf.Tensor:
-    """:func:`format_prompt` inside a TensorFlow graph.
-
-    Args:
-        instruction: string, any shape.
-        input_text: string, same shape; blank for rows without an input.
-        form: what the rows are.
-
-    Returns:
-        string, same shape.
-    """
-    import tensorflow as tf
-
-    fields = {"instruction": neutralise_tensor(instruction), "input": neutralise_tensor(input_text)}
-    blank = tf.strings.regex_full_match(input_text, r"[ \t\n\r\f\x0b]*")
-    return tf.where(blank, _join(form.without_input, fields), _join(form.with_input, fields))
-
-
 def neutralise_tensor(text: tf.Tensor) -> tf.Tensor:
-    """:func:`neutralise` inside a TensorFlow graph; string of any shape, same shape out."""
+    """Neutralises inside a TensorFlow graph, as :func:`neutralise` does; string of any shape, same shape out."""
     import tensorflow as tf
 
     return tf.strings.regex_replace(text, r"<\|endoftext\|>", NEUTRAL_END_TOKEN)
 
 
-def prompt_spec(form: PromptFormat = INSTRUCTIONS) -> dict[str, Any]:
-    """The templates as data, published beside every model as part of ``prompt.json``."""
-    return {
-        "kind": form.kind,
-        "with_input": form.with_input,
-        "without_input": form.without_input,
-        "end_token": END_TOKEN,
-        "neutral_end_token": NEUTRAL_END_TOKEN,
-        "blank_characters": BLANK_CHARACTERS,
-    }
-
-
 def _pattern(template: str) -> re.Pattern[str]:
-    """What `template` makes, with a group for each field."""
+    """Returns what matches all that `template` makes, with a group for each field."""
     parts = (
         re.escape(literal) + (f"(?P<{field}>.*?)" if field else "")
         for literal, field, _, _ in Formatter().parse(template)

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from modules.models import losses
 from modules.models.model import hidden_states
-from modules.prompts.format import INSTRUCTIONS, PromptFormat, format_prompt_tensors, neutralise_tensor
+from modules.prompts import ALPACA
+from modules.prompts.format import PromptFormat, neutralise_tensor
 
 if TYPE_CHECKING:
     from modules.serving.generation import TextGenerator
@@ -42,12 +43,12 @@ class ResponseScorer(tf.Module):
 
     Args:
         generator: its backbone, tokenizer and end token are shared, not copied.
-        form: how prompts are made, as in training.
+        prompt_format: how prompts are made, as in training.
     """
 
-    def __init__(self, generator: TextGenerator, form: PromptFormat = INSTRUCTIONS) -> None:
+    def __init__(self, generator: TextGenerator, prompt_format: PromptFormat = ALPACA) -> None:
         super().__init__(name="response_scorer")
-        self.form = form
+        self.prompt_format = prompt_format
         self.backbone = generator.backbone
         self.tokenizer = generator.tokenizer
         self.end_token_id = generator.end_token_id
@@ -66,7 +67,7 @@ class ResponseScorer(tf.Module):
         """
         instruction, input_text, output = (tf.reshape(text, [-1]) for text in (instruction, input_text, output))
         response = neutralise_tensor(output)
-        tokens, prompt_lengths = self._tokens(format_prompt_tensors(instruction, input_text, self.form), response)
+        tokens, prompt_lengths = self._tokens(self.prompt_format.format_tensors(instruction, input_text), response)
         pieces, prompt_lengths, row = self._cut(tokens, prompt_lengths)
         scored = self._sums(pieces, prompt_lengths)  # [P, 3]
         scored = tf.math.unsorted_segment_sum(scored, row, num_segments=tf.shape(output)[0])  # [B, 3]

@@ -3,7 +3,7 @@
 Signatures; texts are string [batch], and so is ``response``:
 
 - ``serving_default(prompt)``: the prompt is taken as it is;
-- ``instruct(instruction, input)``: formatted by :mod:`modules.prompts.format`, as in training;
+- ``instruct(instruction, input)``: formatted by :mod:`modules.prompts`, as in training;
 - ``with_options(prompt, …)`` and ``instruct_with_options(instruction, input, …)``: the same with the scalars
   ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``seed``, which have defaults in the SavedModel;
 - ``score(instruction, input, output)``: how likely the model finds `output`;
@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from modules.prompts.format import INSTRUCTIONS, PromptFormat, format_prompt, format_prompt_tensors
+from modules.prompts import ALPACA
+from modules.prompts.format import PromptFormat
 from modules.serving.generation import Decoding, TextGenerator
 from modules.serving.scoring import ResponseScorer
 
@@ -37,17 +38,17 @@ class ServingModule(tf.Module):
     Args:
         generator: what answers.
         defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` for callers that leave them out.
-        form: how prompts are made: a model of raw text takes its instructions as they are.
+        prompt_format: how prompts are made: a model of raw text takes its instructions as they are.
     """
 
     def __init__(
-        self, generator: TextGenerator, defaults: Mapping[str, Any], form: PromptFormat = INSTRUCTIONS
+        self, generator: TextGenerator, defaults: Mapping[str, Any], prompt_format: PromptFormat = ALPACA
     ) -> None:
         super().__init__(name="serving")
         self.generator = generator
-        self.form = form
-        self.scorer = ResponseScorer(generator, form)
-        functions = _signatures(generator, defaults, form)
+        self.prompt_format = prompt_format
+        self.scorer = ResponseScorer(generator, prompt_format)
+        functions = _signatures(generator, defaults, prompt_format)
         self.serve, self.instruct = functions.with_options, functions.instruct_with_options
         self.score = _score_signature(self.scorer)
         self.plain = {"serving_default": functions.serve, "instruct": functions.instruct}
@@ -69,10 +70,10 @@ def save_serving_model(module: ServingModule, folder: Path) -> None:
         "score": module.score,
     }
     tf.saved_model.save(module, str(folder), signatures=signatures)
-    write_warmup_requests(folder / WARMUP_FILE, module.form)
+    write_warmup_requests(folder / WARMUP_FILE, module.prompt_format)
 
 
-def write_warmup_requests(path: Path, form: PromptFormat = INSTRUCTIONS) -> None:
+def write_warmup_requests(path: Path, prompt_format: PromptFormat) -> None:
     """Requests for TensorFlow Serving to try while it loads the model: without them the first caller would wait.
 
     They ask for few tokens, because the model serves nobody until they are answered.
@@ -82,7 +83,7 @@ def write_warmup_requests(path: Path, form: PromptFormat = INSTRUCTIONS) -> None
     options = {"max_new_tokens": WARMUP_TOKENS, "temperature": 0.0, "top_k": 0, "top_p": 1.0, "seed": DEFAULT_SEED}
     row = {"instruction": ["Say hello."], "input": [""]}
     requests: list[tuple[str, Mapping[str, Any]]] = [
-        ("with_options", {"prompt": [format_prompt("Say hello.", form=form)], **options}),
+        ("with_options", {"prompt": [prompt_format.format("Say hello.")], **options}),
         ("instruct_with_options", {**row, **options}),
         ("score", {**row, "output": ["Hello."]}),
     ]
@@ -104,11 +105,11 @@ class _Functions(NamedTuple):
     instruct_with_options: Any
 
 
-def _signatures(generator: TextGenerator, defaults: Mapping[str, Any], form: PromptFormat) -> _Functions:
+def _signatures(generator: TextGenerator, defaults: Mapping[str, Any], prompt_format: PromptFormat) -> _Functions:
     text = tf.TensorSpec([None], tf.string)
     scalars = [tf.TensorSpec([], dtype) for dtype in (tf.int32, tf.float32, tf.int32, tf.float32, tf.int32)]
     length = tf.constant(defaults["max_new_tokens"], tf.int32)
-    warmth = tf.constant(defaults["temperature"], tf.float32)
+    temperature_default = tf.constant(defaults["temperature"], tf.float32)
     k = tf.constant(defaults["top_k"], tf.int32)
     p = tf.constant(defaults["top_p"], tf.float32)
     fixed = tf.constant(DEFAULT_SEED, tf.int32)
@@ -121,17 +122,17 @@ def _signatures(generator: TextGenerator, defaults: Mapping[str, Any], form: Pro
 
     @tf.function(input_signature=[text], autograph=False)
     def serve(prompt: Any) -> dict[str, tf.Tensor]:
-        return {"response": generate(prompt, length, warmth, k, p, fixed)}
+        return {"response": generate(prompt, length, temperature_default, k, p, fixed)}
 
     @tf.function(input_signature=[text, text], autograph=False)
     def instruct(instruction: Any, input: Any) -> dict[str, tf.Tensor]:
-        return serve(format_prompt_tensors(instruction, input, form))
+        return serve(prompt_format.format_tensors(instruction, input))
 
     @tf.function(input_signature=[text, *scalars], autograph=False)
     def with_options(
         prompt: Any,
         max_new_tokens: Any = length,
-        temperature: Any = warmth,
+        temperature: Any = temperature_default,
         top_k: Any = k,
         top_p: Any = p,
         seed: Any = fixed,
@@ -143,12 +144,12 @@ def _signatures(generator: TextGenerator, defaults: Mapping[str, Any], form: Pro
         instruction: Any,
         input: Any,
         max_new_tokens: Any = length,
-        temperature: Any = warmth,
+        temperature: Any = temperature_default,
         top_k: Any = k,
         top_p: Any = p,
         seed: Any = fixed,
     ) -> dict[str, tf.Tensor]:
-        prompt = format_prompt_tensors(instruction, input, form)
+        prompt = prompt_format.format_tensors(instruction, input)
         return {"response": generate(prompt, max_new_tokens, temperature, top_k, top_p, seed)}
 
     return _Functions(serve, instruct, with_options, instruct_with_options)

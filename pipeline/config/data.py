@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from modules.prompts import AUTO, find_format
 from pipeline.components.data_gate.anomalies import check_names
 from pipeline.config.types import FROZEN, Text, Words
 
@@ -15,6 +16,12 @@ def _anomaly_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _prompt_format(name: str) -> str:
+    find_format(name, kind="instructions")  # whether there is one
+    return name
+
+
+PromptFormatName = Annotated[Text, AfterValidator(_prompt_format)]
 AnomalyNames = Annotated[Words, AfterValidator(_anomaly_names)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -30,6 +37,10 @@ class DataConfig(BaseModel):
     kind: Literal["instructions", "text"] = "instructions"
     """What the rows are: `instructions` to answer, or documents of raw `text` to pre-train on, all of which is learnt;
     documents longer than a training row are cut into several."""
+
+    prompt_format: PromptFormatName = AUTO
+    """How a row becomes a prompt: `auto` (alpaca for instructions, document for text), alpaca, document, or
+    package.module:OBJECT for a format of your own."""
 
     train_pattern: Text = "*-train*.tfrecord*"
     """Glob inside data.path for the training split; `{SPAN}`, or `{YYYY}`, `{MM}` and `{DD}`, stand for the newest

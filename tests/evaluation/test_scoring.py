@@ -10,7 +10,8 @@ from tokenizers import Tokenizer
 
 from modules.models import losses
 from modules.models.gpt2.tokenizer import end_token_id
-from modules.prompts.format import format_prompt, neutralise
+from modules.prompts import ALPACA
+from modules.prompts.format import neutralise
 from modules.serving import scoring
 from modules.serving.signatures import ServingModule
 
@@ -36,7 +37,7 @@ def plainly(backbone: GPT2Backbone, tokenizer: Tokenizer, row: tuple[str, str, s
     """The definition, in NumPy."""
     instruction, input_text, output = row
     response = [*tokenizer.encode(neutralise(output)).ids, end_token_id(tokenizer)]
-    prompt = tokenizer.encode(format_prompt(instruction, input_text)).ids
+    prompt = tokenizer.encode(ALPACA.format(instruction, input_text)).ids
     prompt = prompt[max(len(prompt) + len(response) - backbone.max_sequence_length - 1, 0) :]
     if not prompt or len(response) > backbone.max_sequence_length:
         return [0.0, 0.0, 0.0, 0.0]

@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tokenizers import Tokenizer
 
 from modules.exports import forms as export
-from modules.prompts.format import prompt_spec
+from modules.prompts import ALPACA
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule, save_serving_model
 
@@ -174,7 +174,7 @@ def test_ctranslate2_in_int8_is_smaller_and_answers(exports: Path, tokenizer: To
 def test_prompt_json_tells_front_ends_how_to_ask(exports: Path, tokenizer: Tokenizer) -> None:
     spec = json.loads((exports / "prompt.json").read_text(encoding="utf-8"))
     end = tokenizer.get_vocab_size() - 1
-    assert spec == prompt_spec() | {
+    assert spec == ALPACA.spec(kind="instructions") | {
         "end_token_id": end,
         "context_length": 64,
         "generation": DEFAULTS,

@@ -16,12 +16,12 @@ from tokenizers import Tokenizer
 
 from modules.exports.process import ExportError, ExportTask, Questions, export_apart, export_preset
 from modules.processes import Outcome
-from modules.prompts.format import format_prompt
+from modules.prompts import ALPACA
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
 
 GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
-PROMPTS = [format_prompt("pear"), format_prompt("🙂 héllo", "b")]
+PROMPTS = [ALPACA.format("pear"), ALPACA.format("🙂 héllo", "b")]
 
 # Has a fresh process tell its id and wait, as the project's own ones do.
 PARENT = """

@@ -22,7 +22,8 @@ def project(folder: Path, **sources: str) -> Path:
 
 def test_transform_depends_on_the_prompts_and_not_on_the_training_code() -> None:
     names = covered_sources("modules.preprocessing").keys()
-    assert names == {"modules", "modules.preprocessing", "modules.prompts", "modules.prompts.format"}
+    formats = {"modules.prompts", *(f"modules.prompts.{name}" for name in ("alpaca", "document", "format"))}
+    assert names == {"modules", "modules.preprocessing", "modules.registry", *formats}
 
 
 def test_the_trainer_depends_on_everything_that_it_runs() -> None:

@@ -7,7 +7,7 @@ from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
 from modules.models.gpt2.tokenizer import end_token_id
-from modules.prompts.format import format_prompt
+from modules.prompts import ALPACA
 from modules.serving.generation import TextGenerator, filter_logits
 from modules.serving.signatures import ServingModule
 
@@ -58,7 +58,7 @@ def test_an_empty_prompt_gets_an_answer(module: ServingModule) -> None:
 
 def test_the_instruct_signature_formats_as_training_did(module: ServingModule) -> None:
     answered = module.instruct(tf.constant(["Sort", "Name"]), tf.constant(["pear", " "]))["response"].numpy().tolist()
-    assert answered == respond(module, [format_prompt("Sort", "pear"), format_prompt("Name", " ")])
+    assert answered == respond(module, [ALPACA.format("Sort", "pear"), ALPACA.format("Name", " ")])
 
 
 def test_generation_stops_at_the_end_token(backbone: GPT2Backbone, tokenizer: Tokenizer) -> None:

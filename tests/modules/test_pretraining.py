@@ -17,7 +17,7 @@ from modules.fitting.held_out import evaluate
 from modules.models.gpt2.tokenizer import end_token_id
 from modules.models.model import training_model
 from modules.preprocessing import preprocessing_fn
-from modules.prompts.format import TEXT, format_prompt, prompt_spec
+from modules.prompts import ALPACA, DOCUMENT
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
 from modules.settings import run_settings
@@ -105,7 +105,7 @@ def test_transform_gives_a_document_an_empty_prompt_and_neutralises_a_literal_en
 
 @pytest.fixture(scope="module")
 def base(backbone: GPT2Backbone, tokenizer: Tokenizer) -> ServingModule:
-    return ServingModule(TextGenerator(backbone, tokenizer), DEFAULTS, TEXT)
+    return ServingModule(TextGenerator(backbone, tokenizer), DEFAULTS, DOCUMENT)
 
 
 def test_the_loss_of_documents_is_the_same_in_training_and_in_evaluation(
@@ -139,11 +139,11 @@ def test_a_base_model_takes_its_prompt_as_it_is(base: ServingModule) -> None:
 
 
 def test_the_published_templates_of_a_base_model_add_nothing() -> None:
-    spec = prompt_spec(TEXT)
+    spec = DOCUMENT.spec(kind="text")
 
     assert (spec["kind"], spec["without_input"].format(instruction="Once")) == ("text", "Once")
-    assert spec["with_input"].format(instruction="Once", input="upon") == format_prompt("Once", "upon", TEXT)
-    assert prompt_spec()["kind"] == "instructions"
+    assert spec["with_input"].format(instruction="Once", input="upon") == DOCUMENT.format("Once", "upon")
+    assert ALPACA.spec(kind="instructions")["kind"] == "instructions"
 
 
 def test_samples_of_a_base_model_are_beginnings_without_a_right_answer() -> None:

@@ -12,11 +12,11 @@ from tokenizers import Tokenizer
 
 from modules.models.gpt2 import tokenizer as tokenizers_
 from modules.models.gpt2.graph_tokenizer import GraphTokenizer
-from modules.prompts.format import format_prompt
+from modules.prompts import ALPACA
 
 SHARED_TOKENIZER = Path(__file__).parents[3] / "shared" / "tokenizer" / "gpt2"
 TEXTS = [
-    format_prompt("Sort the words.", "pear, apple"),
+    ALPACA.format("Sort the words.", "pear, apple"),
     "don't  stop,   it's 12:30 …\n\n\tdone ",
     "Füße, naïve, 東京 🙂🙃 — “quoted”",
     " leading and trailing  ",

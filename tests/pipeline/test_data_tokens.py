@@ -16,7 +16,8 @@ from data.tfrecords import Row, encode, read_examples
 from modules.batches.dataset import tokenize_examples
 from modules.batches.dropped import Overlong
 from modules.models.gpt2.tokenizer import ENCODED_TOGETHER, save_tokenizer, train_tokenizer
-from modules.prompts.format import format_prompt, neutralise
+from modules.prompts import ALPACA
+from modules.prompts.format import neutralise
 from pipeline.components.data_gate.inspection import inspect
 from pipeline.components.data_gate.tokens import TokenLimits, TokenSurvey, survey_tokens
 from pipeline.config.sources import load_config
@@ -56,7 +57,7 @@ def surveyed(rows: Sequence[Row], limits: TokenLimits, *, model: str | None = No
 
 
 def dropped_by_the_trainer(rows: Sequence[Row], tokenizer: Tokenizer, sequence_length: int, overlong: Overlong) -> int:
-    prompts = [format_prompt(row.instruction, row.input) for row in rows]
+    prompts = [ALPACA.format(row.instruction, row.input) for row in rows]
     examples = tokenize_examples(
         prompts,
         [neutralise(row.output) for row in rows],
@@ -89,7 +90,7 @@ def test_the_gate_counts_what_the_trainer_drops(
 
 def test_a_tokenizer_that_will_be_trained_is_trained_on_the_same_texts_in_whatever_order() -> None:
     rows = list(islice(read_examples(SAMPLE), 400))
-    texts = sorted((format_prompt(row.instruction, row.input), neutralise(row.output)) for row in rows)
+    texts = sorted((ALPACA.format(row.instruction, row.input), neutralise(row.output)) for row in rows)
     trained = train_tokenizer([*(prompt for prompt, _ in texts), *(response for _, response in texts)],
                               vocabulary_size=300)  # fmt: skip
 

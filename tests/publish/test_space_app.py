@@ -15,7 +15,7 @@ import ctranslate2
 import gradio as gr
 import pytest
 
-from modules.prompts import format as prompts
+from modules.prompts import ALPACA
 from pipeline.components.hf_pusher.card import write_card
 from pipeline.components.hf_pusher.space_template import read_template, render
 from tests.publish.publishing import TEMPLATE, facts_of
@@ -91,11 +91,11 @@ def test_the_prompt_has_the_very_bytes_of_training(
     app: ModuleType, tmp_path: Path, instruction: str, input_text: str
 ) -> None:
     file = tmp_path / "prompt.json"
-    file.write_text(json.dumps(prompts.prompt_spec() | {"context_length": 64}))
+    file.write_text(json.dumps(ALPACA.spec(kind="instructions") | {"context_length": 64}))
 
     rendered = app.PromptFormat.read(file).prompt(instruction, input_text)
 
-    assert rendered.encode() == prompts.format_prompt(instruction, input_text).encode()
+    assert rendered.encode() == ALPACA.format(instruction, input_text).encode()
 
 
 def test_the_answer_grows_token_by_token_and_ends_by_itself(app: ModuleType, assistant: Any) -> None:

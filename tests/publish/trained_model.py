@@ -18,11 +18,11 @@ def train_model(folder: Path) -> Path:
     from modules.exports import forms as export
     from modules.models.gpt2.tokenizer import end_token_id, train_tokenizer
     from modules.models.model import build_backbone
-    from modules.prompts.format import format_prompt
+    from modules.prompts import ALPACA
     from modules.serving.generation import TextGenerator
     from modules.serving.signatures import ServingModule, save_serving_model
 
-    prompt = format_prompt("Name the capital of France.", "")
+    prompt = ALPACA.format("Name the capital of France.", "")
     tokenizer = train_tokenizer([prompt, ANSWER], vocabulary_size=300)
     keras.utils.set_random_seed(1)
     backbone = build_backbone(

@@ -14,7 +14,8 @@ from modules.batches.dropped import Overlong, RowLengths, needed_length, too_man
 from modules.models.gpt2.checkpoint import model_folder, read_sizes
 from modules.models.gpt2.tokenizer import encode_rows
 from modules.models.initial_tokenizer import initial_tokenizer
-from modules.prompts.format import format_prompt, neutralise
+from modules.prompts import AUTO, PromptFormat, find_format
+from modules.prompts.format import neutralise
 from pipeline.components.data_gate.anomalies import Anomaly
 from pipeline.components.data_gate.checks import excerpt
 from pipeline.components.data_gate.survey import Finding
@@ -33,6 +34,7 @@ class TokenLimits:
         vocabulary_size: of a tokenizer to train, in tokens.
         context: the longest training row that the model can take, in tokens; None where only its files tell.
         given: a hash of the files of `preset` or `tokenizer_path`, for TFX's cache key.
+        prompt_format: how instructions become prompts, as ``data.prompt_format`` says.
     """
 
     sequence_length: int
@@ -43,6 +45,7 @@ class TokenLimits:
     vocabulary_size: int
     context: int | None
     given: str = ""
+    prompt_format: str = AUTO
 
 
 class Formatted(NamedTuple):
@@ -135,15 +138,15 @@ def survey_tokens(records: Callable[[], Iterable[bytes]], limits: TokenLimits, *
         CheckpointError: If the initial model's folder holds no model.
         TokenizerError: If a tokenizer's files are absent or malformed.
     """
-    start = model or limits.preset
+    start, prompt_format = model or limits.preset, find_format(limits.prompt_format, kind="instructions")
     tokenizer = initial_tokenizer(
-        _texts(_formatted(records())),
+        _texts(_formatted(records(), prompt_format)),
         model=start,
         tokenizer_path=limits.tokenizer_path,
         vocabulary_size=limits.vocabulary_size,
     )
     lengths, dropped = RowLengths(), Finding()
-    rows, again = tee(_formatted(records()))
+    rows, again = tee(_formatted(records(), prompt_format))
     encoded = encode_rows(((row.prompt, row.response) for row in again), tokenizer)
     for row, (prompt_ids, response_ids) in zip(rows, encoded, strict=True):
         needed = needed_length(len(prompt_ids), len(response_ids), limits.overlong)
@@ -153,12 +156,12 @@ def survey_tokens(records: Callable[[], Iterable[bytes]], limits: TokenLimits, *
     return TokenSurvey(limits, lengths, dropped, limits.context or _context(start))
 
 
-def _formatted(records: Iterable[bytes]) -> Iterator[Formatted]:
+def _formatted(records: Iterable[bytes], prompt_format: PromptFormat) -> Iterator[Formatted]:
     """Yields the rows that can be read, as Transform makes them; the others stop the run anyway."""
     for record in records:
         row = decode(record)
         if isinstance(row, Row):
-            yield Formatted(record, format_prompt(row.instruction, row.input), neutralise(row.output))
+            yield Formatted(record, prompt_format.format(row.instruction, row.input), neutralise(row.output))
 
 
 def _texts(rows: Iterable[Formatted]) -> Iterator[str]:
