@@ -25,9 +25,9 @@ from tokenizers import Tokenizer
 
 from data.tfrecords import Row, read_examples
 from modules.prompts import PromptFormat, format_of_spec
-from pipeline.components.serving_proof.comparison import REFERENCE, compare
+from modules.proving.comparison import REFERENCE, compare
+from modules.proving.requests import Requests, requests_of
 from pipeline.components.serving_proof.prove import Found, ask_all
-from pipeline.components.serving_proof.requests import Requests, requests_of
 
 PROJECT = Path(__file__).parents[1]
 ROWS = PROJECT / "data/sample/tfrecords/sample-eval-00000-of-00001.tfrecord"

@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.generation_sides import Task
 from data.tfrecords import read_examples
 from modules.prompts import format_of_spec
-from pipeline.components.serving_proof.requests import requests_of
+from modules.proving.requests import requests_of
 
 PROJECT = Path(__file__).parents[1]
 ROWS = PROJECT / "data/sample/tfrecords/sample-eval-00000-of-00001.tfrecord"

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.components.serving_proof.rounding import logits_distance
+from modules.proving.rounding import logits_distance
 
 PROJECT = Path(__file__).parents[1]
 # What is published, and what else could be: CTranslate2's own rounding to ±127; the same weights read as float32.

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.components.serving_proof.forms import Answers, log_softmax, pack
-from pipeline.components.serving_proof.requests import Requests
+from modules.proving.answering import Answers, log_softmax, pack
+from modules.proving.requests import Requests
 
 
 def answer(model_folder: Path, requests: Requests) -> Answers:
@@ -46,7 +46,7 @@ def answer(model_folder: Path, requests: Requests) -> Answers:
 def _scores(model: object, model_folder: Path, requests: Requests) -> np.ndarray:
     import torch  # type: ignore[import-not-found, unused-ignore]
 
-    from pipeline.components.serving_proof.forms import score_rows
+    from modules.proving.answering import score_rows
 
     def logits(token_ids: Sequence[int]) -> np.ndarray:
         with torch.inference_mode():

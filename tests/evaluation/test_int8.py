@@ -20,19 +20,19 @@ from tokenizers import Tokenizer
 
 from modules.exports import forms as export
 from modules.exports.int8 import quantize_rows
-from pipeline.components.serving_proof.comparison import compare, reasons_in
-from pipeline.components.serving_proof.forms import FORMS, Answers, ask_logits
-from pipeline.components.serving_proof.gpt2 import load_logits
-from pipeline.components.serving_proof.int8 import (
+from modules.models.gpt2.numpy_gpt2 import load_logits
+from modules.proving.answering import FORMS, Answers, ask_logits
+from modules.proving.comparison import compare, reasons_in
+from modules.proving.int8 import (
     exact_products,
     read_generator,
     read_weights,
     saturated_products,
     unsafe_rows,
 )
+from modules.proving.requests import Requests, requests_of
+from modules.proving.rounding import logits_distance
 from pipeline.components.serving_proof.prove import arithmetic_in
-from pipeline.components.serving_proof.requests import Requests, requests_of
-from pipeline.components.serving_proof.rounding import logits_distance
 from tests.evaluation.conftest import GENERATION
 from tests.modules.conftest import make_backbone
 

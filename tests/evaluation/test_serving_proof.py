@@ -16,12 +16,12 @@ from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
 from modules.exports.forms import export_ctranslate2
+from modules.models.gpt2.numpy_gpt2 import Cache, load_logits
+from modules.proving.answering import FORMS, Answers
+from modules.proving.comparison import compare, reasons_in
+from modules.proving.requests import Requests, make_requests
 from pipeline.components.serving_proof import comparison
-from pipeline.components.serving_proof.comparison import compare, reasons_in
-from pipeline.components.serving_proof.forms import FORMS, Answers
-from pipeline.components.serving_proof.gpt2 import Cache, load_logits
 from pipeline.components.serving_proof.prove import FOLDERS, ServingProofError, prove
-from pipeline.components.serving_proof.requests import Requests, make_requests
 from tests.evaluation.conftest import GENERATION
 from tests.evaluation.exporting import export_model
 from tests.modules.conftest import make_backbone

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.components.serving_proof import tf_serving
-from pipeline.components.serving_proof.tf_serving import RequestError, Servable
+from modules.proving import tf_serving
+from modules.proving.tf_serving import RequestError, Servable
 
 PROMPTS = ["pear", "🙂 héllo", ""]
 OPTIONS: dict[str, Any] = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0, "seed": 0}

@@ -28,6 +28,7 @@ ALLOWED_IN_MODULES = {
     "batches": {"prompts", "models"},
     "fitting": {"prompts", "models", "batches"},
     "serving": {"prompts", "models"},
+    "proving": {"prompts", "models"},
     "exports": {"prompts", "models", "serving"},
 }
 # Packages that only what runs inside TFX may import at its top.

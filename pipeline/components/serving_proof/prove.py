@@ -24,14 +24,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from modules.progress import PartsProgress
-from pipeline.components.serving_proof.comparison import compare
-from pipeline.components.serving_proof.requests import Requests, make_requests
+from modules.proving.comparison import compare
+from modules.proving.requests import Requests, make_requests
 from pipeline.errors import PipelineError
 
 logger = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).parents[3]
-PROCESS = "pipeline.components.serving_proof.forms"
+PROCESS = "modules.proving.answering"
 # Form -> its folder in the model artifact, those that take longest first.
 FOLDERS = {
     "saved_model": "Format-Serving",
@@ -68,7 +68,7 @@ class ServingProofError(PipelineError):
 
 
 def prove(model_folder: Path, *, timeout_seconds: float, requests: Requests | None = None) -> dict[str, Any]:
-    """Returns each form's report, as :func:`pipeline.components.serving_proof.comparison.compare` makes it.
+    """Returns each form's report, as :func:`modules.proving.comparison.compare` makes it.
 
     ``seconds`` and ``arithmetic``, as :class:`Asked` has them, are added.
 

@@ -1,7 +1,7 @@
 """Whether the forms of one model give the same answers, and how near their figures are.
 
 The Transformers checkpoint is the reference; float32 forms must agree with it, the 8-bit form must be as near as
-:mod:`pipeline.components.serving_proof.rounding` says. Choices are compared step by step as long as both forms have
+:mod:`modules.proving.rounding` says. Choices are compared step by step as long as both forms have
 chosen the same tokens: after that they answer different texts.
 """
 
@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
-from pipeline.components.serving_proof.requests import Requests
-from pipeline.components.serving_proof.rounding import WORDS as INT8_WORDS
-from pipeline.components.serving_proof.rounding import RoundedForm
+from modules.proving.requests import Requests
+from modules.proving.rounding import WORDS as INT8_WORDS
+from modules.proving.rounding import RoundedForm
 
-Answers = Mapping[str, np.ndarray]  # as pipeline.components.serving_proof.forms says
+Answers = Mapping[str, np.ndarray]  # as modules.proving.answering says
 Report = dict[str, Any]
 
 REFERENCE = "transformers"

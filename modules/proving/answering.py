@@ -1,6 +1,6 @@
 """The fresh process: loads one exported form of a model and answers every request with it.
 
-    python -m pipeline.components.serving_proof.forms FORM MODEL_FOLDER REQUESTS_FILE ANSWERS_FILE
+    python -m modules.proving.answering FORM MODEL_FOLDER REQUESTS_FILE ANSWERS_FILE
 
 Each form is loaded as its readers do, and shares no code with the others: SavedModel through TensorFlow Serving's
 request shapes, the KerasHub preset with KerasHub, CTranslate2 with CTranslate2, and the Transformers checkpoint, whose
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from modules.models.gpt2.numpy_gpt2 import Cache, Logits, load_logits
 from modules.processes import little_garbage
-from pipeline.components.serving_proof.gpt2 import Cache, Logits, load_logits
-from pipeline.components.serving_proof.requests import Requests
+from modules.proving.requests import Requests
 
 BATCH_TOKENS = 4096  # of prompts that go through a model together, padding included
 
@@ -33,7 +33,7 @@ NextLogits = Callable[[Mapping[int, Sequence[int]]], np.ndarray]  # request → 
 
 def ask_saved_model(model_folder: Path, requests: Requests) -> Answers:
     """Greedily, through PredictRequests; the requests that it warms itself up with must work too."""
-    from pipeline.components.serving_proof import tf_serving
+    from modules.proving import tf_serving
 
     model = tf_serving.load(model_folder / "Format-Serving")
     for request in tf_serving.warmup_requests(model_folder / "Format-Serving"):

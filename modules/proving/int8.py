@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.components.serving_proof.gpt2 import Block, Dense, Network, dense, layer_norm
+from modules.models.gpt2.numpy_gpt2 import Block, Dense, Network, dense, layer_norm
 
 SHIFT = 128  # what makes an activation unsigned
 LARGEST = np.iinfo(np.int8).max

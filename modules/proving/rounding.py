@@ -1,7 +1,7 @@
 """How near to the model its 8-bit form must be: what rounding alone does to it, computed and not guessed.
 
 The reference goes, with rounded weights, through exact 8-bit arithmetic
-(:mod:`pipeline.components.serving_proof.int8`), which gives a distance from the reference; the form's answers may be
+(:mod:`modules.proving.int8`), which gives a distance from the reference; the form's answers may be
 twice as far. A model that learnt nothing, whose logits are as small as its rounding errors, is judged by its own
 measure, and a form whose products saturated is far outside of it.
 """
@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.components.serving_proof.gpt2 import Logits, read_checkpoint
-from pipeline.components.serving_proof.int8 import (
+from modules.models.gpt2.numpy_gpt2 import Logits, read_checkpoint
+from modules.proving.int8 import (
     LARGEST_PAIR,
     exact_products,
     read_generator,
@@ -23,7 +23,7 @@ from pipeline.components.serving_proof.int8 import (
     saturated_products,
     unsafe_rows,
 )
-from pipeline.components.serving_proof.requests import Requests
+from modules.proving.requests import Requests
 
 # Whatever library multiplies, it rounds the same weights and, but for float32's last digits, the same activations: 0.98
 # to 1.08 of the computed distance was measured over libraries, instruction sets and threads (docs/evaluation.md). Where

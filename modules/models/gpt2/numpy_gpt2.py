@@ -1,7 +1,7 @@
 """GPT-2's forward pass in NumPy: shares no code with what it is to check.
 
 Radford et al. 2019. :func:`read_checkpoint` takes the weights of a Transformers checkpoint, by the names of its
-``modeling_gpt2.py``; :mod:`pipeline.components.serving_proof.int8` rounds them, or takes CTranslate2's.
+``modeling_gpt2.py``; :mod:`modules.proving.int8` rounds them, or takes CTranslate2's.
 """
 
 from __future__ import annotations
