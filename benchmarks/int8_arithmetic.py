@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> None:
 def write_forms(preset: Path, folder: Path) -> dict[str, Path]:
     """Writes the generators and returns their folders by how they are stored."""
     from modules.exports.forms import export_ctranslate2
-    from modules.models.initial_model import load_preset
+    from modules.models.gpt2.weights import load_preset
 
     backbone, tokenizer = load_preset(str(preset), dropout=0.0, dtype="float32")
     folders = {}

@@ -26,7 +26,7 @@ from data.tfrecords import read_examples
 from modules.exports.process import PRESET
 from modules.fitting.backend import run_task
 from modules.fitting.training_task import RowTexts, TrainingTask
-from modules.models.initial_model import load_preset
+from modules.models.gpt2.weights import load_preset
 from modules.prompts import ALPACA
 from modules.serving.exact_answers import exact_answers
 from modules.serving.generation import TextGenerator

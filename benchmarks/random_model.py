@@ -26,8 +26,8 @@ def write_model(options: argparse.Namespace) -> None:
     import keras
 
     from modules.exports.process import ExportTask, Questions, export_apart, export_preset
+    from modules.models.gpt2.network import build_backbone
     from modules.models.gpt2.tokenizer import load_tokenizer
-    from modules.models.model import build_backbone
 
     keras.utils.set_random_seed(options.seed)
     tokenizer = load_tokenizer(options.tokenizer)

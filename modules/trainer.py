@@ -22,16 +22,16 @@ from modules.fitting.configured_training import TrainingData, checkpoint_folder,
 from modules.fitting.devices import shared_training
 from modules.fitting.training_task import Trained, TrainingTask
 from modules.models.attention import attention_of, chosen_attention
-from modules.models.gpt2.initial_weights import draw_weights
+from modules.models.families import family_of, find_family
+from modules.models.family import Sizes
 from modules.models.initial_model import load_model
 from modules.models.initial_tokenizer import initial_tokenizer
 from modules.models.lora import adapt, has_adapters, parameter_counts
-from modules.models.model import build_backbone
 from modules.provenance import provenance, run_id
 from modules.settings import Settings, run_settings, tuned_values
 
 if TYPE_CHECKING:
-    from keras_hub.models import GPT2Backbone
+    from keras_hub.models import Backbone
     from tfx.components.trainer.fn_args_utils import FnArgs
     from tokenizers import Tokenizer
 
@@ -85,7 +85,10 @@ def train(task: TrainingTask) -> Trained:
     processes would hold it when it is exported."""
     options = task.settings["training"]
     with shared_training(
-        options["distribution"], devices=options["devices"], batch_size=options["batch_size"]
+        options["distribution"],
+        devices=options["devices"],
+        batch_size=options["batch_size"],
+        sharding=find_family(task.settings["model"].get("family", "gpt2")).sharding,
     ) as sharing:
         return _train(task, sharing)
 
@@ -119,7 +122,11 @@ def _train(task: TrainingTask, sharing: Sharing) -> Trained:
     if task.serving_model_dir is not None:
         export_preset(backbone, tokenizer, Path(task.serving_model_dir))
         if has_adapters(backbone):
-            save_adapter(backbone, Path(task.serving_model_dir).parent / "exports" / ADAPTER, base=base_name(sizes))
+            save_adapter(
+                backbone,
+                Path(task.serving_model_dir).parent / "exports" / ADAPTER,
+                base=base_name(family_of(backbone), sizes),
+            )
     report = {
         **counts,
         "attention": attention,
@@ -140,21 +147,21 @@ def _shown(task: TrainingTask) -> tuple[Sequence[str], Sequence[str]]:
 
 def make_model(
     sizes: Mapping[str, Any], options: Mapping[str, Any], *, texts: Sequence[str]
-) -> tuple[GPT2Backbone, Tokenizer]:
+) -> tuple[Backbone, Tokenizer]:
     """What training starts with: from a given model, or from scratch with a tokenizer given or trained on `texts`;
     with adapters if they are asked for."""
+    family = find_family(sizes.get("family", "gpt2"))
     kind = {"dropout": sizes["dropout"], "dtype": options["precision"]}
     if place := sizes.get("start") or sizes["preset"]:
-        backbone, tokenizer = load_model(place, attention=options["attention"], **kind)
+        backbone, tokenizer = load_model(family, place, attention=options["attention"], **kind)
     else:
         tokenizer = initial_tokenizer(
-            texts, model=None, tokenizer_path=sizes["tokenizer_path"], vocabulary_size=sizes["vocabulary_size"]
+            family, texts, model=None, tokenizer_path=sizes["tokenizer_path"], vocabulary_size=sizes["vocabulary_size"]
         )
         with chosen_attention(options["attention"]):
-            backbone = build_backbone(
-                vocabulary_size=tokenizer.get_vocab_size(), **{name: sizes[name] for name in SIZES}, **kind
-            )
-        draw_weights(backbone)
+            given = Sizes(vocabulary_size=tokenizer.get_vocab_size(), **{name: sizes[name] for name in SIZES})
+            backbone = family.build(given, **kind)
+        family.draw_weights(backbone)
     adapt(backbone, options)
     return backbone, tokenizer
 
@@ -215,7 +222,7 @@ def beginnings(documents: Sequence[str]) -> Questions:
     return Questions(firsts, [""] * len(firsts))
 
 
-def published_sizes(sizes: Mapping[str, Any], backbone: GPT2Backbone) -> dict[str, Any]:
+def published_sizes(sizes: Mapping[str, Any], backbone: Backbone) -> dict[str, Any]:
     """`sizes` as the model really has them, without the folders of this machine: of a path, its last part stays."""
     paths = {name: Path(sizes[name]).name for name in ("preset", "tokenizer_path") if _is_folder(sizes[name])}
     given = {name: value for name, value in sizes.items() if name != "start"}

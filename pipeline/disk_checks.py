@@ -11,11 +11,12 @@ from itertools import groupby
 from pathlib import Path
 
 from modules.exports.forms import CTRANSLATE2_FOLDERS
+from modules.models.family import Sizes
 from pipeline.config import PipelineConfig
 from pipeline.hub_model import hub_model
 from pipeline.layout import absolute, hub_folder, pipeline_root
 from pipeline.report.wording import size
-from pipeline.start_checks import start_parameters
+from pipeline.start_checks import family_in, start_parameters
 
 # Bytes on disk per parameter, by form; an adapter has too few to count.
 FORM_BYTES = {"saved_model": 4, "keras": 4, "transformers": 4, "ctranslate2": 1, "ctranslate2_float32": 4, "adapter": 0}
@@ -75,10 +76,10 @@ def parameter_count(config: PipelineConfig) -> int:
     model = config.model
     if model.preset is not None:
         return start_parameters(config, model.preset)
-    width, inner = model.hidden_dim, model.intermediate_dim
-    vocabulary = 50_257 if model.tokenizer_path else model.vocabulary_size
-    block = 4 * width * width + 2 * width * inner + 9 * width + inner
-    return (vocabulary + model.max_sequence_length) * width + model.num_layers * block + 2 * width
+    family = family_in(config)
+    vocabulary = family.default_vocabulary_size if model.tokenizer_path else model.vocabulary_size
+    given = {name: getattr(model, name) for name in Sizes.__dataclass_fields__ if name != "vocabulary_size"}
+    return family.parameters(Sizes(vocabulary_size=vocabulary, **given))
 
 
 def nearest(folder: Path) -> Path:

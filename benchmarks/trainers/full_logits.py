@@ -8,7 +8,8 @@ import keras
 import keras_hub
 from keras import ops
 
-from modules.models.model import SegmentMask, hidden_states
+from modules.models.gpt2.network import hidden_states
+from modules.models.training_model import SegmentMask
 
 
 class FullLoss(keras.layers.Layer):
@@ -30,7 +31,7 @@ class FullLoss(keras.layers.Layer):
 
 
 def full_logits_model(backbone: keras_hub.models.GPT2Backbone) -> keras.Model:
-    """Takes what `modules.models.model.training_model` takes."""
+    """Takes what `modules.models.training_model.training_model` takes."""
     rows = {name: keras.Input((None,), dtype="int32", name=name) for name in ("token_ids", "positions", "segment_ids")}
     slots = {name: keras.Input((), dtype="int32", name=name) for name in ("supervised", "targets")}
     slots["weights"] = keras.Input((), dtype="float32", name="weights")

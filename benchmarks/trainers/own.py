@@ -21,8 +21,9 @@ from modules.exports.forms import export_transformers
 from modules.fitting import training
 from modules.fitting.held_out import evaluate
 from modules.models.gpt2.initial_weights import draw_weights
+from modules.models.gpt2.network import build_backbone
 from modules.models.gpt2.tokenizer import load_tokenizer
-from modules.models.model import build_backbone, training_model
+from modules.models.training_model import training_model
 
 GREEDY = {"max_new_tokens": 1, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

@@ -13,15 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from modules.exports.int8 import quantize_model
-from modules.models.gpt2.tokenizer import end_token_id, save_tokenizer, to_keras, vocabulary_and_merges
+from modules.models.families import family_of
+from modules.models.gpt2.tokenizer import end_token_id
 from modules.prompts import ALPACA, RowKind
-from modules.prompts.format import END_TOKEN, PromptFormat
+from modules.prompts.format import PromptFormat
 
 if TYPE_CHECKING:
-    from keras_hub.models import GPT2Backbone
+    from keras_hub.models import Backbone
     from tokenizers import Tokenizer
 
 # How CTranslate2 stores the weights -> folder.
@@ -29,7 +28,7 @@ CTRANSLATE2_FOLDERS = {"int8": "ctranslate2", "float32": "ctranslate2_float32"}
 
 
 def export_all(
-    backbone: GPT2Backbone,
+    backbone: Backbone,
     tokenizer: Tokenizer,
     folder: Path,
     *,
@@ -55,7 +54,7 @@ def export_all(
 
 
 def export_forms(
-    backbone: GPT2Backbone,
+    backbone: Backbone,
     tokenizer: Tokenizer,
     folder: Path,
     *,
@@ -107,32 +106,19 @@ def form_sizes(serving_model_dir: Path) -> dict[str, int]:
     }
 
 
-def export_keras(backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path) -> None:
+def export_keras(backbone: Backbone, tokenizer: Tokenizer, folder: Path) -> None:
     """A KerasHub preset; ``keras_hub.models.GPT2CausalLM.from_preset(folder)`` loads it."""
-    import keras_hub
-
     folder.parent.mkdir(parents=True, exist_ok=True)
-    preprocessor = keras_hub.models.GPT2CausalLMPreprocessor(
-        to_keras(tokenizer), sequence_length=backbone.max_sequence_length, add_start_token=False
-    )
-    keras_hub.models.GPT2CausalLM(backbone, preprocessor=preprocessor).save_to_preset(str(folder))
+    family_of(backbone).save_preset(backbone, tokenizer, folder)
 
 
 def export_transformers(
-    backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path, *, generation: Mapping[str, Any]
+    backbone: Backbone, tokenizer: Tokenizer, folder: Path, *, generation: Mapping[str, Any]
 ) -> None:
     """A Transformers checkpoint; ``AutoModelForCausalLM.from_pretrained(folder)`` loads it."""
-    backbone.export_to_transformers(str(folder))
+    family_of(backbone).save_transformers(backbone, tokenizer, folder)
     end_id = end_token_id(tokenizer)
     special = {"bos_token_id": end_id, "eos_token_id": end_id}
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    # KerasHub writes GPT-2's own end token id, whatever the vocabulary.
-    config |= special | {
-        "architectures": ["GPT2LMHeadModel"],
-        "tie_word_embeddings": True,
-        "dtype": "float32",
-    }
-    _write_json(folder / "config.json", config)
     sampled = float(generation["temperature"]) > 0
     sampling = {key: generation[key] for key in ("temperature", "top_k", "top_p")} if sampled else {}
     _write_json(
@@ -141,31 +127,10 @@ def export_transformers(
         | {"pad_token_id": end_id, "max_new_tokens": generation["max_new_tokens"], "do_sample": sampled}
         | sampling,
     )
-    save_tokenizer(tokenizer, folder)
-    _write_json(
-        folder / "tokenizer_config.json",
-        {
-            "tokenizer_class": "GPT2Tokenizer",
-            "bos_token": END_TOKEN,
-            "eos_token": END_TOKEN,
-            "unk_token": END_TOKEN,
-            "pad_token": END_TOKEN,
-            "add_prefix_space": False,
-            "model_max_length": backbone.max_sequence_length,
-            "clean_up_tokenization_spaces": False,
-            # As all forms do: of a prompt that is too long, the end counts; a batch is padded before its prompts.
-            "truncation_side": "left",
-            "padding_side": "left",
-        },
-    )
-    _write_json(
-        folder / "special_tokens_map.json",
-        {"bos_token": END_TOKEN, "eos_token": END_TOKEN, "unk_token": END_TOKEN, "pad_token": END_TOKEN},
-    )
 
 
 def export_ctranslate2(
-    backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path, *, quantization: str | None = "int8"
+    backbone: Backbone, tokenizer: Tokenizer, folder: Path, *, quantization: str | None = "int8"
 ) -> None:
     """A CTranslate2 generator; ``ctranslate2.Generator(folder)`` loads it.
 
@@ -176,63 +141,13 @@ def export_ctranslate2(
         quantization: how weights are stored: ``int8`` as :mod:`modules.exports.int8` says, another of CTranslate2's
             names (``int8_float32``) as that library does by itself; None keeps float32.
     """
-    import ctranslate2
-
-    spec = ctranslate2.specs.TransformerDecoderModelSpec.from_config(
-        backbone.num_layers,
-        backbone.num_heads,
-        pre_norm=True,
-        activation=ctranslate2.specs.Activation.GELUTanh,
-    )
-    _fill_decoder(spec.decoder, backbone)
-    vocabulary, _ = vocabulary_and_merges(tokenizer)
-    if len(vocabulary) != backbone.vocabulary_size:
-        raise ValueError(
-            "The vocabulary and the model's embedding must have one size. "
-            f"Received: {len(vocabulary)} tokens, embedding of {backbone.vocabulary_size}"
-        )
-    spec.register_vocabulary(list(vocabulary))
-    spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = END_TOKEN
-    spec.validate()
+    spec = family_of(backbone).ctranslate2_spec(backbone, tokenizer)
     if quantization == "int8":
         quantize_model(spec)
     else:
         spec.optimize(quantization=quantization)
     folder.mkdir(parents=True, exist_ok=True)
     spec.save(str(folder))
-
-
-def _fill_decoder(decoder: Any, backbone: GPT2Backbone) -> None:
-    decoder.scale_embeddings = False
-    decoder.embeddings.weight = _array(backbone.token_embedding.embeddings)
-    decoder.position_encodings.encodings = _array(backbone.position_embedding.position_embeddings)
-    decoder.projection.weight = decoder.embeddings.weight
-    _fill_norm(decoder.layer_norm, backbone.layer_norm)
-    for spec, layer in zip(decoder.layer, backbone.transformer_layers, strict=True):
-        attention = layer._self_attention_layer
-        _fill_norm(spec.self_attention.layer_norm, layer._self_attention_layer_norm)
-        parts = [attention._query_dense, attention._key_dense, attention._value_dense]
-        size = backbone.hidden_dim
-        # Keras: [D, heads, head_dim]; CTranslate2: [out, in], query, key and value as one.
-        spec.self_attention.linear[0].weight = np.concatenate([_array(p.kernel).reshape(size, size).T for p in parts])
-        spec.self_attention.linear[0].bias = np.concatenate([_array(p.bias).reshape(size) for p in parts])
-        spec.self_attention.linear[1].weight = _array(attention._output_dense.kernel).reshape(size, size).T
-        spec.self_attention.linear[1].bias = _array(attention._output_dense.bias)
-        _fill_norm(spec.ffn.layer_norm, layer._feedforward_layer_norm)
-        _fill_dense(spec.ffn.linear_0, layer._feedforward_intermediate_dense)
-        _fill_dense(spec.ffn.linear_1, layer._feedforward_output_dense)
-
-
-def _fill_norm(spec: Any, layer: Any) -> None:
-    spec.gamma, spec.beta = _array(layer.gamma), _array(layer.beta)
-
-
-def _fill_dense(spec: Any, layer: Any) -> None:
-    spec.weight, spec.bias = _array(layer.kernel).T, _array(layer.bias)
-
-
-def _array(variable: Any) -> np.ndarray:
-    return np.asarray(variable.numpy(), dtype=np.float32)
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

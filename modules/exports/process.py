@@ -21,7 +21,7 @@ from modules.progress import PartsProgress
 from modules.prompts import AUTO, RowKind, find_format
 
 if TYPE_CHECKING:
-    from keras_hub.models import GPT2Backbone
+    from keras_hub.models import Backbone
     from tokenizers import Tokenizer
 
     from modules.serving.signatures import ServingModule
@@ -59,6 +59,7 @@ class ExportTask:
         exact: what must be answered with exactly the expected text; none to skip that.
         kind: what the model was trained on, ``instructions`` or ``text``.
         prompt_format: how its prompts are made, as ``data.prompt_format`` says.
+        family: of the model, as ``model.family`` says.
     """
 
     serving_model_dir: str
@@ -68,16 +69,17 @@ class ExportTask:
     exact: Questions
     kind: RowKind = "instructions"
     prompt_format: str = AUTO
+    family: str = "gpt2"
 
     @property
     def exports(self) -> Path:
         return Path(self.serving_model_dir).parent / "exports"
 
 
-def export_preset(backbone: GPT2Backbone, tokenizer: Tokenizer, serving_model_dir: Path) -> None:
+def export_preset(backbone: Backbone, tokenizer: Tokenizer, serving_model_dir: Path) -> None:
     """The trainer's part: the preset in float32, from which all other forms are made."""
     from modules.exports.forms import export_keras
-    from modules.models.model import as_float32
+    from modules.models.float32 import as_float32
 
     gc.collect()  # of the training model and its optimizer
     export_keras(as_float32(backbone), tokenizer, serving_model_dir.parent / "exports" / PRESET)
@@ -115,9 +117,10 @@ def carry_out(task: ExportTask) -> dict[str, Any]:
         exporting.begin(f"{PRESET}, read back")
         # What takes longest here are these imports.
         from modules.exports.forms import form_sizes
-        from modules.models.initial_model import load_preset
+        from modules.models.families import find_family
 
-        backbone, tokenizer = load_preset(str(task.exports / PRESET), dropout=0.0, dtype="float32")
+        family = find_family(task.family)
+        backbone, tokenizer = family.load_preset(str(task.exports / PRESET), dropout=0.0, dtype="float32")
         module = export_others(backbone, tokenizer, task, begin=exporting.begin)
     return ask(module, task) | {"sizes": form_sizes(Path(task.serving_model_dir))}
 
@@ -142,7 +145,7 @@ def ask(module: ServingModule, task: ExportTask) -> dict[str, Any]:
 
 
 def export_others(
-    backbone: GPT2Backbone, tokenizer: Tokenizer, task: ExportTask, *, begin: Callable[[str], None] = lambda _: None
+    backbone: Backbone, tokenizer: Tokenizer, task: ExportTask, *, begin: Callable[[str], None] = lambda _: None
 ) -> ServingModule:
     """Writes every form but the preset from a model in memory; `begin` is told of each."""
     from modules.exports.forms import export_forms

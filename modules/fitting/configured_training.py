@@ -20,7 +20,7 @@ from modules.fitting.loop import Action
 from modules.fitting.progress import TrainingProgress
 from modules.fitting.samples import Sampler, log_samples
 from modules.fitting.training_run import CheckpointPlan, Followers
-from modules.models.model import training_model
+from modules.models.training_model import training_model
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

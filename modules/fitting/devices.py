@@ -13,24 +13,15 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 
 from modules.batches.slots import Sharing
+from modules.models.gpt2.family import GPT2
 
 logger = logging.getLogger(__name__)
-
-# Weights of GPT-2 that are worth sharing, and the dimension that is cut: one that devices divide. All else is small.
-SHARDED = {
-    r".*token_embedding/embeddings": (None, "batch"),
-    r".*position_embedding/.*embeddings": (None, "batch"),
-    r".*self_attention/(query|key|value)/kernel": ("batch", None, None),
-    r".*self_attention/attention_output/kernel": (None, None, "batch"),
-    r".*feedforward_intermediate_dense/kernel": (None, "batch"),
-    r".*feedforward_output_dense/kernel": ("batch", None),
-}
 
 
 class DeviceError(ValueError):
@@ -40,13 +31,16 @@ class DeviceError(ValueError):
 
 
 @contextlib.contextmanager
-def shared_training(kind: str, *, devices: int, batch_size: int) -> Iterator[Sharing]:
+def shared_training(
+    kind: str, *, devices: int, batch_size: int, sharding: Mapping[str, tuple[str | None, ...]] = GPT2.sharding
+) -> Iterator[Sharing]:
     """While active, models are made for, and trained on, several devices.
 
     Args:
         kind: ``none``, ``data_parallel`` or ``fully_sharded``.
         devices: how many; 0 for all.
         batch_size: rows of a batch.
+        sharding: the model family's, for ``fully_sharded``.
 
     Raises:
         DeviceError: If there are not as many, they do not divide the batch, or the backend cannot do it.
@@ -62,7 +56,7 @@ def shared_training(kind: str, *, devices: int, batch_size: int) -> Iterator[Sha
             f"Received: {keras.backend.backend()}. Set training.backend=jax, or take data_parallel."
         )
     logger.info("Training on %d devices, %s: %s", len(chosen), kind, ", ".join(chosen))
-    with _on_jax(kind, chosen) if on_jax else _on_tensorflow(chosen):
+    with _on_jax(kind, chosen, sharding) if on_jax else _on_tensorflow(chosen):
         yield Sharing(len(chosen), apart=not on_jax)
 
 
@@ -110,12 +104,14 @@ def _found_by_tensorflow() -> list[str]:
     return [device.name for device in devices]
 
 
-def _on_jax(kind: str, devices: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+def _on_jax(
+    kind: str, devices: Sequence[str], sharding: Mapping[str, tuple[str | None, ...]]
+) -> contextlib.AbstractContextManager[None]:
     mesh = keras.distribution.DeviceMesh((len(devices),), ["batch"], list(devices))
     if kind == "data_parallel":
         return keras.distribution.DataParallel(device_mesh=mesh).scope()
     layouts = keras.distribution.LayoutMap(mesh)
-    for path, layout in SHARDED.items():
+    for path, layout in sharding.items():
         layouts[path] = layout
     return keras.distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch").scope()
 

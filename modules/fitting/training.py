@@ -121,7 +121,7 @@ def fit(
     when what was trained is safe.
 
     Args:
-        model: what :func:`modules.models.model.training_model` gives.
+        model: what :func:`modules.models.training_model.training_model` gives.
         batches: of the training split.
         eval_batches: of the evaluation split.
         optimizer: its accumulation steps are those of `batches`.

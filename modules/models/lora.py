@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import keras
 import numpy as np
 
-from modules.models.gpt2.layers import BlockLayers, blocks
+from modules.models.families import family_of
+from modules.models.family import Sizes
 
 if TYPE_CHECKING:
-    from keras_hub.models import GPT2Backbone
+    from keras_hub.models import Backbone
 
 Quantization = Literal["int8", "int4"]
 TARGETS = ("query", "key", "value", "output", "feedforward")
@@ -33,7 +34,7 @@ class AdapterError(ValueError):
     user_message = True
 
 
-def adapt(backbone: GPT2Backbone, options: Mapping[str, Any]) -> None:
+def adapt(backbone: Backbone, options: Mapping[str, Any]) -> None:
     """Makes of the backbone what the configuration's group ``training`` asks for, in place.
 
     Raises:
@@ -52,15 +53,14 @@ def adapt(backbone: GPT2Backbone, options: Mapping[str, Any]) -> None:
     )
 
 
-def quantize_base(backbone: GPT2Backbone, mode: Quantization) -> None:
+def quantize_base(backbone: Backbone, mode: Quantization) -> None:
     """Stores the kernels of all blocks as integers, in place; activations stay as they are.
 
     int8 has a scale per output, int4 a scale and a zero point per output and 64 inputs. A kernel is turned back into
     the compute dtype where it is multiplied.
     """
-    for block in blocks(backbone):
-        for layer in block.dense:
-            layer.quantize(mode, config=_quantization_config(mode))
+    for layer in _dense_layers(backbone):
+        layer.quantize(mode, config=_quantization_config(mode))
 
 
 def _quantization_config(mode: Quantization) -> Any:
@@ -70,7 +70,7 @@ def _quantization_config(mode: Quantization) -> Any:
 
 
 def add_adapters(
-    backbone: GPT2Backbone, *, rank: int, alpha: float, targets: Sequence[str], unfrozen: Collection[str] = ()
+    backbone: Backbone, *, rank: int, alpha: float, targets: Sequence[str], unfrozen: Collection[str] = ()
 ) -> None:
     """Freezes the backbone and adds adapters, in place; they start as 0, so the model stays what it is.
 
@@ -84,32 +84,29 @@ def add_adapters(
     Raises:
         AdapterError: If the rank is more than the width of a target's adapter can use.
     """
-    chosen = [layer for block in blocks(backbone) for target in targets for layer in target_layers(block, target)]
+    family = family_of(backbone)
+    blocks = family.blocks(backbone)
+    chosen = [layer for block in blocks for target in targets for layer in block.adapter_targets(target)]
     for variable in backbone.variables:
         variable.trainable = False
     for layer in chosen:
         _check_rank(layer, rank)
         layer.enable_lora(rank, lora_alpha=alpha)
     if "layer_norms" in unfrozen:
-        norms = [backbone.layer_norm, *(norm for block in blocks(backbone) for norm in block.norms)]
+        norms = [*family.norms(backbone), *(norm for block in blocks for norm in block.norms)]
         _unfreeze(variable for norm in norms for variable in (norm.gamma, norm.beta))
     if "embeddings" in unfrozen:
-        _unfreeze((backbone.token_embedding.embeddings, backbone.position_embedding.position_embeddings))
+        _unfreeze(family.embeddings(backbone))
 
 
-def target_layers(block: BlockLayers, target: str) -> tuple[Any, ...]:
-    """A block's layers that a target means."""
-    return (block.intermediate, block.projection) if target == "feedforward" else (getattr(block, target),)
-
-
-def has_adapters(backbone: GPT2Backbone) -> bool:
+def has_adapters(backbone: Backbone) -> bool:
     """Whether any layer has one."""
-    return any(layer.lora_enabled for block in blocks(backbone) for layer in block.dense)
+    return any(layer.lora_enabled for layer in _dense_layers(backbone))
 
 
-def is_quantized(backbone: GPT2Backbone) -> bool:
+def is_quantized(backbone: Backbone) -> bool:
     """Whether any kernel is stored as integers."""
-    return any(layer.quantization_mode is not None for block in blocks(backbone) for layer in block.dense)
+    return any(layer.quantization_mode is not None for layer in _dense_layers(backbone))
 
 
 def merged_kernel(layer: Any) -> np.ndarray:
@@ -153,18 +150,19 @@ def adapter_product(layer: Any) -> np.ndarray:
     return (layer.lora_alpha / layer.lora_rank) * np.matmul(_array(layer.lora_kernel_a), _array(layer.lora_kernel_b))
 
 
-def parameter_counts(backbone: GPT2Backbone) -> dict[str, int]:
+def parameter_counts(backbone: Backbone) -> dict[str, int]:
     """``parameters`` of the model as it will be exported, and ``trainable_parameters``, adapters included.
 
     Keras counts a quantised kernel's packed integers and scales instead.
     """
-    width, inner = backbone.hidden_dim, backbone.intermediate_dim
-    block = 4 * width * width + 2 * width * inner + 9 * width + inner
-    embeddings = (backbone.vocabulary_size + backbone.max_sequence_length) * width
     return {
-        "parameters": embeddings + backbone.num_layers * block + 2 * width,
+        "parameters": family_of(backbone).parameters(Sizes.of(backbone)),
         "trainable_parameters": sum(int(np.prod(variable.shape)) for variable in backbone.trainable_variables),
     }
+
+
+def _dense_layers(backbone: Backbone) -> list[Any]:
+    return [layer for block in family_of(backbone).blocks(backbone) for layer in block.dense]
 
 
 def _check_rank(layer: Any, rank: int) -> None:

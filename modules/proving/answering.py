@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from modules.models.gpt2.family import GPT2
 from modules.models.gpt2.numpy_gpt2 import Cache, Logits, load_logits
 from modules.processes import little_garbage
 from modules.proving.requests import Requests
@@ -55,18 +56,14 @@ def ask_saved_model(model_folder: Path, requests: Requests) -> Answers:
 
 def ask_keras(model_folder: Path, requests: Requests) -> Answers:
     """From the KerasHub preset's backbone."""
-    import keras_hub
-
-    backbone = keras_hub.models.GPT2CausalLM.from_preset(str(model_folder / "exports/keras")).backbone
+    logits = GPT2.preset_logits(model_folder / "exports/keras")
 
     def next_logits(rows: Mapping[int, Sequence[int]]) -> np.ndarray:
         lengths = np.array([len(ids) for ids in rows.values()])
         tokens = np.zeros((len(rows), lengths.max()), np.int32)
         for row, ids in zip(tokens, rows.values(), strict=True):
             row[: len(ids)] = ids
-        hidden = backbone({"token_ids": tokens, "padding_mask": np.arange(tokens.shape[1]) < lengths[:, None]})
-        last = np.asarray(hidden)[np.arange(len(rows)), lengths - 1]  # [B, D]
-        return np.asarray(backbone.token_embedding(last, reverse=True), np.float32)
+        return logits(tokens, lengths)
 
     return _decode(next_logits, requests)
 

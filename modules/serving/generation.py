@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
-from modules.models.gpt2.graph_tokenizer import GraphTokenizer
+from modules.models.families import family_of
 from modules.models.gpt2.tokenizer import end_token_id
-from modules.models.model import cached_hidden_states
 
 if TYPE_CHECKING:
-    from keras_hub.models import GPT2Backbone
+    from keras_hub.models import Backbone
     from tokenizers import Tokenizer
 
 
@@ -54,10 +53,11 @@ class TextGenerator(tf.Module):
         tokenizer: the tokenizer that it was trained with.
     """
 
-    def __init__(self, backbone: GPT2Backbone, tokenizer: Tokenizer) -> None:
+    def __init__(self, backbone: Backbone, tokenizer: Tokenizer) -> None:
         super().__init__(name="text_generator")
         self.backbone = backbone
-        self.tokenizer = GraphTokenizer(tokenizer)
+        self.family = family_of(backbone)
+        self.tokenizer = self.family.graph_tokenizer(tokenizer)
         self.end_token_id = end_token_id(tokenizer)
 
     def generate(self, prompts: tf.Tensor, decoding: Decoding) -> tf.Tensor:
@@ -122,9 +122,7 @@ class TextGenerator(tf.Module):
         """Runs the prompts; logits [B, V] after the last token, and the filled caches."""
         batch, prompt_length = tf.unstack(tf.shape(tokens))
         total = prompt_length + max_new_tokens
-        heads = self.backbone.num_heads
-        shape = [batch, 2, total, heads, self.backbone.hidden_dim // heads]
-        caches = tuple(tf.zeros(shape, self.backbone.compute_dtype) for _ in self.backbone.transformer_layers)
+        caches = self.family.empty_caches(self.backbone, rows=batch, length=total)
         positions = tf.maximum(tf.cumsum(tf.cast(mask, tf.int32), axis=1) - 1, 0)
         causal = tf.range(prompt_length)[:, None] >= tf.range(total)[None, :]  # [P, L]
         padded = tf.pad(mask, [[0, 0], [0, max_new_tokens]])
@@ -150,7 +148,9 @@ class TextGenerator(tf.Module):
         Returns:
             float32 [B, V], the logits after the last token, and the caches.
         """
-        hidden, written = cached_hidden_states(self.backbone, tokens, positions, attention_mask, caches, index)
+        hidden, written = self.family.cached_hidden_states(
+            self.backbone, tokens, positions, attention_mask, caches, index
+        )
         logits = self.backbone.token_embedding(hidden[:, -1, :], reverse=True)  # [B, V]
         return tf.cast(logits, tf.float32), tuple(written)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import tensorflow as tf
 
 from modules.models import losses
-from modules.models.model import hidden_states
+from modules.models.families import family_of
 from modules.prompts import ALPACA
 from modules.prompts.format import PromptFormat, neutralise_tensor
 
@@ -141,7 +141,7 @@ class ResponseScorer(tf.Module):
         # The target at position i is token i + 1: the first one of the response is at the prompt's last position.
         supervised = (position >= prompt_lengths[:, None] - 1) & (position < lengths - 1)
         # Padding is on the right, where causal attention never looks from before.
-        hidden = hidden_states(self.backbone, inputs, training=False)  # [R, T, D]
+        hidden = family_of(self.backbone).hidden_states(self.backbone, inputs, training=False)  # [R, T, D]
         row = tf.where(supervised)[:, 0]  # [S]
         scores = self._token_scores(tf.boolean_mask(hidden, supervised), tf.boolean_mask(targets, supervised))
         scores = tf.stack([scores[:, 0], tf.ones_like(scores[:, 0]), scores[:, 1]], axis=1)

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
 
-from pipeline.config.types import FROZEN, OptionalText, Precisions
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from modules.models.families import find_family
+from pipeline.config.types import FROZEN, OptionalText, Precisions, Text
+
+
+def _family(name: str) -> str:
+    find_family(name)  # whether there is one
+    return name
+
+
+FamilyName = Annotated[Text, AfterValidator(_family)]
 
 
 class ModelConfig(BaseModel):
@@ -16,6 +27,9 @@ class ModelConfig(BaseModel):
     """Model to start from: a KerasHub preset (gpt2_base_en, a kaggle:// or hf:// handle), a folder with a KerasHub
     preset, a Transformers checkpoint in safetensors or the model of an earlier run, or hub:namespace/name@revision on
     publish.endpoint, main without a revision; `none` for scratch."""
+
+    family: FamilyName = "gpt2"
+    """Kind of network: `gpt2`, or package.module:OBJECT for a family of your own."""
 
     num_layers: int = Field(default=4, ge=1, le=96)
     """Transformer blocks, 1 to 96."""

@@ -6,13 +6,12 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from modules.models.families import find_family
 from pipeline.evaluation import of_answers, parse_condition
 from pipeline.hub_model import hub_model
 
 if TYPE_CHECKING:
     from pipeline.config.pipeline import PipelineConfig
-
-GPT2_CONTEXT = 1024  # tokens; of every published GPT-2
 
 
 class Rule(NamedTuple):
@@ -38,7 +37,8 @@ def context_length(config: PipelineConfig) -> float:
     preset = config.model.preset
     if preset is None:
         return config.model.max_sequence_length
-    return GPT2_CONTEXT if preset.startswith("gpt2_") else math.inf
+    known = find_family(config.model.family).presets.get(preset)
+    return known.context if known else math.inf
 
 
 def _row_fits_context(config: PipelineConfig) -> str | None:

@@ -18,7 +18,7 @@ def describe(kind: str, devices: int) -> dict[str, Any]:
     """Shapes of some arrays, whole and on the first device; the share of all bytes that this device holds."""
     from modules.fitting.devices import shared_training
     from modules.fitting.training import make_optimizer
-    from modules.models.model import build_backbone
+    from modules.models.gpt2.network import build_backbone
 
     with shared_training(kind, devices=devices, batch_size=devices):
         backbone = build_backbone(

@@ -53,7 +53,7 @@ def losses(report: dict[str, Any]) -> list[float]:
 
 def preset_weights(task: TrainingTask) -> list[np.ndarray]:
     """The weights of the preset that a task left."""
-    from modules.models.initial_model import load_preset
+    from modules.models.gpt2.weights import load_preset
 
     folder = Path(task.serving_model_dir).parent / "exports" / "keras"
     backbone, _ = load_preset(str(folder), dropout=0.0, dtype="float32")

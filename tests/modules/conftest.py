@@ -7,8 +7,8 @@ import keras_hub
 import pytest
 from tokenizers import Tokenizer
 
+from modules.models.gpt2.network import build_backbone
 from modules.models.gpt2.tokenizer import train_tokenizer
-from modules.models.model import build_backbone
 
 TEXTS = [
     "### Instruction:\nSort the words.\n\n### Input:\npear, apple\n\n### Response:\n",

@@ -16,7 +16,8 @@ from modules.fitting.checkpoints import CheckpointFolder
 from modules.fitting.held_out import EvaluationPlan
 from modules.fitting.loop import Action
 from modules.fitting.training_run import CheckpointPlan, Followers
-from modules.models.model import build_backbone, training_model
+from modules.models.gpt2.network import build_backbone
+from modules.models.training_model import training_model
 
 ROWS = [(f"say {word}\n", word) for word in ("pear", "apple", "Sort", "world", "words", "the")]
 STEPS_PER_EPOCH = 3

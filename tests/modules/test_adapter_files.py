@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from modules.exports.adapter import CONFIG_FILE, WEIGHTS_FILE, base_name, save_adapter
+from modules.exports.adapter import base_name, save_adapter
+from modules.models.gpt2.adapter_files import CONFIG_FILE, WEIGHTS_FILE
+from modules.models.gpt2.family import GPT2
 from modules.models.gpt2.layers import blocks
 from modules.models.lora import TARGETS, add_adapters, quantize_base
-from modules.models.model import training_model
+from modules.models.training_model import training_model
 from tests.modules.packed import train
 from tests.modules.test_lora import VOCABULARY, make
 
@@ -71,6 +73,6 @@ def test_adapters_of_a_quantised_base_are_saved_alike(tmp_path: Path) -> None:
 
 
 def test_the_base_is_called_as_others_find_it(tmp_path: Path) -> None:
-    assert base_name({"preset": "gpt2_medium_en"}) == "openai-community/gpt2-medium"
-    assert base_name({"preset": "hub:me/model@main"}) == "me/model"
-    assert base_name({"preset": str(tmp_path)}) == tmp_path.name
+    assert base_name(GPT2, {"preset": "gpt2_medium_en"}) == "openai-community/gpt2-medium"
+    assert base_name(GPT2, {"preset": "hub:me/model@main"}) == "me/model"
+    assert base_name(GPT2, {"preset": str(tmp_path)}) == tmp_path.name

@@ -12,8 +12,9 @@ from tokenizers import Tokenizer
 
 from modules.exports.adapter import save_adapter
 from modules.exports.forms import export_transformers
+from modules.models.gpt2.network import hidden_states
 from modules.models.lora import TARGETS, add_adapters
-from modules.models.model import hidden_states, training_model
+from modules.models.training_model import training_model
 from tests.modules.conftest import make_backbone
 from tests.modules.packed import packed_batch, train
 

@@ -15,7 +15,7 @@ from modules.fitting.loop import StepScores
 from modules.fitting.memory import OutOfMemoryError, memory_errors
 from modules.fitting.run_log import RunLog
 from modules.fitting.samples import Sampler
-from modules.models.model import build_backbone
+from modules.models.gpt2.network import build_backbone
 from modules.serving.generation import Decoding, TextGenerator
 from pipeline.config import PipelineConfig
 from tests.modules.conftest import make_backbone

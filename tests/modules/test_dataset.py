@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from modules.batches.dataset import BatchStream, DatasetError, PackedBatches, TokenizedExamples, tokenize_examples
 from modules.batches.packing import bucket_lengths, pack
-from modules.models.model import SegmentMask, training_model
+from modules.models.training_model import SegmentMask, training_model
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic

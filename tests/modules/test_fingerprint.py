@@ -30,7 +30,7 @@ def test_the_trainer_depends_on_everything_that_it_runs() -> None:
     names = covered_sources("modules.trainer").keys()
     assert {
         "modules.batches.dataset",
-        "modules.models.model",
+        "modules.models.training_model",
         "modules.prompts.format",
         "modules.serving.generation",
         "modules.exports.forms",

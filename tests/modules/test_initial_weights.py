@@ -7,7 +7,7 @@ import pytest
 
 from modules.models.gpt2.initial_weights import draw_weights
 from modules.models.gpt2.layers import blocks
-from modules.models.model import build_backbone
+from modules.models.gpt2.network import build_backbone
 
 LAYERS = 8
 

@@ -8,7 +8,9 @@ import keras_hub
 import numpy as np
 import pytest
 
+from modules.models.float32 import as_float32
 from modules.models.gpt2.layers import blocks
+from modules.models.gpt2.network import build_backbone, hidden_states
 from modules.models.lora import (
     TARGETS,
     AdapterError,
@@ -19,7 +21,7 @@ from modules.models.lora import (
     parameter_counts,
     quantize_base,
 )
-from modules.models.model import as_float32, build_backbone, hidden_states, training_model
+from modules.models.training_model import training_model
 from tests.modules.packed import gradients, packed_batch, train
 
 pytestmark = pytest.mark.arithmetic

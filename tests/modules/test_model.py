@@ -7,7 +7,8 @@ import pytest
 
 from modules.models import recompute
 from modules.models.attention import AttentionError, attention_of, chosen_attention
-from modules.models.model import build_backbone, hidden_states, training_model
+from modules.models.gpt2.network import build_backbone, hidden_states
+from modules.models.training_model import training_model
 from tests.modules.packed import gradients, packed_batch, train
 
 pytestmark = pytest.mark.arithmetic

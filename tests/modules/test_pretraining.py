@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from modules.batches.dataset import PackedBatches, tokenize_examples
 from modules.fitting.held_out import evaluate
 from modules.models.gpt2.tokenizer import end_token_id
-from modules.models.model import training_model
+from modules.models.training_model import training_model
 from modules.preprocessing import preprocessing_fn
 from modules.prompts import ALPACA, DOCUMENT
 from modules.serving.generation import TextGenerator

@@ -14,11 +14,11 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from modules.exports.forms import export_keras, export_transformers
-from modules.models.gpt2.checkpoint import CheckpointError, model_folder, tensors
-from modules.models.gpt2.tokenizer import TokenizerError, end_token_id
+from modules.models.gpt2.family import GPT2
+from modules.models.gpt2.tokenizer import end_token_id
 from modules.models.initial_model import load_model
-from modules.models.initial_tokenizer import PresetError
-from pipeline.start_checks import PRESET_PARAMETERS
+from modules.models.model_files import CheckpointError, TokenizerError, model_folder, tensors
+from modules.models.presets import PresetError
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic
@@ -40,7 +40,7 @@ def copy(checkpoint: Path, tmp_path: Path) -> Path:
 
 
 def load(folder: Path) -> tuple[keras_hub.models.GPT2Backbone, Tokenizer]:
-    return load_model(str(folder), dropout=0.25, dtype="float32")
+    return load_model(GPT2, str(folder), dropout=0.25, dtype="float32")
 
 
 def assert_same_weights(
@@ -128,7 +128,7 @@ def test_an_earlier_runs_model_folder_is_a_starting_point(tokenizer: Tokenizer, 
 
 
 def test_the_four_sizes_of_gpt2_are_presets_of_kerashub() -> None:
-    assert set(PRESET_PARAMETERS) == set(keras_hub.models.GPT2Backbone.presets)
+    assert set(GPT2.presets) == set(keras_hub.models.GPT2Backbone.presets)
 
 
 # ------------------------------------------------------------------------------------------------- Refusals

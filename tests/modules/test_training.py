@@ -14,9 +14,11 @@ from modules.fitting import training
 from modules.fitting.held_out import evaluate
 from modules.fitting.loop import DivergedError, StepScores
 from modules.fitting.progress import TrainingProgress
-from modules.models.initial_model import load_preset
-from modules.models.initial_tokenizer import PresetError
-from modules.models.model import ContextError, as_float32, build_backbone, training_model
+from modules.models.float32 import as_float32
+from modules.models.gpt2.network import build_backbone
+from modules.models.gpt2.weights import load_preset
+from modules.models.presets import PresetError
+from modules.models.training_model import ContextError, training_model
 from modules.serving.exact_answers import exact_answers
 from tests.modules.conftest import make_backbone
 

@@ -16,8 +16,8 @@ def train_model(folder: Path) -> Path:
     import keras
 
     from modules.exports import forms as export
+    from modules.models.gpt2.network import build_backbone
     from modules.models.gpt2.tokenizer import end_token_id, train_tokenizer
-    from modules.models.model import build_backbone
     from modules.prompts import ALPACA
     from modules.serving.generation import TextGenerator
     from modules.serving.signatures import ServingModule, save_serving_model
@@ -60,9 +60,9 @@ def _part_into_base_and_adapter(backbone: Any, tokenizer: Any, folder: Path) -> 
 
     from modules.exports.adapter import save_adapter
     from modules.exports.forms import export_transformers
+    from modules.models.float32 import as_float32
     from modules.models.gpt2.layers import blocks
     from modules.models.lora import adapter_product, add_adapters
-    from modules.models.model import as_float32
 
     add_adapters(backbone, rank=4, alpha=8.0, targets=("query", "output", "feedforward"))
     adapted = [layer for block in blocks(backbone) for layer in block.dense if layer.lora_enabled]

@@ -1,25 +1,14 @@
-"""What lies in a folder that training can start from, read without any framework: sizes, tensors, vocabulary.
-
-Two forms: a KerasHub preset, and a Transformers checkpoint in safetensors, one file or several with an index
-(https://huggingface.co/docs/safetensors, "Format"). Only headers are read until a tensor is asked for.
-"""
+"""A GPT-2's files, read without any framework: its sizes, and the tensors that it must have."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
+from modules.models.family import Sizes
+from modules.models.model_files import CONFIG, DTYPES, SHOWN, CheckpointError, SavedAs, Tensor, read_json
 
-CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-# Where the model lies in a folder that somebody may name: itself, a trainer's artifact, its exports, a revision.
-PLACES = ("", "exports/keras", "keras", "exports/transformers", "transformers")
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack")
-SHOWN = 5  # problems of one kind
-DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 # What GPT-2 is: another value would be another network. Absent means the first.
 FIXED: dict[str, tuple[Any, ...]] = {
     "model_type": ("gpt2",),
@@ -32,67 +21,15 @@ FIXED: dict[str, tuple[Any, ...]] = {
 }
 
 
-class CheckpointError(ValueError):
-    """A folder holds no model that training can start from."""
-
-    user_message = True
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """A GPT-2's; fields are called as KerasHub's arguments."""
-
-    vocabulary_size: int
-    num_layers: int
-    num_heads: int
-    hidden_dim: int
-    intermediate_dim: int
-    max_sequence_length: int
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """Where a tensor lies in a file."""
-
-    path: Path
-    dtype: str
-    shape: tuple[int, ...]
-    offset: int
-
-    def read(self) -> np.ndarray:
-        """The values as float32."""
-        raw = np.memmap(self.path, DTYPES[self.dtype], "r", self.offset, self.shape or (1,))
-        if self.dtype == "BF16":  # the upper half of a float32
-            return (raw.astype(np.uint32) << 16).view(np.float32).reshape(self.shape)
-        return np.asarray(raw, np.float32).reshape(self.shape)
-
-
-def model_folder(place: Path) -> tuple[Path, Literal["keras", "transformers"]]:
-    """The folder in `place` that holds a model, and its form.
-
-    Raises:
-        CheckpointError: If there is none.
-    """
-    for part in PLACES:
-        folder = place / part
-        if (folder / CONFIG).is_file():
-            return folder, "keras" if "registered_name" in read_json(folder / CONFIG) else "transformers"
-    listing = ", ".join(sorted(path.name for path in place.iterdir())[:SHOWN]) if place.is_dir() else "no such folder"
-    raise CheckpointError(
-        f"A model's folder has a {CONFIG}. Received: {place} ({listing or 'empty'}). Name a KerasHub preset, a "
-        "Transformers checkpoint, or the model folder of a run."
-    )
-
-
-def read_sizes(folder: Path, form: Literal["keras", "transformers"]) -> Sizes:
-    """The sizes that a model's configuration tells.
+def read_sizes(folder: Path, saved_as: SavedAs) -> Sizes:
+    """Returns the sizes that a model's configuration tells.
 
     Raises:
         CheckpointError: If it is none of a GPT-2.
     """
     config = read_json(folder / CONFIG)
     try:
-        return _keras_sizes(config) if form == "keras" else _transformers_sizes(config)
+        return _keras_sizes(config) if saved_as == "keras" else _transformers_sizes(config)
     except (KeyError, TypeError) as error:
         raise CheckpointError(
             f"A GPT-2's {CONFIG} tells its sizes. Received: {folder / CONFIG} without {error}."
@@ -123,65 +60,8 @@ def _transformers_sizes(config: Mapping[str, Any]) -> Sizes:
     )
 
 
-def tensors(folder: Path) -> dict[str, Tensor]:
-    """Every tensor of a Transformers checkpoint, by its name without ``transformer.`` in front.
-
-    Raises:
-        CheckpointError: If there are no safetensors, or a file is missing or cut.
-    """
-    found = {name: tensor for path in _weight_files(folder) for name, tensor in _header(path).items()}
-    return {name.removeprefix("transformer."): tensor for name, tensor in found.items()}
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    if (folder / INDEX).is_file():
-        names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
-        paths = [folder / name for name in names]
-    else:
-        paths = [folder / WEIGHTS]
-    missing = [path.name for path in paths if not path.is_file()]
-    if not missing:
-        return paths
-    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-    if pickles:
-        raise CheckpointError(
-            "Weights are read from safetensors only: other files can run code when they are opened, or need another "
-            f"framework. Received: {folder} with {', '.join(pickles)}. Where the file is trusted, write it anew with "
-            "Transformers: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(new_folder)."
-        )
-    raise CheckpointError(
-        f"A Transformers checkpoint has its weights. Received: {folder} without {', '.join(missing)}."
-    )
-
-
-def _header(path: Path) -> dict[str, Tensor]:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 0 < length <= size - 8:
-            raise _cut(path, size)
-        try:
-            entries = json.loads(file.read(length))
-        except ValueError as error:
-            raise _cut(path, size) from error
-    entries.pop("__metadata__", None)
-    start = 8 + length
-    if any(start + entry["data_offsets"][1] > size for entry in entries.values()):
-        raise _cut(path, size)
-    return {
-        name: Tensor(path, entry["dtype"], tuple(entry["shape"]), start + entry["data_offsets"][0])
-        for name, entry in entries.items()
-    }
-
-
-def _cut(path: Path, size: int) -> CheckpointError:
-    return CheckpointError(
-        f"A safetensors file is as long as its header says. Received: {path} of {size} bytes. Download it again."
-    )
-
-
 def expected_tensors(sizes: Sizes) -> dict[str, tuple[int, ...]]:
-    """The names and shapes that a Transformers GPT-2 of these sizes has."""
+    """Returns the names and shapes that a Transformers GPT-2 of these sizes has."""
     width, inner = sizes.hidden_dim, sizes.intermediate_dim
     shapes: dict[str, tuple[int, ...]] = {
         "wte.weight": (sizes.vocabulary_size, width),
@@ -198,7 +78,7 @@ def expected_tensors(sizes: Sizes) -> dict[str, tuple[int, ...]]:
 
 
 def shape_problems(found: Mapping[str, Tensor], sizes: Sizes) -> Iterator[str]:
-    """What of a Transformers checkpoint is not as its own configuration says: layers, and both shapes."""
+    """Yields what of a Transformers checkpoint is not as its own configuration says: layers, and both shapes."""
     expected = expected_tensors(sizes)
     wrong = [
         f"{name}: file {found[name].shape}, configuration {shape}"
@@ -221,18 +101,3 @@ def shape_problems(found: Mapping[str, Tensor], sizes: Sizes) -> Iterator[str]:
         yield (
             f"A checkpoint's tensors must be {', '.join(DTYPES)}. Received: {', '.join(odd)}. Convert them to float32."
         )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        CheckpointError: If the file holds something else.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path.name} must be JSON. Received: {path}: {error}.") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path.name} must be a JSON object. Received: {path}: {type(content).__name__}.")
-    return content

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from modules.models.model_files import TokenizerError
 from modules.prompts.format import END_TOKEN
 
 if TYPE_CHECKING:
@@ -26,12 +27,6 @@ TOKENIZER_FILE = "tokenizer.json"
 BYTES = 256
 ENCODED_TOGETHER = 4096  # rows; the cores share them
 PADDED_TO = 128  # rows of an embedding may be filled up to a multiple of it
-
-
-class TokenizerError(ValueError):
-    """The tokenizer's files, or what it is to be trained on, cannot give a GPT-2 tokenizer."""
-
-    user_message = True
 
 
 def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from data.tfrecords import Row, decode
 from modules.batches.dropped import Overlong, RowLengths, needed_length, too_many
-from modules.models.gpt2.checkpoint import model_folder, read_sizes
+from modules.models.families import find_family
+from modules.models.family import ModelFamily
 from modules.models.gpt2.tokenizer import encode_rows
 from modules.models.initial_tokenizer import initial_tokenizer
 from modules.prompts import AUTO, PromptFormat, find_format
@@ -35,6 +36,7 @@ class TokenLimits:
         context: the longest training row that the model can take, in tokens; None where only its files tell.
         given: a hash of the files of `preset` or `tokenizer_path`, for TFX's cache key.
         prompt_format: how instructions become prompts, as ``data.prompt_format`` says.
+        family: of the model, as ``model.family`` says.
     """
 
     sequence_length: int
@@ -46,6 +48,7 @@ class TokenLimits:
     context: int | None
     given: str = ""
     prompt_format: str = AUTO
+    family: str = "gpt2"
 
 
 class Formatted(NamedTuple):
@@ -139,7 +142,9 @@ def survey_tokens(records: Callable[[], Iterable[bytes]], limits: TokenLimits, *
         TokenizerError: If a tokenizer's files are absent or malformed.
     """
     start, prompt_format = model or limits.preset, find_format(limits.prompt_format, kind="instructions")
+    family = find_family(limits.family)
     tokenizer = initial_tokenizer(
+        family,
         _texts(_formatted(records(), prompt_format)),
         model=start,
         tokenizer_path=limits.tokenizer_path,
@@ -153,7 +158,7 @@ def survey_tokens(records: Callable[[], Iterable[bytes]], limits: TokenLimits, *
         lengths.counts[needed] += 1
         if needed > limits.sequence_length:
             dropped.add(partial(_quoted, row.record, len(prompt_ids) + len(response_ids)))
-    return TokenSurvey(limits, lengths, dropped, limits.context or _context(start))
+    return TokenSurvey(limits, lengths, dropped, limits.context or _context(family, start))
 
 
 def _formatted(records: Iterable[bytes], prompt_format: PromptFormat) -> Iterator[Formatted]:
@@ -173,8 +178,8 @@ def _quoted(record: bytes, tokens: int) -> str:
     return f"{excerpt(record)} ({tokens:,} tokens)"
 
 
-def _context(start: str | None) -> int | None:
+def _context(family: ModelFamily, start: str | None) -> int | None:
     """Returns the context, in tokens, of the model in a folder; None of a preset that is not one."""
     if start is None or "://" in start or not Path(start).is_dir():
         return None
-    return read_sizes(*model_folder(Path(start))).max_sequence_length
+    return family.read_sizes(Path(start)).max_sequence_length
