@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from modules.settings.rows import PreprocessingSettings
 from modules.text import prompts
 
 FEATURES = ("instruction", "input", "output")
@@ -21,13 +22,13 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
     Args:
         inputs: ``instruction``, ``input``, ``output``: string, dense [batch, 1] (schema with a shape) or
             sparse (inferred).
-        custom_config: ``kind`` says what the rows are, ``instructions`` or ``text``; ``fingerprint`` is there so that
-            an edited prompt misses TFX's cache.
+        custom_config: :class:`PreprocessingSettings` as plain JSON.
 
     Returns:
         ``prompt`` and ``response``: string [batch, 1].
     """
-    form = prompts.FORMATS[custom_config["kind"]]
+    settings = PreprocessingSettings.model_validate(custom_config)
+    form = prompts.FORMATS[settings.kind]
     instruction, input_text, output = (_dense(inputs[name]) for name in FEATURES)
     return {
         "prompt": prompts.format_prompt_tensors(instruction, input_text, form),

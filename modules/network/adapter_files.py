@@ -38,9 +38,12 @@ TRANSFORMERS_NAMES = {
 Factors = tuple[np.ndarray, np.ndarray]  # a [in, rank] and b [rank, out]: a @ b is added to the kernel, scaled
 
 
-def base_name(sizes: Mapping[str, Any]) -> str:
-    """What the adapters belong to: a repository's id where there is one, or the last part of a folder's path."""
-    preset = str(sizes["preset"])
+def base_name(preset: str) -> str:
+    """Returns the name of what the adapters belong to: a repository's id, or the last part of a folder's path.
+
+    Args:
+        preset: ``model.preset``.
+    """
     if preset.startswith("hub:"):
         return preset.removeprefix("hub:").partition("@")[0]
     return TRANSFORMERS_NAMES.get(preset, Path(preset).name if Path(preset).is_dir() else preset)

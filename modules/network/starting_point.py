@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import keras_hub
 import numpy as np
 
-from modules.network.attention import Attention, chosen_attention
+from modules.network.attention import chosen_attention
 from modules.network.gpt2_checkpoint import (
     CheckpointError,
     Tensor,
@@ -28,6 +28,8 @@ from modules.text.tokenizer import check_fit, from_keras, load_tokenizer, read_v
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
     from tokenizers import Tokenizer
+
+    from modules.settings.training import Attention
 
 logger = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modules.serving.int8 import quantize_model
+from modules.settings.generation import GenerationSettings
 from modules.text.prompts import END_TOKEN, INSTRUCTIONS, PromptFormat, parse_prompt, prompt_spec
 from modules.text.tokenizer import end_token_id, save_tokenizer, to_keras, vocabulary_and_merges
 
@@ -32,7 +33,7 @@ def export_all(
     tokenizer: Tokenizer,
     folder: Path,
     *,
-    generation: Mapping[str, Any],
+    generation: GenerationSettings,
     ctranslate2: Sequence[str] = ("int8",),
     form: PromptFormat = INSTRUCTIONS,
 ) -> None:
@@ -49,7 +50,7 @@ def export_forms(
     tokenizer: Tokenizer,
     folder: Path,
     *,
-    generation: Mapping[str, Any],
+    generation: GenerationSettings,
     ctranslate2: Sequence[str],
     form: PromptFormat = INSTRUCTIONS,
     examples: Sequence[str] = (),
@@ -61,7 +62,7 @@ def export_forms(
         backbone: the trained model.
         tokenizer: the tokenizer that it was trained with.
         folder: where to write.
-        generation: decoding defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``.
+        generation: decoding defaults.
         ctranslate2: how its weights are stored, of CTRANSLATE2_FOLDERS; one folder each.
         form: how the model's prompts are made.
         examples: prompts to show to people who want to ask the model something.
@@ -78,7 +79,7 @@ def export_forms(
         **prompt_spec(form),
         "end_token_id": end_token_id(tokenizer),
         "context_length": backbone.max_sequence_length,
-        "generation": dict(generation),
+        "generation": generation.model_dump(mode="json"),
         "examples": [
             {"instruction": row[0], "input": row[1]} for prompt in examples if (row := parse_prompt(prompt, form))
         ],
@@ -107,7 +108,7 @@ def export_keras(backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path) -> 
 
 
 def export_transformers(
-    backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path, *, generation: Mapping[str, Any]
+    backbone: GPT2Backbone, tokenizer: Tokenizer, folder: Path, *, generation: GenerationSettings
 ) -> None:
     """A Transformers checkpoint; ``AutoModelForCausalLM.from_pretrained(folder)`` loads it."""
     backbone.export_to_transformers(str(folder))
@@ -121,12 +122,12 @@ def export_transformers(
         "dtype": "float32",
     }
     _write_json(folder / "config.json", config)
-    sampled = float(generation["temperature"]) > 0
-    sampling = {key: generation[key] for key in ("temperature", "top_k", "top_p")} if sampled else {}
+    sampled = generation.temperature > 0
+    sampling = generation.model_dump(mode="json", include={"temperature", "top_k", "top_p"}) if sampled else {}
     _write_json(
         folder / "generation_config.json",
         special
-        | {"pad_token_id": end_id, "max_new_tokens": generation["max_new_tokens"], "do_sample": sampled}
+        | {"pad_token_id": end_id, "max_new_tokens": generation.max_new_tokens, "do_sample": sampled}
         | sampling,
     )
     save_tokenizer(tokenizer, folder)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from modules.settings.rows import RowKind
+from modules.settings.types import FROZEN, Text, Words
 from pipeline.components.data_gate.anomalies import check_names
-from pipeline.config.types import FROZEN, Text, Words
 
 
 def _anomaly_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -27,7 +28,7 @@ class DataConfig(BaseModel):
     path: Text = "data/sample/tfrecords"
     """Folder with the TFRecord files."""
 
-    kind: Literal["instructions", "text"] = "instructions"
+    kind: RowKind = "instructions"
     """What the rows are: `instructions` to answer, or documents of raw `text` to pre-train on, all of which is learnt;
     documents longer than a training row are cut into several."""
 

@@ -10,8 +10,9 @@ from safetensors.numpy import load_file
 
 from modules.network.adapter_files import CONFIG_FILE, WEIGHTS_FILE, base_name, save_adapter
 from modules.network.gpt2_layers import blocks
-from modules.network.lora import TARGETS, add_adapters, quantize_base
+from modules.network.lora import add_adapters, quantize_base
 from modules.network.model import training_model
+from modules.settings.training import LORA_TARGETS
 from tests.modules.packed import train
 from tests.modules.test_lora import VOCABULARY, make
 
@@ -21,7 +22,7 @@ PREFIX = "base_model.model.transformer"
 @pytest.fixture(scope="module")
 def backbone() -> object:
     backbone = make()
-    add_adapters(backbone, rank=3, alpha=6.0, targets=TARGETS, unfrozen=("layer_norms",))
+    add_adapters(backbone, rank=3, alpha=6.0, targets=LORA_TARGETS, unfrozen=("layer_norms",))
     model = training_model(backbone, sequence_length=16)
     train(model, keras.optimizers.AdamW(1e-2), steps=2, vocabulary_size=VOCABULARY)
     return backbone
@@ -71,6 +72,6 @@ def test_adapters_of_a_quantised_base_are_saved_alike(tmp_path: Path) -> None:
 
 
 def test_the_base_is_called_as_others_find_it(tmp_path: Path) -> None:
-    assert base_name({"preset": "gpt2_medium_en"}) == "openai-community/gpt2-medium"
-    assert base_name({"preset": "hub:me/model@main"}) == "me/model"
-    assert base_name({"preset": str(tmp_path)}) == tmp_path.name
+    assert base_name("gpt2_medium_en") == "openai-community/gpt2-medium"
+    assert base_name("hub:me/model@main") == "me/model"
+    assert base_name(str(tmp_path)) == tmp_path.name

@@ -11,13 +11,13 @@ from tokenizers import Tokenizer
 
 from modules.batches.dataset import DatasetError, tokenize_examples
 from modules.batches.dropped import (
-    Overlong,
     RowLengths,
     TooManyDroppedError,
     check_dropped,
     needed_length,
     too_many,
 )
+from modules.settings.training import Overlong
 from modules.text.tokenizer import encode_rows
 
 

@@ -18,9 +18,10 @@ from modules.processes import Outcome
 from modules.serving.export_process import ExportError, ExportTask, Questions, export_apart, export_preset
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
+from modules.settings.generation import GenerationSettings
 from modules.text.prompts import format_prompt
 
-GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+GENERATION = GenerationSettings(max_new_tokens=4)
 PROMPTS = [format_prompt("pear"), format_prompt("🙂 héllo", "b")]
 
 # Has a fresh process tell its id and wait, as the project's own ones do.

@@ -22,7 +22,8 @@ def project(folder: Path, **sources: str) -> Path:
 
 def test_transform_depends_on_the_prompts_and_not_on_the_training_code() -> None:
     names = covered_sources("modules.preprocessing").keys()
-    assert names == {"modules", "modules.preprocessing", "modules.text", "modules.text.prompts"}
+    settings = {"modules.settings", "modules.settings.rows", "modules.settings.types"}
+    assert names == {"modules", "modules.preprocessing", "modules.text", "modules.text.prompts", *settings}
 
 
 def test_the_trainer_depends_on_everything_that_it_runs() -> None:

@@ -8,12 +8,13 @@ from tokenizers import Tokenizer
 
 from modules.serving.generation import TextGenerator, filter_logits
 from modules.serving.signatures import ServingModule
+from modules.settings.generation import GenerationSettings
 from modules.text.prompts import format_prompt
 from modules.text.tokenizer import end_token_id
 
 pytestmark = pytest.mark.arithmetic
 
-DEFAULTS = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+DEFAULTS = GenerationSettings(max_new_tokens=8)
 PROMPTS = ["pear", "Sort the words.\n\n### Input:\napple", "🙂 héllo", "apple, pear\n"]
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from modules.network.gpt2_layers import blocks
 from modules.network.lora import (
-    TARGETS,
     AdapterError,
     add_adapters,
     base_kernel,
@@ -20,6 +19,7 @@ from modules.network.lora import (
     quantize_base,
 )
 from modules.network.model import as_float32, build_backbone, hidden_states, training_model
+from modules.settings.training import LORA_TARGETS, LoraTarget
 from tests.modules.packed import gradients, packed_batch, train
 
 pytestmark = pytest.mark.arithmetic
@@ -44,7 +44,9 @@ def make(dtype: str = "float32", *, hidden_dim: int = 32) -> keras_hub.models.GP
     return backbone
 
 
-def adapted(base: str | None, *, targets: Sequence[str] = TARGETS, **options: Any) -> keras_hub.models.GPT2Backbone:
+def adapted(
+    base: str | None, *, targets: Sequence[LoraTarget] = LORA_TARGETS, **options: Any
+) -> keras_hub.models.GPT2Backbone:
     backbone = make(**options)
     if base:
         quantize_base(backbone, base)

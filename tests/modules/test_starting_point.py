@@ -17,13 +17,14 @@ from modules.network.gpt2_checkpoint import CheckpointError, model_folder, tenso
 from modules.network.initial_tokenizer import PresetError
 from modules.network.starting_point import load_model
 from modules.serving.export import export_keras, export_transformers
+from modules.settings.generation import GenerationSettings
 from modules.text.tokenizer import TokenizerError, end_token_id
 from pipeline.start_checks import PRESET_PARAMETERS
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic
 
-GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+GENERATION = GenerationSettings(max_new_tokens=4)
 WEIGHTS = "model.safetensors"
 
 

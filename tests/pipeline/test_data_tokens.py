@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from data.tfrecords import Row, encode, read_examples
 from modules.batches.dataset import tokenize_examples
-from modules.batches.dropped import Overlong
+from modules.settings.training import Overlong
 from modules.text.prompts import format_prompt, neutralise
 from modules.text.tokenizer import ENCODED_TOGETHER, save_tokenizer, train_tokenizer
 from pipeline.components.data_gate.inspection import inspect

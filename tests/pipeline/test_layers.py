@@ -23,11 +23,12 @@ ALLOWED = {
 }
 # Which of each other the folders of modules/ may import; its own files may import all of them.
 ALLOWED_IN_MODULES = {
+    "settings": set[str](),
     "text": set[str](),
-    "batches": {"text"},
-    "network": {"text"},
-    "fitting": {"text", "batches", "network"},
-    "serving": {"text", "network"},
+    "batches": {"settings", "text"},
+    "network": {"settings", "text"},
+    "fitting": {"settings", "text", "batches", "network"},
+    "serving": {"settings", "text", "network"},
 }
 # Packages that only what runs inside TFX may import at its top.
 HEAVY = ("tensorflow", "tfx", "keras", "keras_hub", "apache_beam", "ml_metadata", "torch", "jax", "gradio")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import tee
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.tfrecords import Row, decode
-from modules.batches.dropped import Overlong, RowLengths, needed_length, too_many
+from modules.batches.dropped import RowLengths, needed_length, too_many
 from modules.network.gpt2_checkpoint import model_folder, read_sizes
 from modules.network.initial_tokenizer import initial_tokenizer
 from modules.text.prompts import format_prompt, neutralise
@@ -18,6 +18,9 @@ from modules.text.tokenizer import encode_rows
 from pipeline.components.data_gate.anomalies import Anomaly
 from pipeline.components.data_gate.checks import excerpt
 from pipeline.components.data_gate.survey import Finding
+
+if TYPE_CHECKING:
+    from modules.settings.training import Overlong
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
-"""The configuration's groups about the network: its sizes, and how it answers."""
+"""The group about the network: what it starts from, or its sizes."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.config.types import FROZEN, OptionalText, Precisions
+from modules.settings.types import FROZEN, OptionalText
 
 
-class ModelConfig(BaseModel):
+class ModelSettings(BaseModel):
     """The network: a model to start from, or sizes for one from scratch (ignored with a preset)."""
 
     model_config = ConfigDict(**FROZEN, protected_namespaces=())
@@ -42,32 +42,3 @@ class ModelConfig(BaseModel):
     vocabulary_size: int = Field(default=1024, ge=257, le=200_000)
     """Size of the tokenizer to train, in tokens, 257 (all bytes and the end token) to 200000; not used with a
     given tokenizer."""
-
-
-class GenerationConfig(BaseModel):
-    """Defaults of the published model's decoding; every request may set its own."""
-
-    model_config = FROZEN
-
-    max_new_tokens: int = Field(default=64, ge=1, le=65536)
-    """Longest response in tokens, 1 to the model's context."""
-
-    temperature: float = Field(default=0.0, ge=0, le=10)
-    """Randomness, 0 to 10; 0 always takes the most likely token."""
-
-    top_k: int = Field(default=0, ge=0)
-    """Sample among so many most likely tokens; 0 for no limit."""
-
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    """Sample among the most likely tokens that together reach this probability, above 0 to 1; 1 for no
-    limit."""
-
-
-class ExportConfig(BaseModel):
-    """The forms that a trained model is written in, besides the SavedModel, the KerasHub preset and Transformers'."""
-
-    model_config = FROZEN
-
-    ctranslate2: Precisions = ("int8", "float32")
-    """How CTranslate2's weights are stored, int8 (a quarter of the size; what the Space runs) and float32, one export
-    each; `none` for no such export."""
