@@ -31,7 +31,8 @@ from modules.prompts import ALPACA
 from modules.serving.exact_answers import exact_answers
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
-from modules.settings import Settings, run_settings, with_values
+from modules.settings.rows import RowSettings
+from modules.settings.run import RunSettings, with_values
 from modules.trainer import train
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import load_config
@@ -54,7 +55,13 @@ def main(arguments: Sequence[str]) -> int:
     """Prints a table."""
     options, rest = _parse(arguments)
     config = load_config(rest, os.environ)
-    settings = run_settings(config.model_dump(mode="json", by_alias=True))
+    settings = RunSettings(
+        data=RowSettings(kind=config.data.kind),
+        model=config.model,
+        training=config.training,
+        generation=config.generation,
+        export=config.export,
+    )
     rows = read_split(config, config.data.train_pattern)
     eval_rows = read_split(config, config.data.eval_pattern)
     results = []
@@ -74,14 +81,14 @@ def read_split(config: PipelineConfig, pattern: str) -> RowTexts:
     return [prompt for prompt, _ in pairs], [response for _, response in pairs]
 
 
-def measure(settings: Settings, rows: RowTexts, eval_rows: RowTexts, *, seed: int, folder: Path) -> Result:
+def measure(settings: RunSettings, rows: RowTexts, eval_rows: RowTexts, *, seed: int, folder: Path) -> Result:
     """Trains with `seed` and asks everything; `folder` is where the model goes."""
     chosen = with_values(settings, {"training.seed": seed})
     serving_model_dir = folder / "model/Format-Serving"
-    task = TrainingTask(chosen, rows, eval_rows, str(folder / "logs"), str(serving_model_dir), None, "")
+    task = TrainingTask(chosen, rows, eval_rows, str(folder / "logs"), str(serving_model_dir), None)
     report = run_task(task, train).report
     backbone, tokenizer = load_preset(str(folder / "model/exports" / PRESET), dropout=0.0, dtype="float32")
-    module = ServingModule(TextGenerator(backbone, tokenizer), chosen["generation"])
+    module = ServingModule(TextGenerator(backbone, tokenizer), chosen.generation)
     answers = exact_answers(module.respond, *eval_rows, rows=len(eval_rows[0]))
     assert answers is not None
     keras.utils.clear_session()

@@ -11,7 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-GENERATION = {"max_new_tokens": 64, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+from modules.settings.generation import GenerationSettings
+
+GENERATION = GenerationSettings(max_new_tokens=64)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from modules.prompts import find_format
 from modules.prompts.format import neutralise_tensor
+from modules.settings.rows import PreprocessingSettings
 
 FEATURES = ("instruction", "input", "output")
 
@@ -22,13 +23,13 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
     Args:
         inputs: ``instruction``, ``input``, ``output``: string, dense [batch, 1] (schema with a shape) or
             sparse (inferred).
-        custom_config: ``kind`` says what the rows are, ``instructions`` or ``text``, ``prompt_format`` how they become
-            prompts; ``fingerprint`` is there so that an edited format misses TFX's cache.
+        custom_config: :class:`PreprocessingSettings` as plain JSON.
 
     Returns:
         ``prompt`` and ``response``: string [batch, 1].
     """
-    prompt_format = find_format(custom_config["prompt_format"], kind=custom_config["kind"])
+    settings = PreprocessingSettings.model_validate(custom_config)
+    prompt_format = find_format(settings.prompt_format, kind=settings.kind)
     instruction, input_text, output = (_dense(inputs[name]) for name in FEATURES)
     return {
         "prompt": prompt_format.format_tensors(instruction, input_text),

@@ -1,7 +1,7 @@
 """Tuner's ``tuner_fn``: short trainings with other hyperparameters; the best evaluation loss wins.
 
-Hyperparameters are called as the configuration's fields, ``training.learning_rate``, so that Trainer can put the best
-ones back where they belong (:mod:`modules.settings`). Every trial is a training as Trainer's own, without an export, on
+Hyperparameters are called as the settings' fields, ``training.learning_rate``, so that Trainer can put the best ones
+back where they belong (:mod:`modules.settings.run`). Every trial is a training as Trainer's own, without an export, on
 the backend that is asked for.
 """
 
@@ -26,7 +26,8 @@ from modules.fitting.loop import DivergedError
 from modules.fitting.memory import OutOfMemoryError
 from modules.fitting.training_task import RowTexts, TrainingTask
 from modules.models.gpt2.tokenizer import save_tokenizer, train_tokenizer
-from modules.settings import Settings, run_settings, with_values
+from modules.settings.run import RunSettings, TunerSettings, initial_model_folder, with_values
+from modules.settings.tuning import TuningSettings
 from modules.trainer import train
 
 if TYPE_CHECKING:
@@ -55,29 +56,32 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """What TFX's Tuner is to run.
 
     Args:
-        fn_args: TFX's; ``custom_config`` is Trainer's, and holds the group ``tuning`` besides.
+        fn_args: TFX's; ``custom_config`` holds :class:`RunSettings`, and :class:`TunerSettings` beside them.
     """
     from tfx.components.tuner.component import TunerFnResult
 
     from modules.rows import read_rows
 
-    settings, plan = run_settings(fn_args.custom_config, base_model=fn_args.base_model), fn_args.custom_config["tuning"]
+    settings = RunSettings.from_custom_config(fn_args.custom_config)
+    plan = TunerSettings.from_custom_config(fn_args.custom_config).tuning
+    initial_model = initial_model_folder(fn_args.base_model)
     rows, eval_rows = read_rows(fn_args.train_files), read_rows(fn_args.eval_files)
     folder = Path(fn_args.working_dir)
-    settings = with_one_tokenizer(settings, rows, folder / "tokenizer")
-    evaluate = trial_runner(settings, rows, eval_rows, plan, folder=folder, code=fn_args.custom_config["fingerprint"])
+    if not initial_model:
+        settings = with_one_tokenizer(settings, rows, folder / "tokenizer")
+    evaluate = trial_runner(settings, rows, eval_rows, plan, folder=folder, initial_model=initial_model)
     return TunerFnResult(tuner=TrialTuner(make_oracle(settings, plan), evaluate, folder=folder), fit_kwargs={})
 
 
-def search_space(settings: Settings, plan: Mapping[str, Any]) -> keras_tuner.HyperParameters:
-    """What is varied, around what is configured, which is the default of each.
+def search_space(settings: RunSettings, plan: TuningSettings) -> keras_tuner.HyperParameters:
+    """Returns what is varied, around what is configured, which is the default of each.
 
     Args:
-        settings: the configuration's groups.
-        plan: its group ``tuning``.
+        settings: of the run.
+        plan: how to search.
     """
-    training, space = settings["training"], keras_tuner.HyperParameters()
-    rate, span = training["learning_rate"], plan["learning_rate_span"]
+    training, space = settings.training, keras_tuner.HyperParameters()
+    rate, span = training.learning_rate, plan.learning_rate_span
     if span > 1:
         space.Float(
             "training.learning_rate",
@@ -86,20 +90,23 @@ def search_space(settings: Settings, plan: Mapping[str, Any]) -> keras_tuner.Hyp
             sampling="log",
             default=rate,
         )
-    for name, values in (("batch_size", plan["batch_sizes"]), ("lora_rank", plan["lora_ranks"])):
-        choices = sorted({*values, training[name]})
+    for name, values, default in (
+        ("training.batch_size", plan.batch_sizes, training.batch_size),
+        ("training.lora_rank", plan.lora_ranks, training.lora_rank),
+    ):
+        choices = sorted({*values, default})
         if len(choices) > 1:
-            space.Choice(f"training.{name}", choices, default=training[name])
+            space.Choice(name, choices, default=default)
     return space
 
 
-def make_oracle(settings: Settings, plan: Mapping[str, Any]) -> keras_tuner.Oracle:
-    """What chooses the next trial's hyperparameters; the first trial is the configuration itself."""
-    oracle = BayesianFromDefaults if plan["search"] == "bayesian" else RandomFromDefaults
+def make_oracle(settings: RunSettings, plan: TuningSettings) -> keras_tuner.Oracle:
+    """Returns what chooses the next trial's hyperparameters; the first trial is the configuration itself."""
+    oracle = BayesianFromDefaults if plan.search == "bayesian" else RandomFromDefaults
     return oracle(
         objective=keras_tuner.Objective(OBJECTIVE, "min"),
-        max_trials=plan["trials"],
-        seed=plan["seed"],
+        max_trials=plan.trials,
+        seed=plan.seed,
         hyperparameters=search_space(settings, plan),
         allow_new_entries=False,
         tune_new_entries=False,
@@ -184,26 +191,38 @@ class TrialTuner(BaseTuner):
 
 
 def trial_runner(
-    settings: Settings, rows: RowTexts, eval_rows: RowTexts, plan: Mapping[str, Any], *, folder: Path, code: str
+    settings: RunSettings,
+    rows: RowTexts,
+    eval_rows: RowTexts,
+    plan: TuningSettings,
+    *,
+    folder: Path,
+    initial_model: str | None = None,
 ) -> Evaluate:
-    """A function that trains for `plan`'s steps and gives the evaluation loss.
+    """Returns a function that trains for `plan`'s steps and gives the evaluation loss.
 
     Args:
-        settings: the configuration's groups.
+        settings: of the run.
         rows: of the training split.
         eval_rows: of the evaluation split.
-        plan: the group ``tuning``.
+        plan: how to search.
         folder: for TensorBoard's files.
-        code: fingerprint of the code that trains.
+        initial_model: folder of the model to start from in place of ``model.preset``.
     """
-    usual = settings["training"]["batch_size"]
+    usual = settings.training.batch_size
 
     def evaluate(values: Mapping[str, Any]) -> float:
         # All trials see as many rows: with as many steps, the largest batch would win by having read most.
-        steps = max(round(plan["steps_per_trial"] * usual / values.get("training.batch_size", usual)), 1)
+        steps = max(round(plan.steps_per_trial * usual / values.get("training.batch_size", usual)), 1)
         chosen = with_values(settings, {**WITHOUT_SAMPLES, **values, "training.max_steps": steps})
         task = TrainingTask(
-            chosen, rows, eval_rows, log_dir=str(folder / "logs"), serving_model_dir=None, checkpoints=None, code=code
+            chosen,
+            rows,
+            eval_rows,
+            log_dir=str(folder / "logs"),
+            serving_model_dir=None,
+            checkpoints=None,
+            initial_model=initial_model,
         )
         try:
             return float(run_task(task, train).report[OBJECTIVE])
@@ -214,13 +233,13 @@ def trial_runner(
     return evaluate
 
 
-def with_one_tokenizer(settings: Settings, rows: RowTexts, folder: Path) -> Settings:
-    """`settings` with the tokenizer that every trial would train anew."""
-    sizes = settings["model"]
-    if sizes.get("start") or sizes["preset"] or sizes["tokenizer_path"]:
+def with_one_tokenizer(settings: RunSettings, rows: RowTexts, folder: Path) -> RunSettings:
+    """Returns `settings` with the tokenizer that every trial would train anew."""
+    model = settings.model
+    if model.preset or model.tokenizer_path:
         return settings
     folder.mkdir(parents=True, exist_ok=True)
-    save_tokenizer(train_tokenizer([*rows[0], *rows[1]], vocabulary_size=sizes["vocabulary_size"]), folder)
+    save_tokenizer(train_tokenizer([*rows[0], *rows[1]], vocabulary_size=model.vocabulary_size), folder)
     return with_values(settings, {"model.tokenizer_path": str(folder)})
 
 

@@ -27,6 +27,9 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from modules.fingerprint import fingerprint
 from modules.registry import reference_fingerprint
+from modules.settings.model import ModelSettings
+from modules.settings.rows import PreprocessingSettings, RowSettings
+from modules.settings.run import RunSettings, TunerSettings
 from pipeline.components.answer_quality.component import AnswerQuality
 from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.artifact import DataBlessing
@@ -44,7 +47,6 @@ from pipeline.components.starting_point.component import StartingPoint
 from pipeline.config import PipelineConfig
 from pipeline.config.cluster import BeamConfig
 from pipeline.config.data import DataConfig
-from pipeline.config.model import ModelConfig
 from pipeline.config.rules import context_length
 from pipeline.dataset_manifest import dataset_manifest
 from pipeline.evaluation import of_answers, of_scores, parse_all
@@ -108,11 +110,11 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
         preprocessing_fn="modules.preprocessing.preprocessing_fn",
-        custom_config={
-            "kind": config.data.kind,
-            "prompt_format": config.data.prompt_format,
-            "fingerprint": fingerprint("modules.preprocessing") + reference_fingerprint([config.data.prompt_format]),
-        },
+        custom_config=PreprocessingSettings(
+            kind=config.data.kind,
+            prompt_format=config.data.prompt_format,
+            fingerprint=fingerprint("modules.preprocessing") + own_code(config),
+        ).model_dump(mode="json"),
         # StatisticsGen has described the rows, and preprocessing computes nothing over them all that could be
         # reused.
         disable_statistics=True,
@@ -129,7 +131,7 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         base_model=start.outputs[MODEL] if start else None,
-        custom_config=training_settings(config, home, elsewhere=bool(root)),
+        custom_config=run_settings(config, home, elsewhere=bool(root)).to_json(),
     )
     components: list[BaseNode] = [
         example_gen, statistics_gen, schema_gen, example_validator, *([start] if start else []), *gate_parts,
@@ -161,15 +163,19 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
     )
 
 
+def own_code(config: PipelineConfig) -> str:
+    """Returns a hash of the modules of the user's own that settings refer to; "" if they refer to none."""
+    return reference_fingerprint([config.data.prompt_format, config.model.family])
+
+
 def beam_arguments(beam: BeamConfig) -> list[str]:
     """Beam's pipeline options, the configured ones last, so that they win."""
     chosen = BEAM_ARGUMENTS if beam.runner == "direct" else (f"--runner={BEAM_RUNNERS[beam.runner]}",)
     return [*chosen, *beam.arguments]
 
 
-def training_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool = False) -> dict[str, Any]:
-    """Trainer's ``custom_config``: plain JSON, paths made absolute, and what the code and given files hash
-    to.
+def run_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool = False) -> RunSettings:
+    """Returns what Trainer is told: paths made absolute, and what the code and given files hash to.
 
     Args:
         config: what to train.
@@ -177,25 +183,24 @@ def training_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool
         elsewhere: whether that is a machine that keeps nothing: there are checkpoints only in a folder that was
             named for them.
     """
-    training = config.training.model_dump(mode="json")
-    checkpoints = training.pop("checkpoint_dir")
+    checkpoints = config.training.checkpoint_dir
     if checkpoints is None and not elsewhere:
         checkpoints = CHECKPOINTS  # an absolute path would keep a moved output folder from being a cache
     model, hashes = located(config.model, home)
-    code = "".join([fingerprint("modules.trainer"), *hashes, reference_fingerprint([config.data.prompt_format])])
-    return {
-        "data": {
-            "kind": config.data.kind,
-            "prompt_format": config.data.prompt_format,
-            "max_dropped": _max_dropped(config.data),
-        },
-        "model": model,
-        "training": training,
-        "checkpoints": checkpoints if checkpoints in (None, CHECKPOINTS) else absolute(checkpoints, home),
-        "generation": config.generation.model_dump(mode="json"),
-        "export": config.export.model_dump(mode="json"),
-        "fingerprint": hashlib.sha256(code.encode()).hexdigest(),
-    }
+    code = "".join([fingerprint("modules.trainer"), *hashes, own_code(config)])
+    return RunSettings(
+        data=RowSettings(
+            kind=config.data.kind,
+            prompt_format=config.data.prompt_format,
+            max_dropped=_max_dropped(config.data),
+        ),
+        model=model,
+        training=config.training,
+        generation=config.generation,
+        export=config.export,
+        checkpoints=checkpoints if checkpoints in (None, CHECKPOINTS) else absolute(checkpoints, home),
+        fingerprint=hashlib.sha256(code.encode()).hexdigest(),
+    )
 
 
 def _starting_point(config: PipelineConfig, home: str) -> StartingPoint | None:
@@ -210,8 +215,8 @@ def _tuner(
     config: PipelineConfig, transform: BaseNode, schema_gen: BaseNode, start: StartingPoint | None, home: str
 ) -> Tuner:
     """What finds the hyperparameters that Trainer is given."""
-    settings = training_settings(config, home, elsewhere=True)  # a trial leaves no checkpoints
-    settings |= {"tuning": config.tuning.model_dump(mode="json"), "code": fingerprint("modules.tuning")}
+    settings = run_settings(config, home, elsewhere=True)  # a trial leaves no checkpoints
+    search = TunerSettings(tuning=config.tuning, code=fingerprint("modules.tuning"))
     return Tuner(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -220,7 +225,7 @@ def _tuner(
         base_model=start.outputs[MODEL] if start else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config=settings,
+        custom_config=settings.to_json() | search.to_json(),
     )
 
 
@@ -228,17 +233,17 @@ def _max_dropped(data: DataConfig) -> float:
     return 1.0 if "dropped" in data.allow_anomalies else data.max_dropped
 
 
-def located(model: ModelConfig, home: str) -> tuple[dict[str, Any], list[str]]:
-    """Returns the group `model` with its folders' paths made absolute, and a hash of each folder's files.
+def located(model: ModelSettings, home: str) -> tuple[ModelSettings, list[str]]:
+    """Returns `model` with its folders' paths made absolute, and a hash of each folder's files.
 
     Args:
         model: whose `preset` and `tokenizer_path` may name folders.
         home: folder of this project where the component will run.
     """
-    fields = model.model_dump(mode="json")
-    given = [key for key in ("preset", "tokenizer_path") if fields[key] and Path(fields[key]).is_dir()]
-    hashes = [folder_fingerprint(Path(absolute(fields[key]))) for key in given]
-    return fields | {key: absolute(fields[key], home) for key in given}, hashes
+    named = {"preset": model.preset, "tokenizer_path": model.tokenizer_path}
+    folders = {name: path for name, path in named.items() if path and Path(path).is_dir()}
+    hashes = [folder_fingerprint(Path(absolute(path))) for path in folders.values()]
+    return model.model_copy(update={name: absolute(path, home) for name, path in folders.items()}), hashes
 
 
 def folder_fingerprint(folder: Path) -> str:
@@ -342,12 +347,13 @@ def token_limits(config: PipelineConfig, home: str = "", *, remembers: bool = Tr
         sequence_length=config.training.sequence_length,
         overlong=config.training.overlong,
         dropped=config.data.max_dropped,
-        preset=model["preset"],
-        tokenizer_path=model["tokenizer_path"],
-        vocabulary_size=model["vocabulary_size"],
+        preset=model.preset,
+        tokenizer_path=model.tokenizer_path,
+        vocabulary_size=model.vocabulary_size,
         context=None if math.isinf(context) else int(context),
-        given="".join([*hashes, reference_fingerprint([config.data.prompt_format])]),
+        given="".join([*hashes, own_code(config)]),
         prompt_format=config.data.prompt_format,
+        family=config.model.family,
     )
 
 

@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from modules.settings.generation import GenerationSettings
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
@@ -25,7 +27,7 @@ from modules.models.gpt2.network import build_backbone
 from modules.models.gpt2.tokenizer import load_tokenizer
 from modules.models.training_model import training_model
 
-GREEDY = {"max_new_tokens": 1, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+GREEDY = GenerationSettings(max_new_tokens=1)
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 

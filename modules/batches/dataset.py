@@ -9,15 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 from tokenizers import Tokenizer
 
-from modules.batches.dropped import Overlong, needed_length
-from modules.batches.packing import Packing, cut_batches, place, ranges, round_up
+from modules.batches.dropped import needed_length
+from modules.batches.packing import cut_batches, place, ranges, round_up
 from modules.batches.slots import ALONE, SLOT_MULTIPLE, Sharing, part_slots
 from modules.models.gpt2.tokenizer import encode_rows, end_token_id
+
+if TYPE_CHECKING:
+    from modules.settings.training import Overlong, Packing
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING
 
-Overlong = Literal["drop", "truncate_prompt", "split"]
+if TYPE_CHECKING:
+    from modules.settings.training import Overlong
 
 
 class TooManyDroppedError(RuntimeError):

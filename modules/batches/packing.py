@@ -1,6 +1,6 @@
 """How examples share rows, and rows batches: NumPy only.
 
-Three ways, by :data:`Packing`:
+Three ways, by ``training.packing``:
 
 - ``best_fit``: several examples to a row, isolated from each other by segment ids;
 - ``buckets``: one example to a row, rows of about the same length in a batch; a batch of shorter rows has more of them,
@@ -11,11 +11,12 @@ Three ways, by :data:`Packing`:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-Packing = Literal["best_fit", "buckets", "none"]
+if TYPE_CHECKING:
+    from modules.settings.training import Packing
 
 # Shares of the full length; each costs a compilation on JAX.
 BUCKET_SHARES = (1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)

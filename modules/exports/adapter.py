@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modules.models.families import family_of
 from modules.models.family import ModelFamily
@@ -18,9 +17,8 @@ logger = logging.getLogger(__name__)
 ADAPTER = "adapter"
 
 
-def base_name(family: ModelFamily, sizes: Mapping[str, Any]) -> str:
+def base_name(family: ModelFamily, preset: str) -> str:
     """Returns what the adapters belong to: a repository's id if there is one, or the last part of a folder's path."""
-    preset = str(sizes["preset"])
     if preset.startswith("hub:"):
         return preset.removeprefix("hub:").partition("@")[0]
     known = family.presets.get(preset)

@@ -18,6 +18,7 @@ from modules.models.families import family_of
 from modules.models.gpt2.tokenizer import end_token_id
 from modules.prompts import ALPACA, RowKind
 from modules.prompts.format import PromptFormat
+from modules.settings.generation import GenerationSettings
 
 if TYPE_CHECKING:
     from keras_hub.models import Backbone
@@ -32,7 +33,7 @@ def export_all(
     tokenizer: Tokenizer,
     folder: Path,
     *,
-    generation: Mapping[str, Any],
+    generation: GenerationSettings,
     ctranslate2: Sequence[str] = ("int8",),
     prompt_format: PromptFormat = ALPACA,
     kind: RowKind = "instructions",
@@ -58,7 +59,7 @@ def export_forms(
     tokenizer: Tokenizer,
     folder: Path,
     *,
-    generation: Mapping[str, Any],
+    generation: GenerationSettings,
     ctranslate2: Sequence[str],
     prompt_format: PromptFormat = ALPACA,
     kind: RowKind = "instructions",
@@ -71,7 +72,7 @@ def export_forms(
         backbone: the trained model.
         tokenizer: the tokenizer that it was trained with.
         folder: where to write.
-        generation: decoding defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``.
+        generation: decoding defaults.
         ctranslate2: how its weights are stored, of CTRANSLATE2_FOLDERS; one folder each.
         prompt_format: how the model's prompts are made.
         kind: of the rows that it learnt from, ``instructions`` or ``text``.
@@ -89,7 +90,7 @@ def export_forms(
         **prompt_format.spec(kind=kind),
         "end_token_id": end_token_id(tokenizer),
         "context_length": backbone.max_sequence_length,
-        "generation": dict(generation),
+        "generation": generation.model_dump(mode="json"),
         "examples": [
             {"instruction": row[0], "input": row[1]} for prompt in examples if (row := prompt_format.parse(prompt))
         ],
@@ -113,18 +114,18 @@ def export_keras(backbone: Backbone, tokenizer: Tokenizer, folder: Path) -> None
 
 
 def export_transformers(
-    backbone: Backbone, tokenizer: Tokenizer, folder: Path, *, generation: Mapping[str, Any]
+    backbone: Backbone, tokenizer: Tokenizer, folder: Path, *, generation: GenerationSettings
 ) -> None:
     """A Transformers checkpoint; ``AutoModelForCausalLM.from_pretrained(folder)`` loads it."""
     family_of(backbone).save_transformers(backbone, tokenizer, folder)
     end_id = end_token_id(tokenizer)
     special = {"bos_token_id": end_id, "eos_token_id": end_id}
-    sampled = float(generation["temperature"]) > 0
-    sampling = {key: generation[key] for key in ("temperature", "top_k", "top_p")} if sampled else {}
+    sampled = generation.temperature > 0
+    sampling = generation.model_dump(mode="json", include={"temperature", "top_k", "top_p"}) if sampled else {}
     _write_json(
         folder / "generation_config.json",
         special
-        | {"pad_token_id": end_id, "max_new_tokens": generation["max_new_tokens"], "do_sample": sampled}
+        | {"pad_token_id": end_id, "max_new_tokens": generation.max_new_tokens, "do_sample": sampled}
         | sampling,
     )
 

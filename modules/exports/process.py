@@ -11,14 +11,17 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
 
 from modules.processes import run_apart, serve
 from modules.progress import PartsProgress
 from modules.prompts import AUTO, RowKind, find_format
+from modules.settings.generation import GenerationSettings
 
 if TYPE_CHECKING:
     from keras_hub.models import Backbone
@@ -53,7 +56,7 @@ class ExportTask:
 
     Attributes:
         serving_model_dir: where the SavedModel goes; ``exports/keras`` beside it is the preset to read.
-        generation: decoding defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``.
+        generation: decoding defaults.
         ctranslate2: how its weights are stored, of ``modules.exports.forms.CTRANSLATE2_FOLDERS``.
         samples: what to show answers to; front ends show the prompts as examples.
         exact: what must be answered with exactly the expected text; none to skip that.
@@ -63,13 +66,27 @@ class ExportTask:
     """
 
     serving_model_dir: str
-    generation: Mapping[str, Any]
+    generation: GenerationSettings
     ctranslate2: Sequence[str]
     samples: Questions
     exact: Questions
     kind: RowKind = "instructions"
     prompt_format: str = AUTO
     family: str = "gpt2"
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the task as plain JSON, for another process."""
+        task: dict[str, Any] = TypeAdapter(ExportTask).dump_python(self, mode="json")
+        return task
+
+    @staticmethod
+    def from_json(task: dict[str, Any]) -> ExportTask:
+        """Returns the task that :meth:`to_json` gave.
+
+        Raises:
+            pydantic.ValidationError: If a field is unknown, or its value out of range.
+        """
+        return TypeAdapter(ExportTask).validate_python(task)
 
     @property
     def exports(self) -> Path:
@@ -97,7 +114,7 @@ def export_apart(task: ExportTask) -> dict[str, Any]:
         ExportError: If it fails; with the message of its error.
     """
     gc.collect()
-    outcome = run_apart("modules.exports.process", asdict(task), environment=ENVIRONMENT)
+    outcome = run_apart("modules.exports.process", task.to_json(), environment=ENVIRONMENT)
     logger.info("Export process: %s", outcome.log)
     if outcome.status != 0:
         raise ExportError(
@@ -180,7 +197,7 @@ def answer(respond: Callable[[Sequence[str]], list[str]], questions: Questions) 
 
 
 def _carry_out(given: dict[str, Any]) -> dict[str, Any]:
-    return carry_out(ExportTask(**given | {name: Questions(**given[name]) for name in ("samples", "exact")}))
+    return carry_out(ExportTask.from_json(given))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def run_task(task: TrainingTask, train: Callable[[TrainingTask], Trained]) -> Tr
     """
     import keras
 
-    backend = task.settings["training"]["backend"]
+    backend = task.settings.training.backend
     return train(task) if backend == keras.backend.backend() else train_apart(task, backend)
 
 
@@ -55,7 +55,7 @@ def train_apart(task: TrainingTask, backend: str, *, environment: Mapping[str, s
         TrainingProcessError: If it fails; with the message of its error.
     """
     given = {"KERAS_BACKEND": backend, **(environment or {})}
-    outcome = run_apart("modules.fitting.backend", asdict(task), environment=given)
+    outcome = run_apart("modules.fitting.backend", task.to_json(), environment=given)
     logger.info("Training process on %s: %s", backend, outcome.log)
     if outcome.status != 0:
         raise TrainingProcessError(
@@ -77,7 +77,7 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
         leave_out_tensorflow(sys.modules)
     from modules.trainer import train
 
-    return asdict(train(TrainingTask(**task)))
+    return asdict(train(TrainingTask.from_json(task)))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from modules.fitting.progress import TrainingProgress
 from modules.fitting.samples import Sampler, log_samples
 from modules.fitting.training_run import CheckpointPlan, Followers
 from modules.models.training_model import training_model
+from modules.settings.training import TrainingSettings
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Settings that change what is written about a training, but not the training itself.
-WITHOUT_EFFECT = ("log_every_steps", "checkpoint_every_steps", "keep_checkpoints", "sample_every_steps", "sample_rows",
-                  "exact_answer_rows")  # fmt: skip
+WITHOUT_EFFECT = {"log_every_steps", "checkpoint_every_steps", "checkpoint_dir", "keep_checkpoints",
+                  "sample_every_steps", "sample_rows", "exact_answer_rows"}  # fmt: skip
 
 
 class TrainingData(NamedTuple):
@@ -53,7 +54,7 @@ def run_training(
     backbone: GPT2Backbone,
     tokenizer: Tokenizer,
     data: TrainingData,
-    options: Mapping[str, Any],
+    options: TrainingSettings,
     *,
     log_dir: str,
     checkpoints: CheckpointFolder | None,
@@ -65,26 +66,26 @@ def run_training(
         backbone: to train.
         tokenizer: its tokenizer, for samples.
         data: what to train on.
-        options: the configuration's group ``training``.
+        options: how to train.
         log_dir: for TensorBoard's files.
         checkpoints: None for none.
         max_new_tokens: of a sample.
     """
     steps_per_epoch = data.batches.steps
     total_steps, _ = training.plan_steps(
-        steps_per_epoch=steps_per_epoch, epochs=options["epochs"], max_steps=options["max_steps"]
+        steps_per_epoch=steps_per_epoch, epochs=options.epochs, max_steps=options.max_steps
     )
     schedule = training.make_schedule(
-        learning_rate=options["learning_rate"], total_steps=total_steps, warmup_fraction=options["warmup_fraction"]
+        learning_rate=options.learning_rate, total_steps=total_steps, warmup_fraction=options.warmup_fraction
     )
     optimizer = training.make_optimizer(
         schedule,
-        weight_decay=options["weight_decay"],
-        clip_norm=options["clip_norm"],
-        accumulation_steps=options["accumulation_steps"],
-        precision=options["precision"],
+        weight_decay=options.weight_decay,
+        clip_norm=options.clip_norm,
+        accumulation_steps=options.accumulation_steps,
+        precision=options.precision,
     )
-    model = training_model(backbone, sequence_length=options["sequence_length"], remat=options["remat"])
+    model = training_model(backbone, sequence_length=options.sequence_length, remat=options.remat)
     sampler = _sampler(backbone, tokenizer, data, options, max_new_tokens=max_new_tokens)
     with _followers(data, options, schedule, sampler, total_steps=total_steps, log_dir=log_dir) as followers:
         return training.fit(
@@ -94,26 +95,26 @@ def run_training(
             optimizer=optimizer,
             total_steps=total_steps,
             evaluation=evaluation_plan(options, steps_per_epoch=steps_per_epoch),
-            checkpoints=CheckpointPlan(checkpoints, options["checkpoint_every_steps"]) if checkpoints else None,
+            checkpoints=CheckpointPlan(checkpoints, options.checkpoint_every_steps) if checkpoints else None,
             followers=followers,
             describe_row=data.prompts.__getitem__,
         )
 
 
-def evaluation_plan(options: Mapping[str, Any], *, steps_per_epoch: int) -> EvaluationPlan:
+def evaluation_plan(options: TrainingSettings, *, steps_per_epoch: int) -> EvaluationPlan:
     """When to evaluate, and what follows."""
-    every = [options["evaluate_every_steps"], steps_per_epoch if options["evaluate_every_epoch"] else 0]
+    every = [options.evaluate_every_steps, steps_per_epoch if options.evaluate_every_epoch else 0]
     return EvaluationPlan(
         every_steps=tuple(steps for steps in every if steps),
-        patience=options["early_stopping_patience"],
-        min_delta=options["early_stopping_min_delta"],
-        keep=options["keep_weights"],
+        patience=options.early_stopping_patience,
+        min_delta=options.early_stopping_min_delta,
+        keep=options.keep_weights,
     )
 
 
 def checkpoint_folder(
     root: str | None,
-    options: Mapping[str, Any],
+    options: TrainingSettings,
     *,
     batches: PackedBatches,
     facts: Mapping[str, Any],
@@ -123,17 +124,17 @@ def checkpoint_folder(
 
     Args:
         root: folder of all trainings' checkpoints; None for none.
-        options: the configuration's group ``training``.
+        options: how to train.
         batches: of the training split.
         facts: plain JSON; whatever else the weights depend on, such as the model's sizes and the code.
         run_id: of the run that trains.
     """
-    if root is None or not options["checkpoint_every_steps"]:
+    if root is None or not options.checkpoint_every_steps:
         return None
-    effective = {name: value for name, value in options.items() if name not in WITHOUT_EFFECT}
+    effective = options.model_dump(mode="json", exclude=WITHOUT_EFFECT)
     identity = [effective, facts, batches.fingerprint(), keras.backend.backend(), keras.__version__]
     fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    folder = CheckpointFolder(Path(root), fingerprint=fingerprint, keep=options["keep_checkpoints"], run_id=run_id)
+    folder = CheckpointFolder(Path(root), fingerprint=fingerprint, keep=options.keep_checkpoints, run_id=run_id)
     others = folder.others()
     if others:
         logger.warning(
@@ -145,12 +146,12 @@ def checkpoint_folder(
 
 
 def _sampler(
-    backbone: GPT2Backbone, tokenizer: Tokenizer, data: TrainingData, options: Mapping[str, Any], *, max_new_tokens: int
+    backbone: GPT2Backbone, tokenizer: Tokenizer, data: TrainingData, options: TrainingSettings, *, max_new_tokens: int
 ) -> Sampler | None:
     """Answers a few evenly spaced evaluation prompts; None if no samples are wanted."""
-    if not options["sample_every_steps"]:
+    if not options.sample_every_steps:
         return None
-    rows = options["sample_rows"]
+    rows = options.sample_rows
     prompts = data.eval_prompts[:: max(len(data.eval_prompts) // rows, 1)][:rows]
     return Sampler(backbone, tokenizer, prompts, max_new_tokens=max_new_tokens)
 
@@ -158,7 +159,7 @@ def _sampler(
 @contextlib.contextmanager
 def _followers(
     data: TrainingData,
-    options: Mapping[str, Any],
+    options: TrainingSettings,
     schedule: Any,
     sampler: Sampler | None,
     *,
@@ -174,7 +175,7 @@ def _followers(
         log_dir,
         learning_rate=lambda step: float(schedule(step)),
         tokens_per_supervised=report.tokens / report.supervised_tokens,
-        every_steps=options["log_every_steps"],
+        every_steps=options.log_every_steps,
     )
 
     def begin(step: int, scalars: Any) -> None:
@@ -187,7 +188,7 @@ def _followers(
         log.evaluated(step, loss, token_accuracy)
         progress.evaluated(step, loss, token_accuracy)
 
-    sampling = log_samples(sampler, every_steps=options["sample_every_steps"], write=log.samples) if sampler else None
+    sampling = log_samples(sampler, every_steps=options.sample_every_steps, write=log.samples) if sampler else None
     try:
         yield Followers(
             readers=[progress.read, log.read],
@@ -196,7 +197,7 @@ def _followers(
             evaluating=progress.evaluating,
             remember=lambda: log.scalars,
             begin=begin,
-            read_every=options["log_every_steps"],
+            read_every=options.log_every_steps,
         )
     finally:
         progress.close()

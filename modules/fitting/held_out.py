@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -13,9 +13,10 @@ import numpy as np
 from modules.batches.dataset import PackedBatches
 from modules.fitting.training_state import capture_weights, restore_weights
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from modules.settings.training import KeepWeights
 
-Keep = Literal["last", "best"]
+logger = logging.getLogger(__name__)
 
 LOSS = "val_loss"  # what Keras calls it
 # What Keras' EarlyStopping has seen so far.
@@ -36,7 +37,7 @@ class EvaluationPlan:
     every_steps: tuple[int, ...] = ()
     patience: int = 0
     min_delta: float = 0.0
-    keep: Keep = "last"
+    keep: KeepWeights = "last"
 
 
 def evaluate(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from modules.settings import Settings
+from pydantic import TypeAdapter
+
+from modules.settings.run import RunSettings
 
 # Prompts and responses, or texts: one list each.
 RowTexts = tuple[list[str], list[str]]
@@ -16,25 +18,39 @@ class TrainingTask:
     """One training, from rows to a KerasHub preset.
 
     Attributes:
-        settings: the configuration's groups.
+        settings: of the run.
         rows: of the training split.
         eval_rows: of the evaluation split.
         log_dir: where TensorBoard's files go.
         serving_model_dir: where the SavedModel will be; the preset goes to ``exports/keras`` beside it.
             None leaves nothing behind but figures.
         checkpoints: root folder of all trainings' checkpoints; None for none.
-        code: fingerprint of the code that trains.
         run_id: of the run; None if it has no name.
+        initial_model: folder of the model to start from in place of ``model.preset``; None for that one.
     """
 
-    settings: Settings
+    settings: RunSettings
     rows: RowTexts
     eval_rows: RowTexts
     log_dir: str
     serving_model_dir: str | None
     checkpoints: str | None
-    code: str
     run_id: str | None = None
+    initial_model: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the task as plain JSON, for another process."""
+        task: dict[str, Any] = TypeAdapter(TrainingTask).dump_python(self, mode="json")
+        return task
+
+    @staticmethod
+    def from_json(task: dict[str, Any]) -> TrainingTask:
+        """Returns the task that :meth:`to_json` gave.
+
+        Raises:
+            pydantic.ValidationError: If a field is unknown, or its value out of range.
+        """
+        return TypeAdapter(TrainingTask).validate_python(task)
 
 
 @dataclass(frozen=True)

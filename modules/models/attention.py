@@ -10,14 +10,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import keras
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
 
-Attention = Literal["auto", "plain", "fused"]
+    from modules.settings.training import Attention
+
 HALF = ("bfloat16", "float16")
 
 

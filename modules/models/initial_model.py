@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modules.models.attention import Attention, chosen_attention
+from modules.models.attention import chosen_attention
 from modules.models.family import ModelFamily
 from modules.models.model_files import model_folder
 
 if TYPE_CHECKING:
     import keras_hub
     from tokenizers import Tokenizer
+
+    from modules.settings.training import Attention
 
 
 def load_model(

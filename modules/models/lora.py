@@ -9,8 +9,8 @@ b [rank, head_dim]. So the trainable parameters of a rank are not those of other
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -21,9 +21,8 @@ from modules.models.family import Sizes
 if TYPE_CHECKING:
     from keras_hub.models import Backbone
 
-Quantization = Literal["int8", "int4"]
-TARGETS = ("query", "key", "value", "output", "feedforward")
-UNFROZEN = ("layer_norms", "embeddings")
+    from modules.settings.training import LoraTarget, Quantization, TrainingSettings, Unfrozen
+
 # Rows of a kernel that share a scale and a zero point in int4, as in QLoRA.
 INT4_BLOCK_ROWS = 64
 
@@ -34,22 +33,22 @@ class AdapterError(ValueError):
     user_message = True
 
 
-def adapt(backbone: Backbone, options: Mapping[str, Any]) -> None:
-    """Makes of the backbone what the configuration's group ``training`` asks for, in place.
+def adapt(backbone: Backbone, training: TrainingSettings) -> None:
+    """Quantises the backbone and adds adapters to it, in place, as far as the settings ask for that.
 
     Raises:
         AdapterError: If adapters of this rank do not fit.
     """
-    if options["lora_rank"] == 0:
+    if training.lora_rank == 0:
         return
-    if options["quantized_base"] != "none":
-        quantize_base(backbone, options["quantized_base"])
+    if training.quantized_base != "none":
+        quantize_base(backbone, training.quantized_base)
     add_adapters(
         backbone,
-        rank=options["lora_rank"],
-        alpha=options["lora_alpha"],
-        targets=options["lora_targets"],
-        unfrozen=options["lora_unfrozen"],
+        rank=training.lora_rank,
+        alpha=training.lora_alpha,
+        targets=training.lora_targets,
+        unfrozen=training.lora_unfrozen,
     )
 
 
@@ -70,7 +69,12 @@ def _quantization_config(mode: Quantization) -> Any:
 
 
 def add_adapters(
-    backbone: Backbone, *, rank: int, alpha: float, targets: Sequence[str], unfrozen: Collection[str] = ()
+    backbone: Backbone,
+    *,
+    rank: int,
+    alpha: float,
+    targets: Sequence[LoraTarget],
+    unfrozen: Collection[Unfrozen] = (),
 ) -> None:
     """Freezes the backbone and adds adapters, in place; they start as 0, so the model stays what it is.
 
@@ -78,8 +82,8 @@ def add_adapters(
         backbone: plain, or quantised before.
         rank: of each adapter, at least 1.
         alpha: an adapter's product is scaled by alpha / rank.
-        targets: of :data:`TARGETS`.
-        unfrozen: of :data:`UNFROZEN`; what is trained besides.
+        targets: the layers that get one.
+        unfrozen: what is trained besides.
 
     Raises:
         AdapterError: If the rank is more than the width of a target's adapter can use.

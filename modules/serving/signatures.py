@@ -25,6 +25,7 @@ from modules.prompts import ALPACA
 from modules.prompts.format import PromptFormat
 from modules.serving.generation import Decoding, TextGenerator
 from modules.serving.scoring import ResponseScorer
+from modules.settings.generation import GenerationSettings
 
 DEFAULT_SEED = 0
 # Where TensorFlow Serving looks for requests to try before it lets others in.
@@ -37,12 +38,12 @@ class ServingModule(tf.Module):
 
     Args:
         generator: what answers.
-        defaults: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` for callers that leave them out.
+        defaults: decoding settings for callers that leave them out.
         prompt_format: how prompts are made: a model of raw text takes its instructions as they are.
     """
 
     def __init__(
-        self, generator: TextGenerator, defaults: Mapping[str, Any], prompt_format: PromptFormat = ALPACA
+        self, generator: TextGenerator, defaults: GenerationSettings, prompt_format: PromptFormat = ALPACA
     ) -> None:
         super().__init__(name="serving")
         self.generator = generator
@@ -105,13 +106,13 @@ class _Functions(NamedTuple):
     instruct_with_options: Any
 
 
-def _signatures(generator: TextGenerator, defaults: Mapping[str, Any], prompt_format: PromptFormat) -> _Functions:
+def _signatures(generator: TextGenerator, defaults: GenerationSettings, prompt_format: PromptFormat) -> _Functions:
     text = tf.TensorSpec([None], tf.string)
     scalars = [tf.TensorSpec([], dtype) for dtype in (tf.int32, tf.float32, tf.int32, tf.float32, tf.int32)]
-    length = tf.constant(defaults["max_new_tokens"], tf.int32)
-    temperature_default = tf.constant(defaults["temperature"], tf.float32)
-    k = tf.constant(defaults["top_k"], tf.int32)
-    p = tf.constant(defaults["top_p"], tf.float32)
+    length = tf.constant(defaults.max_new_tokens, tf.int32)
+    temperature = tf.constant(defaults.temperature, tf.float32)
+    k = tf.constant(defaults.top_k, tf.int32)
+    p = tf.constant(defaults.top_p, tf.float32)
     fixed = tf.constant(DEFAULT_SEED, tf.int32)
 
     # One inner function, traced once and called by all. AutoGraph would only slow the tracing down: control flow
@@ -122,7 +123,7 @@ def _signatures(generator: TextGenerator, defaults: Mapping[str, Any], prompt_fo
 
     @tf.function(input_signature=[text], autograph=False)
     def serve(prompt: Any) -> dict[str, tf.Tensor]:
-        return {"response": generate(prompt, length, temperature_default, k, p, fixed)}
+        return {"response": generate(prompt, length, temperature, k, p, fixed)}
 
     @tf.function(input_signature=[text, text], autograph=False)
     def instruct(instruction: Any, input: Any) -> dict[str, tf.Tensor]:
@@ -132,7 +133,7 @@ def _signatures(generator: TextGenerator, defaults: Mapping[str, Any], prompt_fo
     def with_options(
         prompt: Any,
         max_new_tokens: Any = length,
-        temperature: Any = temperature_default,
+        temperature: Any = temperature,
         top_k: Any = k,
         top_p: Any = p,
         seed: Any = fixed,
@@ -144,7 +145,7 @@ def _signatures(generator: TextGenerator, defaults: Mapping[str, Any], prompt_fo
         instruction: Any,
         input: Any,
         max_new_tokens: Any = length,
-        temperature: Any = temperature_default,
+        temperature: Any = temperature,
         top_k: Any = k,
         top_p: Any = p,
         seed: Any = fixed,

@@ -6,18 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from pipeline.config.types import (
-    FROZEN,
-    Arguments,
-    EnvironmentName,
-    Labels,
-    Memory,
-    ObjectStore,
-    OptionalText,
-    Processors,
-    Text,
-    Words,
-)
+from modules.settings.types import FROZEN, OptionalText, Text, Words
+from pipeline.config.types import Arguments, EnvironmentName, Labels, Memory, ObjectStore, Processors
 
 
 class BeamConfig(BaseModel):

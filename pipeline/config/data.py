@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from modules.prompts import AUTO, find_format
+from modules.prompts import AUTO, RowKind
+from modules.settings.rows import PromptFormatName
+from modules.settings.types import FROZEN, Text, Words
 from pipeline.components.data_gate.anomalies import check_names
-from pipeline.config.types import FROZEN, Text, Words
 
 
 def _anomaly_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -16,12 +17,6 @@ def _anomaly_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _prompt_format(name: str) -> str:
-    find_format(name, kind="instructions")  # whether there is one
-    return name
-
-
-PromptFormatName = Annotated[Text, AfterValidator(_prompt_format)]
 AnomalyNames = Annotated[Words, AfterValidator(_anomaly_names)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -34,7 +29,7 @@ class DataConfig(BaseModel):
     path: Text = "data/sample/tfrecords"
     """Folder with the TFRecord files."""
 
-    kind: Literal["instructions", "text"] = "instructions"
+    kind: RowKind = "instructions"
     """What the rows are: `instructions` to answer, or documents of raw `text` to pre-train on, all of which is learnt;
     documents longer than a training row are cut into several."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from pipeline.config.types import FROZEN, Words
+from modules.settings.types import FROZEN, Words
 from pipeline.evaluation import PROMPT_LENGTH, WITH_INPUT, check_column, of_scores, parse_all
 
 

@@ -6,15 +6,18 @@ from typing import Self
 
 from pydantic import BaseModel, Field, ValidationInfo, model_validator
 
+from modules.settings.export import ExportSettings
+from modules.settings.generation import GenerationSettings
+from modules.settings.model import ModelSettings
+from modules.settings.training import TrainingSettings
+from modules.settings.tuning import TuningSettings
+from modules.settings.types import FROZEN, Text
 from pipeline.config.cluster import BeamConfig, KubeflowConfig
 from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import EvaluationConfig
-from pipeline.config.model import ExportConfig, GenerationConfig, ModelConfig
 from pipeline.config.publish import PublishConfig
 from pipeline.config.rules import RULES
-from pipeline.config.training import TrainingConfig
-from pipeline.config.tuning import TuningConfig
-from pipeline.config.types import FROZEN, PipelineName, Text
+from pipeline.config.types import PipelineName
 
 
 class PipelineConfig(BaseModel):
@@ -38,19 +41,19 @@ class PipelineConfig(BaseModel):
     data: DataConfig = Field(default_factory=DataConfig)
     """The rows to learn from."""
 
-    model: ModelConfig = Field(default_factory=ModelConfig)
+    model: ModelSettings = Field(default_factory=ModelSettings)
     """The network: a preset to fine-tune, or sizes for one from scratch."""
 
-    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
     """How the network is trained."""
 
-    tuning: TuningConfig = Field(default_factory=TuningConfig)
+    tuning: TuningSettings = Field(default_factory=TuningSettings)
     """The search for better hyperparameters, before training."""
 
-    generation: GenerationConfig = Field(default_factory=GenerationConfig)
+    generation: GenerationSettings = Field(default_factory=GenerationSettings)
     """Defaults of the published model's decoding."""
 
-    export: ExportConfig = Field(default_factory=ExportConfig)
+    export: ExportSettings = Field(default_factory=ExportSettings)
     """The forms that a trained model is written in."""
 
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)

@@ -6,17 +6,15 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from modules.settings.types import FROZEN, OptionalText, Text
 from pipeline.config.types import (
-    FROZEN,
     DatasetIds,
     Endpoint,
     EnvironmentName,
     Exports,
     OptionalEnvironmentName,
     OptionalPort,
-    OptionalText,
     RepoId,
-    Text,
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from modules.models.families import find_family
+from modules.registry import RegistryError
 from pipeline.evaluation import of_answers, parse_condition
 from pipeline.hub_model import hub_model
 
@@ -19,6 +20,14 @@ class Rule(NamedTuple):
 
     fields: tuple[str, ...]
     check: Callable[[PipelineConfig], str | None]  # the problem, or None
+
+
+def _known_family(config: PipelineConfig) -> str | None:
+    try:
+        find_family(config.model.family)
+    except RegistryError as error:
+        return str(error)
+    return None
 
 
 def _heads_divide_width(config: PipelineConfig) -> str | None:
@@ -37,6 +46,8 @@ def context_length(config: PipelineConfig) -> float:
     preset = config.model.preset
     if preset is None:
         return config.model.max_sequence_length
+    if _known_family(config) is not None:  # which is told by itself
+        return math.inf
     known = find_family(config.model.family).presets.get(preset)
     return known.context if known else math.inf
 
@@ -306,6 +317,7 @@ _CONTEXT = ("model.preset", "model.max_sequence_length")
 _REPOSITORIES = ("publish.enabled", "publish.endpoint", "publish.repo_id", "publish.space_repo_id")
 _ANSWERS = ("evaluation.enabled", "evaluation.answer_rows", "evaluation.thresholds", "evaluation.against_baseline")
 RULES: tuple[Rule, ...] = (
+    Rule(("model.family",), _known_family),
     Rule(("model.preset", "model.hidden_dim", "model.num_heads"), _heads_divide_width),
     Rule((*_CONTEXT, "training.sequence_length"), _row_fits_context),
     Rule((*_CONTEXT, "generation.max_new_tokens"), _response_fits_context),

@@ -11,10 +11,11 @@ from tokenizers import Tokenizer
 from modules.models.gpt2.tokenizer import train_tokenizer
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
+from modules.settings.generation import GenerationSettings
 from tests.evaluation.exporting import export_model
 from tests.modules.conftest import TEXTS, make_backbone
 
-GENERATION = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+GENERATION = GenerationSettings(max_new_tokens=8)
 
 
 @pytest.fixture(scope="module", autouse=True)

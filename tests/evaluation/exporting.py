@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
 from modules.exports.process import ExportTask, Questions, export_others, export_preset
+from modules.settings.generation import GenerationSettings
 
 
 def export_model(
     backbone: GPT2Backbone,
     tokenizer: Tokenizer,
     serving_model_dir: Path,
-    generation: Mapping[str, Any],
+    generation: GenerationSettings,
     ctranslate2: Sequence[str] = ("int8", "float32"),
 ) -> None:
     """Writes every form beside `serving_model_dir`; training.json is left out."""

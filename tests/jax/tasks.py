@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from modules.fitting.training_task import TrainingTask
-from pipeline.config import PipelineConfig
+from modules.settings.export import ExportSettings
+from modules.settings.generation import GenerationSettings
+from modules.settings.model import ModelSettings
+from modules.settings.rows import RowSettings
+from modules.settings.run import RunSettings
+from modules.settings.training import TrainingSettings
 
 WORDS = ("pear", "apple", "plum", "fig", "kiwi", "lime", "date", "quince", "a longer fruit", "nut", "bean", "rye")
 ROWS = ([f"say {word}\n" for word in WORDS], [f"{word} {word}" for word in WORDS])
@@ -19,7 +24,6 @@ STEPS = 5
 
 def make_task(preset: Path, folder: Path, **training: Any) -> TrainingTask:
     """Five steps from `preset`, dropout off; `training` are further settings."""
-    config = PipelineConfig().model_dump(mode="json")
     options = {
         "sequence_length": 32,
         "batch_size": 4,
@@ -32,9 +36,14 @@ def make_task(preset: Path, folder: Path, **training: Any) -> TrainingTask:
         "packing": "none",
         "seed": 3,
     }
-    settings = {group: config[group] for group in ("data", "model", "training", "generation", "export")}
-    settings["model"] |= {"preset": str(preset), "dropout": 0.0}
-    settings["training"] |= options | training
+    settings = RunSettings(
+        data=RowSettings(),
+        model=ModelSettings(preset=str(preset), dropout=0.0),
+        training=TrainingSettings.model_validate(options | training),
+        generation=GenerationSettings(),
+        export=ExportSettings(),
+        fingerprint="code",
+    )
     return TrainingTask(
         settings,
         ROWS,
@@ -42,7 +51,6 @@ def make_task(preset: Path, folder: Path, **training: Any) -> TrainingTask:
         log_dir=str(folder / "logs"),
         serving_model_dir=str(folder / "model" / "Format-Serving"),
         checkpoints=None,
-        code="code",
     )
 
 

@@ -12,8 +12,9 @@ from modules.exports.adapter import base_name, save_adapter
 from modules.models.gpt2.adapter_files import CONFIG_FILE, WEIGHTS_FILE
 from modules.models.gpt2.family import GPT2
 from modules.models.gpt2.layers import blocks
-from modules.models.lora import TARGETS, add_adapters, quantize_base
+from modules.models.lora import add_adapters, quantize_base
 from modules.models.training_model import training_model
+from modules.settings.training import LORA_TARGETS
 from tests.modules.packed import train
 from tests.modules.test_lora import VOCABULARY, make
 
@@ -23,7 +24,7 @@ PREFIX = "base_model.model.transformer"
 @pytest.fixture(scope="module")
 def backbone() -> object:
     backbone = make()
-    add_adapters(backbone, rank=3, alpha=6.0, targets=TARGETS, unfrozen=("layer_norms",))
+    add_adapters(backbone, rank=3, alpha=6.0, targets=LORA_TARGETS, unfrozen=("layer_norms",))
     model = training_model(backbone, sequence_length=16)
     train(model, keras.optimizers.AdamW(1e-2), steps=2, vocabulary_size=VOCABULARY)
     return backbone
@@ -73,6 +74,6 @@ def test_adapters_of_a_quantised_base_are_saved_alike(tmp_path: Path) -> None:
 
 
 def test_the_base_is_called_as_others_find_it(tmp_path: Path) -> None:
-    assert base_name(GPT2, {"preset": "gpt2_medium_en"}) == "openai-community/gpt2-medium"
-    assert base_name(GPT2, {"preset": "hub:me/model@main"}) == "me/model"
-    assert base_name(GPT2, {"preset": str(tmp_path)}) == tmp_path.name
+    assert base_name(GPT2, "gpt2_medium_en") == "openai-community/gpt2-medium"
+    assert base_name(GPT2, "hub:me/model@main") == "me/model"
+    assert base_name(GPT2, str(tmp_path)) == tmp_path.name

@@ -13,14 +13,16 @@ from tokenizers import Tokenizer
 from modules.exports.adapter import save_adapter
 from modules.exports.forms import export_transformers
 from modules.models.gpt2.network import hidden_states
-from modules.models.lora import TARGETS, add_adapters
+from modules.models.lora import add_adapters
 from modules.models.training_model import training_model
+from modules.settings.generation import GenerationSettings
+from modules.settings.training import LORA_TARGETS
 from tests.modules.conftest import make_backbone
 from tests.modules.packed import packed_batch, train
 
 ROOT = Path(__file__).parents[2]
 PARITY_PYTHON = ROOT / ".venv-parity" / "bin" / "python"
-GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+GENERATION = GenerationSettings(max_new_tokens=4)
 
 
 @pytest.mark.parity
@@ -30,7 +32,7 @@ def test_peft_computes_the_same_logits(tokenizer: Tokenizer, tmp_path: Path, unf
     backbone, size = make_backbone(tokenizer), tokenizer.get_vocab_size()
     backbone.set_weights([weight / 4 for weight in backbone.get_weights()])
     export_transformers(backbone, tokenizer, tmp_path / "base", generation=GENERATION)
-    add_adapters(backbone, rank=3, alpha=6.0, targets=TARGETS, unfrozen=unfrozen)
+    add_adapters(backbone, rank=3, alpha=6.0, targets=LORA_TARGETS, unfrozen=unfrozen)
     model = training_model(backbone, sequence_length=16)
     train(model, keras.optimizers.AdamW(1e-2), steps=4, vocabulary_size=size)
     save_adapter(backbone, tmp_path / "adapter", base="base")

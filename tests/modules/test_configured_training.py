@@ -17,18 +17,18 @@ from modules.fitting.run_log import RunLog
 from modules.fitting.samples import Sampler
 from modules.models.gpt2.network import build_backbone
 from modules.serving.generation import Decoding, TextGenerator
-from pipeline.config import PipelineConfig
+from modules.settings.training import TrainingSettings
 from tests.modules.conftest import make_backbone
 from tests.modules.fitting import ROWS, make_batches
 
 
-def options(**chosen: Any) -> dict[str, Any]:
+def options(**chosen: Any) -> TrainingSettings:
     settings = {"sequence_length": 32, "batch_size": 2, "max_steps": 6, "learning_rate": 1e-2, "log_every_steps": 2}
-    return PipelineConfig.model_validate({"training": settings | chosen}).training.model_dump(mode="json")
+    return TrainingSettings.model_validate(settings | chosen)
 
 
-def data(tokenizer: Tokenizer, chosen: dict[str, Any]) -> TrainingData:
-    batches = make_batches(tokenizer, packing=chosen["packing"], accumulation_steps=chosen["accumulation_steps"])
+def data(tokenizer: Tokenizer, chosen: TrainingSettings) -> TrainingData:
+    batches = make_batches(tokenizer, packing=chosen.packing, accumulation_steps=chosen.accumulation_steps)
     prompts = [prompt for prompt, _ in ROWS]
     return TrainingData(batches, make_batches(tokenizer, shuffle=False), prompts, prompts)
 
@@ -44,7 +44,7 @@ def train(tokenizer: Tokenizer, log_dir: Path, **chosen: Any) -> tuple[Any, Any]
         intermediate_dim=32,
         dropout=0.0,
         max_sequence_length=32,
-        dtype=settings["precision"],
+        dtype=settings.precision,
     )
     made = data(tokenizer, settings)
     return made, run_training(

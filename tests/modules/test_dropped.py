@@ -11,7 +11,6 @@ from tokenizers import Tokenizer
 
 from modules.batches.dataset import DatasetError, tokenize_examples
 from modules.batches.dropped import (
-    Overlong,
     RowLengths,
     TooManyDroppedError,
     check_dropped,
@@ -19,6 +18,7 @@ from modules.batches.dropped import (
     too_many,
 )
 from modules.models.gpt2.tokenizer import encode_rows
+from modules.settings.training import Overlong
 
 
 def test_a_share_of_dropped_rows_up_to_the_limit_passes() -> None:

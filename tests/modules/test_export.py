@@ -18,10 +18,11 @@ from modules.exports import forms as export
 from modules.prompts import ALPACA
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule, save_serving_model
+from modules.settings.generation import GenerationSettings
 
 pytestmark = pytest.mark.arithmetic
 
-DEFAULTS = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+DEFAULTS = GenerationSettings(max_new_tokens=8)
 PROMPTS = ["pear", "Sort the words.\n\n### Input:\napple", "🙂 héllo", ""]
 
 # Runs with TensorFlow and TensorFlow Text alone: every other package of the project is out of reach.
@@ -177,7 +178,7 @@ def test_prompt_json_tells_front_ends_how_to_ask(exports: Path, tokenizer: Token
     assert spec == ALPACA.spec(kind="instructions") | {
         "end_token_id": end,
         "context_length": 64,
-        "generation": DEFAULTS,
+        "generation": {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0},
         "examples": [],
     }
 

@@ -19,8 +19,9 @@ from modules.processes import Outcome
 from modules.prompts import ALPACA
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
+from modules.settings.generation import GenerationSettings
 
-GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+GENERATION = GenerationSettings(max_new_tokens=4)
 PROMPTS = [ALPACA.format("pear"), ALPACA.format("🙂 héllo", "b")]
 
 # Has a fresh process tell its id and wait, as the project's own ones do.

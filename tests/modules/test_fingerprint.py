@@ -23,7 +23,8 @@ def project(folder: Path, **sources: str) -> Path:
 def test_transform_depends_on_the_prompts_and_not_on_the_training_code() -> None:
     names = covered_sources("modules.preprocessing").keys()
     formats = {"modules.prompts", *(f"modules.prompts.{name}" for name in ("alpaca", "document", "format"))}
-    assert names == {"modules", "modules.preprocessing", "modules.registry", *formats}
+    settings = {"modules.settings", "modules.settings.rows", "modules.settings.types"}
+    assert names == {"modules", "modules.preprocessing", "modules.registry", *formats, *settings}
 
 
 def test_the_trainer_depends_on_everything_that_it_runs() -> None:

@@ -10,10 +10,11 @@ from modules.models.gpt2.tokenizer import end_token_id
 from modules.prompts import ALPACA
 from modules.serving.generation import TextGenerator, filter_logits
 from modules.serving.signatures import ServingModule
+from modules.settings.generation import GenerationSettings
 
 pytestmark = pytest.mark.arithmetic
 
-DEFAULTS = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+DEFAULTS = GenerationSettings(max_new_tokens=8)
 PROMPTS = ["pear", "Sort the words.\n\n### Input:\napple", "🙂 héllo", "apple, pear\n"]
 
 

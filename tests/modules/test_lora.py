@@ -12,7 +12,6 @@ from modules.models.float32 import as_float32
 from modules.models.gpt2.layers import blocks
 from modules.models.gpt2.network import build_backbone, hidden_states
 from modules.models.lora import (
-    TARGETS,
     AdapterError,
     add_adapters,
     base_kernel,
@@ -22,6 +21,7 @@ from modules.models.lora import (
     quantize_base,
 )
 from modules.models.training_model import training_model
+from modules.settings.training import LORA_TARGETS, LoraTarget
 from tests.modules.packed import gradients, packed_batch, train
 
 pytestmark = pytest.mark.arithmetic
@@ -46,7 +46,9 @@ def make(dtype: str = "float32", *, hidden_dim: int = 32) -> keras_hub.models.GP
     return backbone
 
 
-def adapted(base: str | None, *, targets: Sequence[str] = TARGETS, **options: Any) -> keras_hub.models.GPT2Backbone:
+def adapted(
+    base: str | None, *, targets: Sequence[LoraTarget] = LORA_TARGETS, **options: Any
+) -> keras_hub.models.GPT2Backbone:
     backbone = make(**options)
     if base:
         quantize_base(backbone, base)

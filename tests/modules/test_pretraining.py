@@ -20,12 +20,13 @@ from modules.preprocessing import preprocessing_fn
 from modules.prompts import ALPACA, DOCUMENT
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
-from modules.settings import run_settings
+from modules.settings.generation import GenerationSettings
+from modules.settings.run import RunSettings
 from modules.trainer import beginnings
 
 pytestmark = pytest.mark.arithmetic
 
-DEFAULTS = {"max_new_tokens": 8, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+DEFAULTS = GenerationSettings(max_new_tokens=8)
 DOCUMENTS = ["pear, apple and pear", "a", "héllo 🙂 world " * 30, "Sort the words. " * 3]
 
 
@@ -156,5 +157,9 @@ def test_samples_of_a_base_model_are_beginnings_without_a_right_answer() -> None
 def test_text_is_always_split_and_instructions_never(tokenizer: Tokenizer) -> None:
     groups = {"model": {}, "training": {"overlong": "drop"}, "generation": {}, "export": {}}
 
-    assert run_settings(groups | {"data": {"kind": "text"}})["training"] == {"overlong": "split"}
-    assert run_settings(groups | {"data": {"kind": "instructions"}})["training"] == {"overlong": "drop"}
+    text, rows = (
+        RunSettings.from_custom_config(groups | {"data": {"kind": kind}}) for kind in ("text", "instructions")
+    )
+
+    assert (text.overlong, text.published_training()["overlong"]) == ("split", "split")
+    assert (rows.overlong, rows.published_training()["overlong"]) == ("drop", "drop")

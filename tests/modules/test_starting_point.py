@@ -19,11 +19,12 @@ from modules.models.gpt2.tokenizer import end_token_id
 from modules.models.initial_model import load_model
 from modules.models.model_files import CheckpointError, TokenizerError, model_folder, tensors
 from modules.models.presets import PresetError
+from modules.settings.generation import GenerationSettings
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic
 
-GENERATION = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+GENERATION = GenerationSettings(max_new_tokens=4)
 WEIGHTS = "model.safetensors"
 
 

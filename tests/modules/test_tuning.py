@@ -14,7 +14,9 @@ from modules import tuning
 from modules.fitting.loop import DivergedError
 from modules.fitting.training_task import TrainingTask
 from modules.models.gpt2.tokenizer import load_tokenizer, train_tokenizer
-from modules.settings import Settings, run_settings, tuned_values
+from modules.settings.rows import RowSettings
+from modules.settings.run import RunSettings, tuned_values, with_values
+from modules.settings.tuning import TuningSettings
 from modules.trainer import train
 from pipeline.config.sources import load_config
 
@@ -26,11 +28,17 @@ ROWS = (
 EVAL_ROWS = (ROWS[0][::6], ROWS[1][::6])
 
 
-def configured(*arguments: str) -> tuple[Settings, dict[str, Any]]:
-    """The settings of a run and its group `tuning`."""
+def configured(*arguments: str) -> tuple[RunSettings, TuningSettings]:
+    """The settings of a run, and how to search."""
     config = load_config(["--profile", str(TINY), "--tuning.enabled", "true", *arguments], {})
-    groups = config.model_dump(mode="json", by_alias=True)
-    return run_settings(groups), groups["tuning"]
+    settings = RunSettings(
+        data=RowSettings(kind=config.data.kind),
+        model=config.model,
+        training=config.training,
+        generation=config.generation,
+        export=config.export,
+    )
+    return settings, config.tuning
 
 
 def searched(evaluate: tuning.Evaluate, folder: Path, *arguments: str) -> tuning.TrialTuner:
@@ -135,12 +143,12 @@ def test_what_no_trial_could_survive_ends_the_search_at_once(tmp_path: Path) -> 
 def test_a_trial_is_what_trainer_would_do_in_steps_that_see_as_many_rows(tmp_path: Path) -> None:
     settings, plan = configured("--training.batch-size", "4", "--tuning.steps-per-trial", "4")
     settings = tuning.with_one_tokenizer(settings, ROWS, tmp_path / "tokenizer")
-    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path, code="")
+    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path)
 
     tried = evaluate({"training.learning_rate": 1e-2, "training.batch_size": 8})
 
-    training = settings["training"] | {"learning_rate": 1e-2, "batch_size": 8, "max_steps": 2}
-    task = TrainingTask(settings | {"training": training}, ROWS, EVAL_ROWS, str(tmp_path / "logs"), None, None, "")
+    same = {"training.learning_rate": 1e-2, "training.batch_size": 8, "training.max_steps": 2}
+    task = TrainingTask(with_values(settings, same), ROWS, EVAL_ROWS, str(tmp_path / "logs"), None, None)
     assert tried == pytest.approx(train(task).report["eval_loss"], rel=1e-6)
     assert train(task).report["steps"] == 2
 
@@ -150,12 +158,12 @@ def test_a_trial_ends_early_and_is_judged_by_its_best_weights_as_the_training_wo
     flags = [part for name, value in stopping.items() for part in (f"--training.{name}", value)]
     settings, plan = configured(*flags, "--training.keep-weights", "best", "--tuning.steps-per-trial", "9")
     settings = tuning.with_one_tokenizer(settings, ROWS, tmp_path / "tokenizer")
-    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path, code="")
+    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path)
 
     tried = evaluate({"training.learning_rate": 1e-2})
 
-    training = settings["training"] | {"learning_rate": 1e-2, "max_steps": 9}
-    task = TrainingTask(settings | {"training": training}, ROWS, EVAL_ROWS, str(tmp_path / "logs"), None, None, "")
+    same = {"training.learning_rate": 1e-2, "training.max_steps": 9}
+    task = TrainingTask(with_values(settings, same), ROWS, EVAL_ROWS, str(tmp_path / "logs"), None, None)
     report = train(task).report
     assert (report["steps"], tried) == (2, pytest.approx(report["eval_loss"], rel=1e-6))
 
@@ -164,7 +172,7 @@ def test_the_rank_of_adapters_is_tuned_where_there_are_any(tmp_path: Path) -> No
     settings, plan = configured(
         "--training.lora-rank", "2", "--tuning.lora-ranks", "4", "--tuning.steps-per-trial", "1"
     )
-    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path, code="")
+    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path)
 
     losses = [evaluate({"training.learning_rate": 0.1, "training.lora_rank": rank}) for rank in (2, 4)]
 
@@ -177,8 +185,8 @@ def test_every_trial_has_the_tokenizer_that_trainer_would_train(tmp_path: Path) 
 
     given = tuning.with_one_tokenizer(settings, ROWS, tmp_path / "tokenizer")
 
-    trained = train_tokenizer([*ROWS[0], *ROWS[1]], vocabulary_size=settings["model"]["vocabulary_size"])
-    loaded = load_tokenizer(Path(given["model"]["tokenizer_path"]))
+    trained = train_tokenizer([*ROWS[0], *ROWS[1]], vocabulary_size=settings.model.vocabulary_size)
+    loaded = load_tokenizer(Path(str(given.model.tokenizer_path)))
     assert loaded.get_vocab() == trained.get_vocab()
     assert loaded.encode(ROWS[1][7]).ids == trained.encode(ROWS[1][7]).ids
     assert tuning.with_one_tokenizer(given, ROWS, tmp_path / "other") == given
@@ -189,8 +197,8 @@ def test_trainer_gets_the_best_where_the_configuration_had_its_own() -> None:
     space = tuning.search_space(settings, plan)
     space.values |= {"training.learning_rate": 0.01, "training.batch_size": 8}
 
-    tuned = run_settings(settings, space.get_config())
+    tuned = with_values(settings, tuned_values(space.get_config()))
 
     assert tuned_values(space.get_config()) == {"training.learning_rate": 0.01, "training.batch_size": 8}
-    assert tuned["training"] == settings["training"] | {"learning_rate": 0.01, "batch_size": 8}
-    assert (settings["training"]["learning_rate"], tuned_values(None)) == (2e-3, {})
+    assert tuned.training == settings.training.model_copy(update={"learning_rate": 0.01, "batch_size": 8})
+    assert (settings.training.learning_rate, tuned_values(None)) == (2e-3, {})

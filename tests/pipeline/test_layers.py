@@ -24,12 +24,13 @@ ALLOWED = {
 # Which of each other the folders of modules/ may import; its own files may import all of them.
 ALLOWED_IN_MODULES = {
     "prompts": set[str](),
-    "models": {"prompts"},
-    "batches": {"prompts", "models"},
-    "fitting": {"prompts", "models", "batches"},
-    "serving": {"prompts", "models"},
+    "settings": {"prompts"},
+    "models": {"prompts", "settings"},
+    "batches": {"prompts", "settings", "models"},
+    "fitting": {"prompts", "settings", "models", "batches"},
+    "serving": {"prompts", "settings", "models"},
     "proving": {"prompts", "models"},
-    "exports": {"prompts", "models", "serving"},
+    "exports": {"prompts", "settings", "models", "serving"},
 }
 # Packages that only what runs inside TFX may import at its top.
 HEAVY = ("tensorflow", "tfx", "keras", "keras_hub", "apache_beam", "ml_metadata", "torch", "jax", "gradio")

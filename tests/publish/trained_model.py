@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from modules.settings.generation import GenerationSettings
+
 ANSWER = "Paris, naïvely."
-GENERATION = {"max_new_tokens": 24, "temperature": 0.0, "top_k": 0, "top_p": 1.0}
+GENERATION = GenerationSettings(max_new_tokens=24)
 _STEPS = 120
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone, GPT2Tokenizer
     from tokenizers import Tokenizer
 
+
 logger = logging.getLogger(__name__)
 
 

@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import tee
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.tfrecords import Row, decode
-from modules.batches.dropped import Overlong, RowLengths, needed_length, too_many
+from modules.batches.dropped import RowLengths, needed_length, too_many
 from modules.models.families import find_family
 from modules.models.family import ModelFamily
 from modules.models.gpt2.tokenizer import encode_rows
 from modules.models.initial_tokenizer import initial_tokenizer
 from modules.prompts import AUTO, PromptFormat, find_format
 from modules.prompts.format import neutralise
+from modules.settings.training import Overlong
 from pipeline.components.data_gate.anomalies import Anomaly
 from pipeline.components.data_gate.checks import excerpt
 from pipeline.components.data_gate.survey import Finding
+
+if TYPE_CHECKING:
+    from modules.settings.training import Overlong
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The configuration's group about the search for better hyperparameters."""
+"""The group about the search for better hyperparameters."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from pipeline.config.types import FROZEN, Counts
+from modules.settings.types import FROZEN, Counts
 
 
-class TuningConfig(BaseModel):
+class TuningSettings(BaseModel):
     """The search for better hyperparameters, before training, around those that are configured."""
 
     model_config = FROZEN

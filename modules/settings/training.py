@@ -1,15 +1,29 @@
-"""The configuration's group about how the network is trained."""
+"""The group about how the network is trained."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
-from pipeline.config.types import FROZEN, LoraTargets, LoraUnfrozen, OptionalCount, OptionalText
+from modules.settings.types import FROZEN, OptionalCount, OptionalText, split_words
+
+Attention = Literal["auto", "plain", "fused"]
+Backend = Literal["tensorflow", "jax"]
+Distribution = Literal["none", "data_parallel", "fully_sharded"]
+KeepWeights = Literal["last", "best"]
+LoraTarget = Literal["query", "key", "value", "output", "feedforward"]
+LORA_TARGETS: tuple[LoraTarget, ...] = get_args(LoraTarget)
+OverlongPrompt = Literal["drop", "truncate_prompt"]
+Overlong = Literal[OverlongPrompt, "split"]  # "split" follows from documents, it is not chosen
+Packing = Literal["best_fit", "buckets", "none"]
+Quantization = Literal["int8", "int4"]
+Unfrozen = Literal["layer_norms", "embeddings"]
+LoraTargets = Annotated[tuple[LoraTarget, ...], BeforeValidator(split_words), Field(min_length=1)]
+LoraUnfrozen = Annotated[tuple[Unfrozen, ...], BeforeValidator(split_words)]
 
 
-class TrainingConfig(BaseModel):
+class TrainingSettings(BaseModel):
     """How the network is trained."""
 
     model_config = FROZEN
@@ -41,22 +55,22 @@ class TrainingConfig(BaseModel):
     clip_norm: float = Field(default=1.0, gt=0)
     """Global norm above which gradients are scaled down, above 0."""
 
-    packing: Literal["best_fit", "buckets", "none"] = "best_fit"
+    packing: Packing = "best_fit"
     """How examples share a row: `best_fit` packs several, isolated from each other; `buckets` gives each its own, in
     batches of rows of about its length; `none` gives each its own of full length."""
 
-    overlong: Literal["drop", "truncate_prompt"] = "drop"
+    overlong: OverlongPrompt = "drop"
     """What happens to an example longer than sequence_length: `drop` it, or `truncate_prompt` from its
     start."""
 
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Keras precision policy; the mixed ones suit GPUs."""
 
-    backend: Literal["tensorflow", "jax"] = "tensorflow"
+    backend: Backend = "tensorflow"
     """What Keras computes with while training: `tensorflow`, or `jax` in a process of its own, which needs
     `make setup EXTRAS=jax`; what is exported is the same."""
 
-    distribution: Literal["none", "data_parallel", "fully_sharded"] = "none"
+    distribution: Distribution = "none"
     """How devices share the training: `none` takes one; `data_parallel` splits every batch among them; `fully_sharded`
     (jax) weights and optimizer state as well, for models that do not fit on one."""
 
@@ -68,7 +82,7 @@ class TrainingConfig(BaseModel):
     """Gradient checkpointing: keep only each block's input for the backward pass and run the block again there, true or
     false. Less memory for about a third more time."""
 
-    attention: Literal["auto", "plain", "fused"] = "auto"
+    attention: Attention = "auto"
     """Attention kernel: `fused` (JAX on an NVIDIA GPU, half precision, model.dropout 0), `plain`, or `auto` for the
     fused one where it can be had."""
 
@@ -84,7 +98,7 @@ class TrainingConfig(BaseModel):
     lora_unfrozen: LoraUnfrozen = ()
     """What is trained besides the adapters, of layer_norms and embeddings; `none` for nothing."""
 
-    quantized_base: Literal["none", "int8", "int4"] = "none"
+    quantized_base: Literal["none", Quantization] = "none"
     """How the frozen kernels under adapters are stored: `none` for as they are, int8 (a quarter of float32's size) or
     int4 (about a seventh); needs lora_rank."""
 
@@ -119,7 +133,7 @@ class TrainingConfig(BaseModel):
     """By how much an evaluation loss must be lower for early_stopping_patience to count it as lower, in nats, at
     least 0."""
 
-    keep_weights: Literal["last", "best"] = "last"
+    keep_weights: KeepWeights = "last"
     """The weights that are exported: the `last`, or those with the `best`, that is the lowest, evaluation loss."""
 
     sample_every_steps: int = Field(default=0, ge=0)

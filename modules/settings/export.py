@@ -1,0 +1,22 @@
+"""The group about the forms that a trained model is written in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator
+
+from modules.settings.types import FROZEN, split_words
+
+CTranslate2Precision = Literal["int8", "float32"]
+CTranslate2Precisions = Annotated[tuple[CTranslate2Precision, ...], BeforeValidator(split_words)]
+
+
+class ExportSettings(BaseModel):
+    """The forms that a trained model is written in, besides the SavedModel, the KerasHub preset and Transformers'."""
+
+    model_config = FROZEN
+
+    ctranslate2: CTranslate2Precisions = ("int8", "float32")
+    """How CTranslate2's weights are stored, int8 (a quarter of the size; what the Space runs) and float32, one export
+    each; `none` for no such export."""
