@@ -24,8 +24,6 @@ import keras
 
 from data.tfrecords import read_examples
 from modules.exports.process import PRESET
-from modules.fitting.backend import run_task
-from modules.fitting.training_task import RowTexts, TrainingTask
 from modules.models.gpt2.weights import load_preset
 from modules.prompts import ALPACA
 from modules.serving.exact_answers import exact_answers
@@ -34,6 +32,8 @@ from modules.serving.signatures import ServingModule
 from modules.settings.rows import RowSettings
 from modules.settings.run import RunSettings, with_values
 from modules.trainer import train
+from modules.training.backend import run_task
+from modules.training.task import RowTexts, TrainingTask
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import load_config
 

@@ -18,14 +18,14 @@ import numpy as np
 
 from benchmarks.trainers.full_logits import full_logits_model
 from benchmarks.trainers.job import Job, StepClock, answer, read_job, read_pairs
-from modules.batches.dataset import Batch, BatchStream, PackedBatches, tokenize_examples
 from modules.exports.forms import export_transformers
-from modules.fitting import training
-from modules.fitting.held_out import evaluate
 from modules.models.gpt2.initial_weights import draw_weights
 from modules.models.gpt2.network import build_backbone
 from modules.models.gpt2.tokenizer import load_tokenizer
 from modules.models.training_model import training_model
+from modules.training import fit as training
+from modules.training.callbacks.evaluation import evaluate
+from modules.training.dataset import Batch, BatchStream, PackedBatches, tokenize_examples
 
 GREEDY = GenerationSettings(max_new_tokens=1)
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

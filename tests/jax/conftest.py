@@ -9,7 +9,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from modules.exports.forms import export_keras
-from modules.fitting.training_task import TrainingTask
+from modules.training.task import TrainingTask
 from tests.jax.tasks import TEXTS, make_task
 from tests.modules.conftest import make_backbone
 

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.batches.dataset import PackedBatches, tokenize_examples
-from modules.fitting.held_out import evaluate
 from modules.models.gpt2.tokenizer import end_token_id
 from modules.models.training_model import training_model
 from modules.preprocessing import preprocessing_fn
@@ -23,6 +21,8 @@ from modules.serving.signatures import ServingModule
 from modules.settings.generation import GenerationSettings
 from modules.settings.run import RunSettings
 from modules.trainer import beginnings
+from modules.training.callbacks.evaluation import evaluate
+from modules.training.dataset import PackedBatches, tokenize_examples
 
 pytestmark = pytest.mark.arithmetic
 

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from modules.batches.dataset import PackedBatches, tokenize_examples
-from modules.fitting import training
-from modules.fitting.held_out import evaluate
-from modules.fitting.loop import DivergedError, StepScores
-from modules.fitting.progress import TrainingProgress
 from modules.models.float32 import as_float32
 from modules.models.gpt2.network import build_backbone
 from modules.models.gpt2.weights import load_preset
 from modules.models.presets import PresetError
 from modules.models.training_model import ContextError, training_model
 from modules.serving.exact_answers import exact_answers
+from modules.training import fit as training
+from modules.training.callbacks.callback_list import DivergedError, StepScores
+from modules.training.callbacks.evaluation import evaluate
+from modules.training.callbacks.progress import TrainingProgress
+from modules.training.dataset import PackedBatches, tokenize_examples
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic

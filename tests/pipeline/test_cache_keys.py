@@ -158,19 +158,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("name", "edited", "unrelated"),
     [
         ("data_gate", "data/tfrecords.py", "data/alpaca/rows.py"),
-        ("data_gate", "modules/models/gpt2/tokenizer.py", "modules/fitting/training.py"),
+        ("data_gate", "modules/models/gpt2/tokenizer.py", "modules/training/fit.py"),
         ("answer_quality", "pipeline/evaluation.py", "pipeline/components/serving_proof/prove.py"),
         ("evaluator", "pipeline/components/evaluator/metrics.py", "pipeline/components/data_gate/rules.py"),
         ("evaluator", "modules/prompts/format.py", "modules/trainer.py"),
         ("serving_proof", "modules/proving/answering.py", "pipeline/evaluation.py"),
-        ("serving_proof", "modules/processes.py", "modules/models/model.py"),
+        ("serving_proof", "modules/processes.py", "modules/models/training_model.py"),
         ("hf_pusher", "pipeline/components/hf_pusher/card_text.py", "pipeline/report/page.py"),
         ("published_model", "pipeline/components/hf_pusher/hub_client.py", "pipeline/components/hf_pusher/card.py"),
         ("starting_point", "pipeline/components/hf_pusher/connection.py", "modules/trainer.py"),
         (EXAMPLE_GEN, "data/tfrecords.py", "data/sample/facts.py"),
         ("modules.preprocessing", "modules/prompts/format.py", "data/tfrecords.py"),
-        ("modules.trainer", "modules/fitting/loop.py", "modules/tuning.py"),
-        ("modules.tuning", "modules/fitting/loop.py", "pipeline/pipeline.py"),
+        ("modules.trainer", "modules/training/callbacks/callback_list.py", "modules/tuning.py"),
+        ("modules.tuning", "modules/training/callbacks/callback_list.py", "pipeline/pipeline.py"),
     ],
 )
 def test_an_edit_of_what_runs_changes_the_key_and_an_unrelated_one_does_not(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.tfrecords import Row, decode
-from modules.batches.dropped import RowLengths, needed_length, too_many
 from modules.models.families import find_family
 from modules.models.family import ModelFamily
 from modules.models.gpt2.tokenizer import encode_rows
@@ -18,6 +17,7 @@ from modules.models.initial_tokenizer import initial_tokenizer
 from modules.prompts import AUTO, PromptFormat, find_format
 from modules.prompts.format import neutralise
 from modules.settings.training import Overlong
+from modules.training.dropped import RowLengths, needed_length, too_many
 from pipeline.components.data_gate.anomalies import Anomaly
 from pipeline.components.data_gate.checks import excerpt
 from pipeline.components.data_gate.survey import Finding

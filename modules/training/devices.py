@@ -18,8 +18,8 @@ from typing import Any
 
 import keras
 
-from modules.batches.slots import Sharing
 from modules.models.gpt2.family import GPT2
+from modules.training.slots import Sharing
 
 logger = logging.getLogger(__name__)
 
