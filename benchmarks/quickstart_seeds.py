@@ -23,8 +23,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 from data.tfrecords import read_examples
-from modules.fitting.backend import run_task
-from modules.fitting.training_task import RowTexts, TrainingTask
 from modules.network.starting_point import load_preset
 from modules.serving.export_process import PRESET
 from modules.serving.generation import TextGenerator
@@ -34,6 +32,8 @@ from modules.settings.rows import RowSettings
 from modules.settings.run import RunSettings, with_values
 from modules.text.prompts import format_prompt
 from modules.trainer import train
+from modules.training.backend import run_task
+from modules.training.task import RowTexts, TrainingTask
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import load_config
 

@@ -11,14 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from modules.batches import dataset
-from modules.batches.dropped import check_dropped
-from modules.batches.slots import ALONE, Sharing
-from modules.fitting.backend import run_task
-from modules.fitting.checkpoints import CheckpointFolder
-from modules.fitting.configured_training import TrainingData, checkpoint_folder, run_training
-from modules.fitting.devices import shared_training
-from modules.fitting.training_task import Trained, TrainingTask
 from modules.network.adapter_files import ADAPTER, base_name, save_adapter
 from modules.network.attention import attention_of, chosen_attention
 from modules.network.initial_tokenizer import initial_tokenizer
@@ -31,6 +23,14 @@ from modules.serving.export_process import ExportTask, Questions, export_apart, 
 from modules.settings.model import ModelSettings
 from modules.settings.run import RunSettings, initial_model_folder, tuned_values, with_values
 from modules.settings.training import Overlong, TrainingSettings
+from modules.training import dataset
+from modules.training.backend import run_task
+from modules.training.callbacks.configured import TrainingData, checkpoint_folder, run_training
+from modules.training.checkpoints import CheckpointFolder
+from modules.training.devices import shared_training
+from modules.training.dropped import check_dropped
+from modules.training.slots import ALONE, Sharing
+from modules.training.task import Trained, TrainingTask
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

@@ -21,14 +21,14 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalRuntimeError
 from keras_tuner.oracles import BayesianOptimizationOracle, RandomSearchOracle
 
-from modules.fitting.backend import TrainingProcessError, run_task
-from modules.fitting.loop import DivergedError
-from modules.fitting.memory import OutOfMemoryError
-from modules.fitting.training_task import RowTexts, TrainingTask
 from modules.settings.run import RunSettings, TunerSettings, initial_model_folder, with_values
 from modules.settings.tuning import TuningSettings
 from modules.text.tokenizer import save_tokenizer, train_tokenizer
 from modules.trainer import train
+from modules.training.backend import TrainingProcessError, run_task
+from modules.training.callbacks.callback_list import DivergedError
+from modules.training.memory import OutOfMemoryError
+from modules.training.task import RowTexts, TrainingTask
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs

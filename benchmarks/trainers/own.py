@@ -18,13 +18,13 @@ import numpy as np
 
 from benchmarks.trainers.full_logits import full_logits_model
 from benchmarks.trainers.job import Job, StepClock, answer, read_job, read_pairs
-from modules.batches.dataset import Batch, BatchStream, PackedBatches, tokenize_examples
-from modules.fitting import training
-from modules.fitting.held_out import evaluate
 from modules.network.initial_weights import draw_weights
 from modules.network.model import build_backbone, training_model
 from modules.serving.export import export_transformers
 from modules.text.tokenizer import load_tokenizer
+from modules.training import fit as training
+from modules.training.callbacks.evaluation import evaluate
+from modules.training.dataset import Batch, BatchStream, PackedBatches, tokenize_examples
 
 GREEDY = GenerationSettings(max_new_tokens=1)
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

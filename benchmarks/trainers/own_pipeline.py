@@ -11,8 +11,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from benchmarks.trainers.job import answer, memory_mb, read_job, read_pairs
-from modules.batches.dataset import PackedBatches, tokenize_examples
 from modules.text.tokenizer import load_tokenizer
+from modules.training.dataset import PackedBatches, tokenize_examples
 
 
 def main(arguments: Sequence[str]) -> int:

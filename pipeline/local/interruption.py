@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modules.fitting.checkpoints import has_checkpoints, step_saved_by
+from modules.training.checkpoints import has_checkpoints, step_saved_by
 from pipeline.config import PipelineConfig
 from pipeline.layout import absolute, checkpoints_folder
 from pipeline.local.console import Console

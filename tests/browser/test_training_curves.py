@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from modules.fitting.loop import StepScores
-from modules.fitting.run_log import RunLog
+from modules.training.callbacks.callback_list import StepScores
+from modules.training.callbacks.tensorboard import RunLog
 from tests.browser.opening import NEEDS_CHROMIUM, Scheme, new_page, screenshot
 
 pytestmark = NEEDS_CHROMIUM

@@ -171,7 +171,7 @@ def test_edited_code_runs_again_with_what_follows(first_run: Finished, place: Pl
     for source in (REPOSITORY / name for name in PROJECT):
         (shutil.copytree if source.is_dir() else shutil.copy)(source, project / source.name)
     elsewhere = place.copy(tmp_path / "output")
-    prompts, training = project / "modules/text/prompts.py", project / "modules/fitting/training.py"
+    prompts, training = project / "modules/text/prompts.py", project / "modules/training/fit.py"
 
     prompts.write_text(prompts.read_text().replace("### Response:", "### Answer:"))
     with_prompt = elsewhere.run_process(project)

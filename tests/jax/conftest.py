@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from modules.fitting.training_task import TrainingTask
 from modules.serving.export import export_keras
+from modules.training.task import TrainingTask
 from tests.jax.tasks import TEXTS, make_task
 from tests.modules.conftest import make_backbone
 

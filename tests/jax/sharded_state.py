@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from modules.fitting.backend import leave_out_tensorflow
 from modules.processes import serve
+from modules.training.backend import leave_out_tensorflow
 
 
 def carry_out(task: dict[str, Any]) -> dict[str, Any]:
@@ -16,9 +16,9 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
 
 def describe(kind: str, devices: int) -> dict[str, Any]:
     """Shapes of some arrays, whole and on the first device; the share of all bytes that this device holds."""
-    from modules.fitting.devices import shared_training
-    from modules.fitting.training import make_optimizer
     from modules.network.model import build_backbone
+    from modules.training.devices import shared_training
+    from modules.training.fit import make_optimizer
 
     with shared_training(kind, devices=devices, batch_size=devices):
         backbone = build_backbone(

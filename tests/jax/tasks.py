@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from modules.fitting.training_task import TrainingTask
 from modules.settings.export import ExportSettings
 from modules.settings.generation import GenerationSettings
 from modules.settings.model import ModelSettings
 from modules.settings.rows import RowSettings
 from modules.settings.run import RunSettings
 from modules.settings.training import TrainingSettings
+from modules.training.task import TrainingTask
 
 WORDS = ("pear", "apple", "plum", "fig", "kiwi", "lime", "date", "quince", "a longer fruit", "nut", "bean", "rye")
 ROWS = ([f"say {word}\n" for word in WORDS], [f"{word} {word}" for word in WORDS])

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.fitting.backend import TrainingProcessError, run_task, train_apart
-from modules.fitting.training_task import TrainingTask
+from modules.training.backend import TrainingProcessError, run_task, train_apart
+from modules.training.task import TrainingTask
 from tests.jax.tasks import STEPS, losses, make_task, preset_weights
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modules.fitting.backend import train_apart
-from modules.fitting.training_task import Trained, TrainingTask
 from modules.processes import run_apart
+from modules.training.backend import train_apart
+from modules.training.task import Trained, TrainingTask
 from tests.jax.tasks import losses, make_task, preset_weights
 
 FOUR_DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}

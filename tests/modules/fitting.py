@@ -10,13 +10,13 @@ import keras
 import numpy as np
 from tokenizers import Tokenizer
 
-from modules.batches.dataset import PackedBatches, tokenize_examples
-from modules.fitting import training
-from modules.fitting.checkpoints import CheckpointFolder
-from modules.fitting.held_out import EvaluationPlan
-from modules.fitting.loop import Action
-from modules.fitting.training_run import CheckpointPlan, Followers
 from modules.network.model import build_backbone, training_model
+from modules.training import fit as training
+from modules.training.callbacks.callback_list import Action
+from modules.training.callbacks.checkpoint import CheckpointPlan, Followers
+from modules.training.callbacks.evaluation import EvaluationPlan
+from modules.training.checkpoints import CheckpointFolder
+from modules.training.dataset import PackedBatches, tokenize_examples
 
 ROWS = [(f"say {word}\n", word) for word in ("pear", "apple", "Sort", "world", "words", "the")]
 STEPS_PER_EPOCH = 3

@@ -7,8 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from modules.fitting.loop import Action
 from modules.text.tokenizer import train_tokenizer
+from modules.training.callbacks.callback_list import Action
 from tests.modules.conftest import TEXTS
 from tests.modules.fitting import Fit
 

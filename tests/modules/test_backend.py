@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from modules.fitting.backend import ABSENT_ON_JAX, TrainingProcessError, train_apart
 from modules.processes import Outcome
+from modules.training.backend import ABSENT_ON_JAX, TrainingProcessError, train_apart
 from tests.jax.tasks import make_task
 
 MODULES = Path(__file__).parents[2] / "modules"
@@ -34,8 +34,8 @@ def test_the_training_core_imports_no_tensorflow() -> None:
     assert {
         "modules.network.model",
         "modules.network.losses",
-        "modules.batches.dataset",
-        "modules.fitting.training",
+        "modules.training.dataset",
+        "modules.training.fit",
         "modules.serving.export_process",
     } <= found
     assert not {name for name in found if name.partition(".")[0] in ABSENT_ON_JAX}

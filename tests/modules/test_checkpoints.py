@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.fitting.checkpoints import CheckpointFolder, step_saved_by
+from modules.training.checkpoints import CheckpointFolder, step_saved_by
 
 FINGERPRINT = "0123456789abcdef" * 4
 

@@ -10,14 +10,14 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tokenizers import Tokenizer
 
-from modules.fitting.configured_training import TrainingData, checkpoint_folder, run_training
-from modules.fitting.loop import StepScores
-from modules.fitting.memory import OutOfMemoryError, memory_errors
-from modules.fitting.run_log import RunLog
-from modules.fitting.samples import Sampler
 from modules.network.model import build_backbone
 from modules.serving.generation import Decoding, TextGenerator
 from modules.settings.training import TrainingSettings
+from modules.training.callbacks.callback_list import StepScores
+from modules.training.callbacks.configured import TrainingData, checkpoint_folder, run_training
+from modules.training.callbacks.samples import Sampler
+from modules.training.callbacks.tensorboard import RunLog
+from modules.training.memory import OutOfMemoryError, memory_errors
 from tests.modules.conftest import make_backbone
 from tests.modules.fitting import ROWS, make_batches
 

@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from modules.batches.dataset import BatchStream, DatasetError, PackedBatches, TokenizedExamples, tokenize_examples
-from modules.batches.packing import bucket_lengths, pack
 from modules.network.model import SegmentMask, training_model
+from modules.training.dataset import BatchStream, DatasetError, PackedBatches, TokenizedExamples, tokenize_examples
+from modules.training.packing import bucket_lengths, pack
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from modules.batches.dataset import PackedBatches, tokenize_examples
-from modules.batches.slots import ALONE, Sharing, part_slots
-from modules.fitting.devices import DeviceError, choose, shared_training
 from modules.processes import run_apart
 from modules.serving.export import export_keras
+from modules.training.dataset import PackedBatches, tokenize_examples
+from modules.training.devices import DeviceError, choose, shared_training
+from modules.training.slots import ALONE, Sharing, part_slots
 from tests.jax.tasks import ROWS, TEXTS, losses, make_task, preset_weights
 from tests.modules.conftest import make_backbone
 from tests.modules.mirrored_training import DEVICES

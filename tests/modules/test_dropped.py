@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from modules.batches.dataset import DatasetError, tokenize_examples
-from modules.batches.dropped import (
+from modules.settings.training import Overlong
+from modules.text.tokenizer import encode_rows
+from modules.training.dataset import DatasetError, tokenize_examples
+from modules.training.dropped import (
     RowLengths,
     TooManyDroppedError,
     check_dropped,
     needed_length,
     too_many,
 )
-from modules.settings.training import Overlong
-from modules.text.tokenizer import encode_rows
 
 
 def test_a_share_of_dropped_rows_up_to_the_limit_passes() -> None:

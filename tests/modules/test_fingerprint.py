@@ -29,7 +29,7 @@ def test_transform_depends_on_the_prompts_and_not_on_the_training_code() -> None
 def test_the_trainer_depends_on_everything_that_it_runs() -> None:
     names = covered_sources("modules.trainer").keys()
     assert {
-        "modules.batches.dataset",
+        "modules.training.dataset",
         "modules.network.model",
         "modules.text.prompts",
         "modules.serving.generation",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.fitting.optimizer import FusedAdamW
+from modules.training.optimizer import FusedAdamW
 
 pytestmark = pytest.mark.arithmetic
 

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.batches.dataset import PackedBatches, tokenize_examples
-from modules.fitting.held_out import evaluate
 from modules.network.model import training_model
 from modules.preprocessing import preprocessing_fn
 from modules.serving.generation import TextGenerator
@@ -23,6 +21,8 @@ from modules.settings.run import RunSettings
 from modules.text.prompts import TEXT, format_prompt, prompt_spec
 from modules.text.tokenizer import end_token_id
 from modules.trainer import beginnings
+from modules.training.callbacks.evaluation import evaluate
+from modules.training.dataset import PackedBatches, tokenize_examples
 
 pytestmark = pytest.mark.arithmetic
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from modules.fitting.held_out import EvaluationPlan
-from modules.fitting.loop import Action, DivergedError
-from modules.fitting.training import TrainingResult
-from modules.fitting.training_state import CheckpointMismatchError
+from modules.training.callbacks.callback_list import Action, DivergedError
+from modules.training.callbacks.evaluation import EvaluationPlan
+from modules.training.fit import TrainingResult
+from modules.training.model_state import CheckpointMismatchError
 from tests.modules.fitting import STEPS_PER_EPOCH, Fit, KilledError
 
 pytestmark = pytest.mark.arithmetic

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from modules.batches.dataset import PackedBatches, tokenize_examples
-from modules.fitting import training
-from modules.fitting.held_out import evaluate
-from modules.fitting.loop import DivergedError, StepScores
-from modules.fitting.progress import TrainingProgress
 from modules.network.initial_tokenizer import PresetError
 from modules.network.model import ContextError, as_float32, build_backbone, training_model
 from modules.network.starting_point import load_preset
 from modules.serving.metrics import exact_answers
+from modules.training import fit as training
+from modules.training.callbacks.callback_list import DivergedError, StepScores
+from modules.training.callbacks.evaluation import evaluate
+from modules.training.callbacks.progress import TrainingProgress
+from modules.training.dataset import PackedBatches, tokenize_examples
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic

@@ -11,13 +11,13 @@ import pytest
 from keras_tuner.engine.trial import TrialStatus
 
 from modules import tuning
-from modules.fitting.loop import DivergedError
-from modules.fitting.training_task import TrainingTask
 from modules.settings.rows import RowSettings
 from modules.settings.run import RunSettings, tuned_values, with_values
 from modules.settings.tuning import TuningSettings
 from modules.text.tokenizer import load_tokenizer, train_tokenizer
 from modules.trainer import train
+from modules.training.callbacks.callback_list import DivergedError
+from modules.training.task import TrainingTask
 from pipeline.config.sources import load_config
 
 TINY = Path(__file__).parents[1] / "e2e/tiny.toml"

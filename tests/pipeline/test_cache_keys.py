@@ -158,7 +158,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("name", "edited", "unrelated"),
     [
         ("data_gate", "data/tfrecords.py", "data/alpaca/rows.py"),
-        ("data_gate", "modules/text/tokenizer.py", "modules/fitting/training.py"),
+        ("data_gate", "modules/text/tokenizer.py", "modules/training/fit.py"),
         ("answer_quality", "pipeline/evaluation.py", "pipeline/components/serving_proof/prove.py"),
         ("evaluator", "pipeline/components/evaluator/metrics.py", "pipeline/components/data_gate/rules.py"),
         ("evaluator", "modules/text/prompts.py", "modules/trainer.py"),
@@ -169,8 +169,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("starting_point", "pipeline/components/hf_pusher/connection.py", "modules/trainer.py"),
         (EXAMPLE_GEN, "data/tfrecords.py", "data/sample/facts.py"),
         ("modules.preprocessing", "modules/text/prompts.py", "data/tfrecords.py"),
-        ("modules.trainer", "modules/fitting/loop.py", "modules/tuning.py"),
-        ("modules.tuning", "modules/fitting/loop.py", "pipeline/pipeline.py"),
+        ("modules.trainer", "modules/training/callbacks/callback_list.py", "modules/tuning.py"),
+        ("modules.tuning", "modules/training/callbacks/callback_list.py", "pipeline/pipeline.py"),
     ],
 )
 def test_an_edit_of_what_runs_changes_the_key_and_an_unrelated_one_does_not(

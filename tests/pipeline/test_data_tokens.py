@@ -13,10 +13,10 @@ from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 from tokenizers import Tokenizer
 
 from data.tfrecords import Row, encode, read_examples
-from modules.batches.dataset import tokenize_examples
 from modules.settings.training import Overlong
 from modules.text.prompts import format_prompt, neutralise
 from modules.text.tokenizer import ENCODED_TOGETHER, save_tokenizer, train_tokenizer
+from modules.training.dataset import tokenize_examples
 from pipeline.components.data_gate.inspection import inspect
 from pipeline.components.data_gate.tokens import TokenLimits, TokenSurvey, survey_tokens
 from pipeline.config.sources import load_config

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.fitting.checkpoints import CheckpointFolder
+from modules.training.checkpoints import CheckpointFolder
 from pipeline.config.sources import load_config
 from pipeline.layout import checkpoints_folder
 from pipeline.report.command import main as report

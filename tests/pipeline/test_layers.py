@@ -25,9 +25,8 @@ ALLOWED = {
 ALLOWED_IN_MODULES = {
     "settings": set[str](),
     "text": set[str](),
-    "batches": {"settings", "text"},
     "network": {"settings", "text"},
-    "fitting": {"settings", "text", "batches", "network"},
+    "training": {"settings", "text", "network"},
     "serving": {"settings", "text", "network"},
 }
 # Packages that only what runs inside TFX may import at its top.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modules.fitting.checkpoints import CheckpointFolder
+from modules.training.checkpoints import CheckpointFolder
 from pipeline.config import PipelineConfig
 from pipeline.layout import checkpoints_folder
 from pipeline.local.command import run_command

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.tfrecords import Row, decode
-from modules.batches.dropped import RowLengths, needed_length, too_many
 from modules.network.gpt2_checkpoint import model_folder, read_sizes
 from modules.network.initial_tokenizer import initial_tokenizer
 from modules.text.prompts import format_prompt, neutralise
 from modules.text.tokenizer import encode_rows
+from modules.training.dropped import RowLengths, needed_length, too_many
 from pipeline.components.data_gate.anomalies import Anomaly
 from pipeline.components.data_gate.checks import excerpt
 from pipeline.components.data_gate.survey import Finding

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from modules.batches.dataset import PackedBatches
-from modules.fitting.training_state import capture_weights, restore_weights
+from modules.training.dataset import PackedBatches
+from modules.training.model_state import capture_weights, restore_weights
 
 if TYPE_CHECKING:
     from modules.settings.training import KeepWeights

@@ -9,8 +9,8 @@ from typing import IO
 
 from rich.progress import TextColumn, TimeRemainingColumn
 
-from modules.fitting.loop import StepScores
 from modules.progress import progress_bar, progress_console
+from modules.training.callbacks.callback_list import StepScores
 
 logger = logging.getLogger(__name__)
 

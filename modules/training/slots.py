@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from modules.batches.packing import round_up
+from modules.training.packing import round_up
 
 # A batch's supervised slots are a multiple of this, on each device.
 SLOT_MULTIPLE = 8

@@ -26,7 +26,7 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from modules.fitting.loop import StepScores
+from modules.training.callbacks.callback_list import StepScores
 
 SPLITS = ("train", "eval")
 

@@ -15,10 +15,10 @@ import keras
 import numpy as np
 from tokenizers import Tokenizer
 
-from modules.batches.dropped import needed_length
-from modules.batches.packing import cut_batches, place, ranges, round_up
-from modules.batches.slots import ALONE, SLOT_MULTIPLE, Sharing, part_slots
 from modules.text.tokenizer import encode_rows, end_token_id
+from modules.training.dropped import needed_length
+from modules.training.packing import cut_batches, place, ranges, round_up
+from modules.training.slots import ALONE, SLOT_MULTIPLE, Sharing, part_slots
 
 if TYPE_CHECKING:
     from modules.settings.training import Overlong, Packing

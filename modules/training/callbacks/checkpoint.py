@@ -11,12 +11,12 @@ from typing import Any
 
 import keras
 
-from modules.batches.dataset import BatchStream, PackedBatches
-from modules.fitting.checkpoints import CheckpointFolder
-from modules.fitting.held_out import HeldOut
-from modules.fitting.loop import Action, DivergedError, Loop, Reader, StepScores
-from modules.fitting.memory import memory_errors
-from modules.fitting.training_state import BEST, capture, is_finite, restore
+from modules.training.callbacks.callback_list import Action, DivergedError, Loop, Reader, StepScores
+from modules.training.callbacks.evaluation import HeldOut
+from modules.training.checkpoints import CheckpointFolder
+from modules.training.dataset import BatchStream, PackedBatches
+from modules.training.memory import memory_errors
+from modules.training.model_state import BEST, capture, is_finite, restore
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import keras
 
-from modules.batches.slots import Sharing
+from modules.training.slots import Sharing
 
 logger = logging.getLogger(__name__)
 

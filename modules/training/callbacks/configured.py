@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 
-from modules.batches.dataset import PackedBatches
-from modules.fitting import training
-from modules.fitting.checkpoints import CheckpointFolder
-from modules.fitting.held_out import EvaluationPlan
-from modules.fitting.loop import Action
-from modules.fitting.progress import TrainingProgress
-from modules.fitting.samples import Sampler, log_samples
-from modules.fitting.training_run import CheckpointPlan, Followers
 from modules.network.model import training_model
 from modules.settings.training import TrainingSettings
+from modules.training import fit as training
+from modules.training.callbacks.callback_list import Action
+from modules.training.callbacks.checkpoint import CheckpointPlan, Followers
+from modules.training.callbacks.evaluation import EvaluationPlan
+from modules.training.callbacks.progress import TrainingProgress
+from modules.training.callbacks.samples import Sampler, log_samples
+from modules.training.checkpoints import CheckpointFolder
+from modules.training.dataset import PackedBatches
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -167,7 +167,7 @@ def _followers(
     log_dir: str,
 ) -> Iterator[Followers]:
     """Progress on the terminal, curves and samples for TensorBoard; closed at the end, whatever it is."""
-    from modules.fitting.run_log import RunLog
+    from modules.training.callbacks.tensorboard import RunLog
 
     report = data.batches.report()
     progress = TrainingProgress(total_steps=total_steps)

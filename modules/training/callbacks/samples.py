@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from modules.batches.packing import round_up
 from modules.text.tokenizer import end_token_id
+from modules.training.packing import round_up
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import keras
 
-from modules.batches.dataset import PackedBatches
+from modules.training.dataset import PackedBatches
 
 
 class OutOfMemoryError(RuntimeError):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from modules.fitting.training_state import synchronise
+from modules.training.model_state import synchronise
 
 READ_SECONDS = 1.0
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import keras
 
-from modules.batches.dataset import PackedBatches
-from modules.fitting.devices import sum_before_clipping
-from modules.fitting.held_out import EvaluationPlan, HeldOut
-from modules.fitting.loop import BatchTotals
-from modules.fitting.optimizer import FusedAdamW
-from modules.fitting.training_run import CheckpointPlan, Followers, TrainingRun
+from modules.training.callbacks.callback_list import BatchTotals
+from modules.training.callbacks.checkpoint import CheckpointPlan, Followers, TrainingRun
+from modules.training.callbacks.evaluation import EvaluationPlan, HeldOut
+from modules.training.dataset import PackedBatches
+from modules.training.devices import sum_before_clipping
+from modules.training.optimizer import FusedAdamW
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Keras' backends: training runs in this process, or, on another backend than this process', in one of its own.
 
-    python -m modules.fitting.backend TASK_FILE RESULT_FILE LOG_FILE
+    python -m modules.training.backend TASK_FILE RESULT_FILE LOG_FILE
 
 Keras chooses its backend once, when it is imported; the process that TFX runs Trainer in has TensorFlow's. What comes
 back from either is the same: a KerasHub preset in ``exports/keras``, from which everything else is exported, and the
@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from modules.fitting.training_task import Trained, TrainingTask
 from modules.processes import run_apart, serve
+from modules.training.task import Trained, TrainingTask
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def train_apart(task: TrainingTask, backend: str, *, environment: Mapping[str, s
         TrainingProcessError: If it fails; with the message of its error.
     """
     given = {"KERAS_BACKEND": backend, **(environment or {})}
-    outcome = run_apart("modules.fitting.backend", task.to_json(), environment=given)
+    outcome = run_apart("modules.training.backend", task.to_json(), environment=given)
     logger.info("Training process on %s: %s", backend, outcome.log)
     if outcome.status != 0:
         raise TrainingProcessError(

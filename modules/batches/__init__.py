@@ -1,1 +1,0 @@
-"""From prompts and responses to training batches; NumPy only."""
