@@ -10,7 +10,7 @@ from pathlib import Path
 from modules.models.gpt2.tokenizer import train_tokenizer
 from modules.training.callbacks.callback_list import Action
 from tests.modules.conftest import TEXTS
-from tests.modules.training import Fit
+from tests.modules.fitting import Fit
 
 
 def kill(step: int) -> bool:

@@ -19,7 +19,7 @@ from modules.training.callbacks.samples import Sampler
 from modules.training.callbacks.tensorboard import RunLog
 from modules.training.memory import OutOfMemoryError, memory_errors
 from tests.modules.conftest import make_backbone
-from tests.modules.training import ROWS, make_batches
+from tests.modules.fitting import ROWS, make_batches
 
 
 def options(**chosen: Any) -> TrainingSettings:

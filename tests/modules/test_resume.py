@@ -17,7 +17,7 @@ from modules.training.callbacks.callback_list import Action, DivergedError
 from modules.training.callbacks.evaluation import EvaluationPlan
 from modules.training.fit import TrainingResult
 from modules.training.model_state import CheckpointMismatchError
-from tests.modules.training import STEPS_PER_EPOCH, Fit, KilledError
+from tests.modules.fitting import STEPS_PER_EPOCH, Fit, KilledError
 
 pytestmark = pytest.mark.arithmetic
 

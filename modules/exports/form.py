@@ -1,0 +1,95 @@
+"""What an exported form of a model is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from modules.prompts import PromptFormat, RowKind
+from modules.proving.agreement import Judge
+from modules.settings.export import ExportSettings
+from modules.settings.generation import GenerationSettings
+
+if TYPE_CHECKING:
+    from keras_hub.models import Backbone
+    from tokenizers import Tokenizer
+
+    from modules.proving.requests import Answers, Requests
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What is exported.
+
+    Attributes:
+        backbone: the trained model; plain and in float32 but for forms that the trainer writes.
+        tokenizer: that it was trained with.
+        generation: decoding defaults.
+        prompt_format: how its prompts are made.
+        kind: of the rows that it learnt from.
+        preset: ``model.preset``, what it was fine-tuned from; None if it was trained from scratch.
+        examples: prompts to show to people who want to ask the model something.
+    """
+
+    backbone: Backbone
+    tokenizer: Tokenizer
+    generation: GenerationSettings
+    prompt_format: PromptFormat
+    kind: RowKind = "instructions"
+    preset: str | None = None
+    examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ExportForm:
+    """One form in which a trained model is exported: the one place that knows it.
+
+    Attributes:
+        name: what settings call it, and its folder in a revision.
+        label: what people call it.
+        library: the Hub's name of the library that loads it.
+        bytes_per_parameter: about how large it is on disk.
+        write: writes it into a folder that does not exist yet.
+        card_snippet: how it is loaded, for the model card: Markdown in which ``<<name>>`` is filled in.
+        artifact_folder: where it lies in the model artifact; ``exports/<name>`` unless something else is said.
+        revision_folder: where it lies in a revision; its name unless something else is said, "" for the root.
+        ask: answers requests with the form in the model artifact's folder, as its readers do; None if it cannot be
+            asked alone.
+        judge: compares its answers with the reference's.
+        export_setting: the value of ``export.ctranslate2`` that asks for the form; None if it is always written.
+        written_by: the trainer, which has the model with its adapters, or the export process, which reads the preset.
+        applies: whether there is such a form of a model.
+        loads_slowly: whether loading it takes longer than asking it, so that the proof begins with it.
+    """
+
+    name: str
+    label: str
+    library: str
+    bytes_per_parameter: float
+    write: Callable[[TrainedModel, Path], None]
+    card_snippet: str
+    artifact_folder: str = ""
+    revision_folder: str | None = None
+    ask: Callable[[Path, Requests], Answers] | None = None
+    judge: Judge | None = None
+    export_setting: str | None = None
+    written_by: Literal["trainer", "export process"] = "export process"
+    applies: Callable[[TrainedModel], bool] = lambda _: True
+    loads_slowly: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "artifact_folder", self.artifact_folder or f"exports/{self.name}")
+        if self.revision_folder is None:
+            object.__setattr__(self, "revision_folder", self.name)
+
+    def is_wanted(self, settings: ExportSettings) -> bool:
+        """Returns whether the settings ask for this form, if it is one of the project's."""
+        return self.export_setting is None or self.export_setting in settings.ctranslate2
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON file as all exported forms have it."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
