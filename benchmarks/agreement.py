@@ -24,21 +24,19 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from data.tfrecords import Row, read_examples
+from modules.exports import FORMS
 from modules.prompts import PromptFormat, format_of_spec
-from modules.proving.comparison import REFERENCE, compare
+from modules.proving.agreement import REFERENCE, judge_choices
 from modules.proving.requests import Requests, requests_of
+from pipeline.components.serving_proof.comparison import compare
 from pipeline.components.serving_proof.prove import Found, ask_all
 
 PROJECT = Path(__file__).parents[1]
 ROWS = PROJECT / "data/sample/tfrecords/sample-eval-00000-of-00001.tfrecord"
 NON_ASCII = ("Übersetze: 你好, 🙂", "Répète « naïve »", "Скажи привет", "مرحبا بالعالم", "e\u0301 or é? \u200b\u00a0")
-NAMES = {
-    "transformers": "Transformers checkpoint",
-    "numpy": "the same in NumPy",
-    "saved_model": "SavedModel",
-    "keras": "KerasHub preset",
-    "ctranslate2_float32": "CTranslate2, float32",
-    "ctranslate2": "CTranslate2, int8",
+NUMPY = "numpy"
+NAMES = {REFERENCE: FORMS[REFERENCE].label, NUMPY: "the same in NumPy"} | {
+    form.name: form.label for form in FORMS.values()
 }
 
 
@@ -49,9 +47,9 @@ def main(arguments: Sequence[str]) -> int:
     answers = ask_all(options.model_folder, requests, timeout_seconds=options.timeout)
     found: dict[str, Found] = {form: asked.found for form, asked in answers.items()}
     if options.transformers_python:
-        found = {"numpy": found.pop(REFERENCE), **found}
+        found = {NUMPY: found.pop(REFERENCE), **found}
         found = {REFERENCE: ask_transformers(options.transformers_python, options.model_folder, requests), **found}
-    report = compare(found, options.model_folder, requests)
+    report = compare(found, options.model_folder, requests, judges={NUMPY: judge_choices})
     sys.stdout.write(table(report))
     return 1 if any("error" in result or result["disagreements"] for result in report.values()) else 0
 

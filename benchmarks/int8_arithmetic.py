@@ -63,14 +63,15 @@ def main(arguments: Sequence[str]) -> None:
 
 def write_forms(preset: Path, folder: Path) -> dict[str, Path]:
     """Writes the generators and returns their folders by how they are stored."""
-    from modules.exports.forms import export_ctranslate2
+    from modules.exports import TrainedModel
+    from modules.exports.ctranslate2 import write
     from modules.models.gpt2.weights import load_preset
 
     backbone, tokenizer = load_preset(str(preset), dropout=0.0, dtype="float32")
     folders = {}
     for stored in {stored for stored, _ in WAYS.values()}:
         folders[str(stored)] = folder / str(stored)
-        export_ctranslate2(backbone, tokenizer, folders[str(stored)], quantization=stored)
+        write(TrainedModel(backbone, tokenizer), folders[str(stored)], quantization=stored)
     return folders
 
 

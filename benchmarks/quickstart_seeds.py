@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 from data.tfrecords import read_examples
-from modules.exports.process import PRESET
+from modules.exports.keras_preset import KERAS
 from modules.models.gpt2.weights import load_preset
 from modules.prompts import ALPACA
 from modules.serving.exact_answers import exact_answers
@@ -87,7 +87,7 @@ def measure(settings: RunSettings, rows: RowTexts, eval_rows: RowTexts, *, seed:
     serving_model_dir = folder / "model/Format-Serving"
     task = TrainingTask(chosen, rows, eval_rows, str(folder / "logs"), str(serving_model_dir), None)
     report = run_task(task, train).report
-    backbone, tokenizer = load_preset(str(folder / "model/exports" / PRESET), dropout=0.0, dtype="float32")
+    backbone, tokenizer = load_preset(str(folder / "model" / KERAS.artifact_folder), dropout=0.0, dtype="float32")
     module = ServingModule(TextGenerator(backbone, tokenizer), chosen.generation)
     answers = exact_answers(module.respond, *eval_rows, rows=len(eval_rows[0]))
     assert answers is not None

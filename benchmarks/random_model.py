@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from modules.settings.export import ExportSettings
 from modules.settings.generation import GenerationSettings
 
 GENERATION = GenerationSettings(max_new_tokens=64)
@@ -27,7 +28,8 @@ def write_model(options: argparse.Namespace) -> None:
     """The preset here, the other forms in the process that exports."""
     import keras
 
-    from modules.exports.process import ExportTask, Questions, export_apart, export_preset
+    from modules.exports import TrainedModel
+    from modules.exports.process import ExportTask, Questions, export_apart, export_from_trainer
     from modules.models.gpt2.network import build_backbone
     from modules.models.gpt2.tokenizer import load_tokenizer
 
@@ -44,12 +46,12 @@ def write_model(options: argparse.Namespace) -> None:
         dtype="float32",
     )
     serving = options.folder / "Format-Serving"
-    export_preset(backbone, tokenizer, serving)
+    export_from_trainer(TrainedModel(backbone, tokenizer), options.folder)
     del backbone
     nothing = Questions([], [])
-    task = ExportTask(str(serving), GENERATION, ("int8", "float32"), samples=nothing, exact=nothing)
+    task = ExportTask(str(serving), GENERATION, ExportSettings(), samples=nothing, exact=nothing)
     report = json.dumps(export_apart(task), indent=2)
-    (task.exports / "training.json").write_text(report + "\n", encoding="utf-8")
+    (task.artifact / "exports" / "training.json").write_text(report + "\n", encoding="utf-8")
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modules.proving.answering import Answers, log_softmax, pack
+from modules.proving.answers import Answers, log_softmax, pack
 from modules.proving.requests import Requests
 
 
@@ -40,13 +40,13 @@ def answer(model_folder: Path, requests: Requests) -> Answers:
             )
         new = [token for token in made.sequences[0, len(ids) :].tolist() if token != requests.end_token_id]
         answers.append((new, log_softmax(torch.cat(made.logits).float().numpy())))
-    return pack(answers, requests) | {"scores": _scores(model, model_folder, requests)}
+    return {**pack(answers, requests), "scores": _scores(model, model_folder, requests)}
 
 
 def _scores(model: object, model_folder: Path, requests: Requests) -> np.ndarray:
     import torch  # type: ignore[import-not-found, unused-ignore]
 
-    from modules.proving.answering import score_rows
+    from modules.proving.answers import score_rows
 
     def logits(token_ids: Sequence[int]) -> np.ndarray:
         with torch.inference_mode():

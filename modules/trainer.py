@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from modules.exports.adapter import ADAPTER, base_name, save_adapter
-from modules.exports.process import ExportTask, Questions, export_apart, export_preset
+from modules.exports import TrainedModel
+from modules.exports.process import ExportTask, Questions, export_apart, export_from_trainer
 from modules.models.attention import attention_of, chosen_attention
-from modules.models.families import family_of, find_family
+from modules.models.families import find_family
 from modules.models.family import Sizes
 from modules.models.initial_model import load_model
 from modules.models.initial_tokenizer import initial_tokenizer
-from modules.models.lora import adapt, has_adapters, parameter_counts
+from modules.models.lora import adapt, parameter_counts
+from modules.prompts import find_format
 from modules.provenance import provenance, run_id
 from modules.settings.model import ModelSettings
 from modules.settings.run import RunSettings, initial_model_folder, tuned_values, with_values
@@ -72,7 +73,7 @@ def run_fn(fn_args: FnArgs) -> None:
         "provenance": provenance(os.environ, run_folder=fn_args.model_run_dir, rows={"train": rows, "eval": eval_rows}),
     }
     export = export_task(settings, eval_rows, fn_args.serving_model_dir)
-    write_report(report | export_apart(export), export.exports / "training.json")
+    write_report(report | export_apart(export), export.artifact / "exports" / "training.json")
     if task.checkpoints and trained.checkpoint_fingerprint:
         CheckpointFolder(Path(task.checkpoints), fingerprint=trained.checkpoint_fingerprint, keep=1).clear()
 
@@ -129,10 +130,17 @@ def _train(task: TrainingTask, sharing: Sharing) -> Trained:
         max_new_tokens=settings.generation.max_new_tokens,
     )
     if task.serving_model_dir is not None:
-        export_preset(backbone, tokenizer, Path(task.serving_model_dir))
-        if has_adapters(backbone):
-            base = base_name(family_of(backbone), str(settings.model.preset))
-            save_adapter(backbone, Path(task.serving_model_dir).parent / "exports" / ADAPTER, base=base)
+        export_from_trainer(
+            TrainedModel(
+                backbone,
+                tokenizer,
+                settings.generation,
+                find_format(settings.data.prompt_format, kind=settings.data.kind),
+                kind=settings.data.kind,
+                preset=settings.model.preset,
+            ),
+            Path(task.serving_model_dir).parent,
+        )
     report = {
         **counts,
         "attention": attention,
@@ -237,7 +245,7 @@ def export_task(settings: RunSettings, eval_rows: tuple[list[str], list[str]], s
     return ExportTask(
         serving_model_dir=serving_model_dir,
         generation=settings.generation,
-        ctranslate2=settings.export.ctranslate2,
+        export=settings.export,
         samples=samples if kind == "instructions" else beginnings(samples.expected),
         exact=Questions(prompts[:exact], expected[:exact]),
         kind=kind,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from modules.exports.forms import CTRANSLATE2_FOLDERS
+from modules.exports import find_forms, forms_to_write
 from modules.models.family import Sizes
 from pipeline.config import PipelineConfig
 from pipeline.hub_model import hub_model
@@ -18,9 +18,6 @@ from pipeline.layout import absolute, hub_folder, pipeline_root
 from pipeline.report.wording import size
 from pipeline.start_checks import family_in, start_parameters
 
-# Bytes on disk per parameter, by form; an adapter has too few to count.
-FORM_BYTES = {"saved_model": 4, "keras": 4, "transformers": 4, "ctranslate2": 1, "ctranslate2_float32": 4, "adapter": 0}
-ALWAYS_EXPORTED = ("saved_model", "keras", "transformers")
 WEIGHT_BYTES = 4  # per parameter of a model in float32
 DATA_COPIES = 4  # the examples, raw and transformed, with room for statistics and temporary files
 OTHER_BYTES = 200 * 2**20  # logs, reports, ML Metadata, the embedded Hub's own records
@@ -92,9 +89,9 @@ def _trained(config: PipelineConfig, parameters: int) -> Iterator[Need]:
     root = pipeline_root(config.output_dir, config.pipeline_name)
     data = Path(absolute(config.data.path))
     rows = sum(path.stat().st_size for path in data.rglob("*") if path.is_file()) if data.is_dir() else 0
-    forms = (*ALWAYS_EXPORTED, *(CTRANSLATE2_FOLDERS[precision] for precision in config.export.ctranslate2))
+    exported = parameters * sum(form.bytes_per_parameter for form in forms_to_write(config.export))
     yield Need("the rows", rows * DATA_COPIES, root, "output_dir")
-    yield Need("the exported forms", parameters * sum(FORM_BYTES[form] for form in forms), root, "output_dir")
+    yield Need("the exported forms", int(exported), root, "output_dir")
     chosen = config.training.checkpoint_dir
     setting = "output_dir" if chosen is None else "training.checkpoint_dir"
     folder = root if chosen is None else Path(absolute(chosen))
@@ -117,7 +114,7 @@ def _published(config: PipelineConfig, parameters: int) -> Iterator[Need]:
     publish = config.publish
     if not publish.enabled:
         return
-    forms = [FORM_BYTES[form] * parameters for form in publish.exports]
+    forms = [int(form.bytes_per_parameter * parameters) for form in find_forms(publish.exports)]
     if publish.endpoint == "local":
         # A file comes in parts that are then joined, so the largest is there twice for a moment.
         yield Need("what is published", sum(forms) + max(forms), hub_folder(config.output_dir), "output_dir")

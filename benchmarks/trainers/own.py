@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.trainers.full_logits import full_logits_model
 from benchmarks.trainers.job import Job, StepClock, answer, read_job, read_pairs
-from modules.exports.forms import export_transformers
+from modules.exports import TrainedModel
+from modules.exports.transformers import TRANSFORMERS
 from modules.models.gpt2.initial_weights import draw_weights
 from modules.models.gpt2.network import build_backbone
 from modules.models.gpt2.tokenizer import load_tokenizer
@@ -78,7 +79,7 @@ def make_model(job: Job) -> keras.Model:
     )
     draw_weights(backbone)
     if job.initial_weights:
-        export_transformers(backbone, tokenizer, Path(job.initial_weights), generation=GREEDY)
+        TRANSFORMERS.write(TrainedModel(backbone, tokenizer, GREEDY), Path(job.initial_weights))
     if job.options.get("full_logits"):
         model = full_logits_model(backbone)
     else:

@@ -1,1 +1,45 @@
-"""The forms in which a trained model is exported."""
+"""The forms in which a trained model is exported: a module per form, and the registry of those that settings may name.
+
+What lists forms (choices of settings, ServingProof, what is published, card, report) reads :data:`FORMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from modules import registry
+from modules.exports.adapter import ADAPTER
+from modules.exports.ctranslate2 import FLOAT32, INT8
+from modules.exports.form import ExportForm, TrainedModel
+from modules.exports.keras_preset import KERAS
+from modules.exports.saved_model import SAVED_MODEL
+from modules.exports.transformers import TRANSFORMERS
+from modules.settings.export import ExportSettings
+
+__all__ = ["FORMS", "ExportForm", "TrainedModel", "find_form", "find_forms", "forms_to_write"]
+
+SETTING = "publish.exports"
+FORMS: Mapping[str, ExportForm] = {
+    form.name: form for form in (TRANSFORMERS, KERAS, INT8, SAVED_MODEL, FLOAT32, ADAPTER)
+}
+
+
+def find_form(name: str) -> ExportForm:
+    """Returns the form that a setting names, or refers to as ``package.module:OBJECT``.
+
+    Raises:
+        RegistryError: If there is none of this name.
+    """
+    return registry.find(name, FORMS, kind=ExportForm, setting=SETTING)
+
+
+def find_forms(names: Iterable[str]) -> tuple[ExportForm, ...]:
+    """Returns the forms of these names, the project's own in the order of the registry."""
+    found = [find_form(name) for name in names]
+    order = list(FORMS.values())
+    return tuple(sorted(found, key=lambda form: order.index(form) if form in order else len(order)))
+
+
+def forms_to_write(settings: ExportSettings) -> tuple[ExportForm, ...]:
+    """Returns the forms that the settings ask for; whether one applies to a model is for the form to say."""
+    return (*(form for form in FORMS.values() if form.is_wanted(settings)), *map(find_form, settings.extra))

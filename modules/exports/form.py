@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from modules.prompts import PromptFormat, RowKind
+from modules.prompts import ALPACA, PromptFormat, RowKind
 from modules.proving.agreement import Judge
 from modules.settings.export import ExportSettings
 from modules.settings.generation import GenerationSettings
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from keras_hub.models import Backbone
     from tokenizers import Tokenizer
 
-    from modules.proving.requests import Answers, Requests
+    from modules.proving.answers import Answers
+    from modules.proving.requests import Requests
+    from modules.serving.signatures import ServingModule
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,19 @@ class TrainedModel:
 
     backbone: Backbone
     tokenizer: Tokenizer
-    generation: GenerationSettings
-    prompt_format: PromptFormat
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
+    prompt_format: PromptFormat = ALPACA
     kind: RowKind = "instructions"
     preset: str | None = None
     examples: Sequence[str] = ()
+
+    @cached_property
+    def serving(self) -> ServingModule:
+        """The model as it serves, built once: its graph takes seconds."""
+        from modules.serving.generation import TextGenerator
+        from modules.serving.signatures import ServingModule
+
+        return ServingModule(TextGenerator(self.backbone, self.tokenizer), self.generation, self.prompt_format)
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class ExportForm:
         export_setting: the value of ``export.ctranslate2`` that asks for the form; None if it is always written.
         written_by: the trainer, which has the model with its adapters, or the export process, which reads the preset.
         applies: whether there is such a form of a model.
-        loads_slowly: whether loading it takes longer than asking it, so that the proof begins with it.
+        proof_order: its place in the proof, where those that take longest come first.
     """
 
     name: str
@@ -78,7 +89,7 @@ class ExportForm:
     export_setting: str | None = None
     written_by: Literal["trainer", "export process"] = "export process"
     applies: Callable[[TrainedModel], bool] = lambda _: True
-    loads_slowly: bool = False
+    proof_order: int = 9
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "artifact_folder", self.artifact_folder or f"exports/{self.name}")

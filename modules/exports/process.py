@@ -18,20 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from modules.exports import FORMS, TrainedModel, forms_to_write
+from modules.exports.keras_preset import KERAS
+from modules.exports.writing import form_sizes, write_forms, write_prompt_spec
+from modules.models.families import find_family
 from modules.processes import run_apart, serve
 from modules.progress import PartsProgress
 from modules.prompts import AUTO, RowKind, find_format
+from modules.settings.export import ExportSettings
 from modules.settings.generation import GenerationSettings
 
 if TYPE_CHECKING:
-    from keras_hub.models import Backbone
-    from tokenizers import Tokenizer
-
     from modules.serving.signatures import ServingModule
 
 logger = logging.getLogger(__name__)
 
-PRESET = "keras"
 # float32 on the processor, as the published model will be asked on any machine; a trainer's accelerator stays its own.
 ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
 
@@ -55,9 +56,9 @@ class ExportTask:
     """What to make of a preset.
 
     Attributes:
-        serving_model_dir: where the SavedModel goes; ``exports/keras`` beside it is the preset to read.
+        serving_model_dir: where the SavedModel goes; the preset to read lies beside it.
         generation: decoding defaults.
-        ctranslate2: how its weights are stored, of ``modules.exports.forms.CTRANSLATE2_FOLDERS``.
+        export: which forms to write.
         samples: what to show answers to; front ends show the prompts as examples.
         exact: what must be answered with exactly the expected text; none to skip that.
         kind: what the model was trained on, ``instructions`` or ``text``.
@@ -67,7 +68,7 @@ class ExportTask:
 
     serving_model_dir: str
     generation: GenerationSettings
-    ctranslate2: Sequence[str]
+    export: ExportSettings
     samples: Questions
     exact: Questions
     kind: RowKind = "instructions"
@@ -89,17 +90,15 @@ class ExportTask:
         return TypeAdapter(ExportTask).validate_python(task)
 
     @property
-    def exports(self) -> Path:
-        return Path(self.serving_model_dir).parent / "exports"
+    def artifact(self) -> Path:
+        """The model artifact's folder."""
+        return Path(self.serving_model_dir).parent
 
 
-def export_preset(backbone: Backbone, tokenizer: Tokenizer, serving_model_dir: Path) -> None:
-    """The trainer's part: the preset in float32, from which all other forms are made."""
-    from modules.exports.forms import export_keras
-    from modules.models.float32 import as_float32
-
+def export_from_trainer(model: TrainedModel, artifact: Path) -> None:
+    """Writes the trainer's part: the preset in float32, from which the other forms are made, and adapters."""
     gc.collect()  # of the training model and its optimizer
-    export_keras(as_float32(backbone), tokenizer, serving_model_dir.parent / "exports" / PRESET)
+    write_forms(model, artifact, [form for form in FORMS.values() if form.written_by == "trainer"])
 
 
 def export_apart(task: ExportTask) -> dict[str, Any]:
@@ -125,21 +124,34 @@ def export_apart(task: ExportTask) -> dict[str, Any]:
 
 
 def carry_out(task: ExportTask) -> dict[str, Any]:
-    """Writes every form but the preset, which it reads, and asks the SavedModel's graph.
+    """Writes every form that is made from the preset, which it reads, and asks the SavedModel's graph.
 
     Returns:
         ``samples`` and ``exact_answers`` for the training report, ``sizes``: bytes on disk of each form.
     """
-    with PartsProgress("exporting", total=len(task.ctranslate2) + 3) as exporting:
-        exporting.begin(f"{PRESET}, read back")
-        # What takes longest here are these imports.
-        from modules.exports.forms import form_sizes
-        from modules.models.families import find_family
+    wanted = forms_to_write(task.export)
+    forms = [form for form in wanted if form.written_by == "export process"]
+    with PartsProgress("exporting", total=len(forms) + 1) as exporting:
+        exporting.begin(f"{KERAS.name}, read back")
+        model = read_preset(task)
+        write_forms(model, task.artifact, forms, begin=exporting.begin)
+        write_prompt_spec(model, task.artifact)
+    return ask(model.serving, task) | {"sizes": form_sizes(task.artifact, wanted)}
 
-        family = find_family(task.family)
-        backbone, tokenizer = family.load_preset(str(task.exports / PRESET), dropout=0.0, dtype="float32")
-        module = export_others(backbone, tokenizer, task, begin=exporting.begin)
-    return ask(module, task) | {"sizes": form_sizes(Path(task.serving_model_dir))}
+
+def read_preset(task: ExportTask) -> TrainedModel:
+    """Returns the model that the trainer left."""
+    family = find_family(task.family)  # what takes longest here is the import of what it needs
+    preset = str(task.artifact / KERAS.artifact_folder)
+    backbone, tokenizer = family.load_preset(preset, dropout=0.0, dtype="float32")
+    return TrainedModel(
+        backbone,
+        tokenizer,
+        task.generation,
+        find_format(task.prompt_format, kind=task.kind),
+        kind=task.kind,
+        examples=task.samples.prompts,
+    )
 
 
 def ask(module: ServingModule, task: ExportTask) -> dict[str, Any]:
@@ -159,32 +171,6 @@ def ask(module: ServingModule, task: ExportTask) -> dict[str, Any]:
             "samples": answer(respond, samples),
             "exact_answers": exact_answers(respond, exact.prompts, exact.expected, rows=len(exact.prompts)),
         }
-
-
-def export_others(
-    backbone: Backbone, tokenizer: Tokenizer, task: ExportTask, *, begin: Callable[[str], None] = lambda _: None
-) -> ServingModule:
-    """Writes every form but the preset from a model in memory; `begin` is told of each."""
-    from modules.exports.forms import export_forms
-    from modules.serving.generation import TextGenerator
-    from modules.serving.signatures import ServingModule, save_serving_model
-
-    prompt_format = find_format(task.prompt_format, kind=task.kind)
-    export_forms(
-        backbone,
-        tokenizer,
-        task.exports,
-        generation=task.generation,
-        ctranslate2=task.ctranslate2,
-        prompt_format=prompt_format,
-        kind=task.kind,
-        examples=task.samples.prompts,
-        begin=begin,
-    )
-    begin("saved_model")
-    module = ServingModule(TextGenerator(backbone, tokenizer), task.generation, prompt_format)
-    save_serving_model(module, Path(task.serving_model_dir))
-    return module
 
 
 def answer(respond: Callable[[Sequence[str]], list[str]], questions: Questions) -> list[dict[str, str]]:

@@ -123,6 +123,10 @@ class ModelFamily(abc.ABC):
         """Returns the tokenizer in `folder`, in the files that Transformers writes."""
 
     @abc.abstractmethod
+    def end_token_id(self, tokenizer: Tokenizer) -> int:
+        """Returns the id of the token that ends an answer."""
+
+    @abc.abstractmethod
     def preset_tokenizer(self, preset: str) -> Tokenizer:
         """Returns the tokenizer of a KerasHub preset.
 
@@ -269,8 +273,28 @@ class ModelFamily(abc.ABC):
     # Independent readers, for proving the exports.
 
     @abc.abstractmethod
-    def reference_logits(self, folder: Path) -> Callable[..., np.ndarray]:
-        """Returns a Transformers checkpoint as a function of token ids, computed without any framework."""
+    def reference_logits(
+        self, folder: Path, *, matrix: Callable[[np.ndarray], Any] | None = None
+    ) -> Callable[..., np.ndarray]:
+        """Returns a Transformers checkpoint as a function, computed without any framework.
+
+        It takes token ids [T], ``last`` and ``cache`` as :class:`modules.proving.answers.Logits` says.
+
+        Args:
+            folder: of the checkpoint.
+            matrix: how a weight matrix, float32 [N, K], is stored and multiplied; None for plain float32.
+        """
+
+    @abc.abstractmethod
+    def generator_logits(
+        self, weights: Mapping[str, np.ndarray], *, matrix: Callable[[str], Any]
+    ) -> Callable[..., np.ndarray]:
+        """Returns a CTranslate2 generator as a function, computed without CTranslate2.
+
+        Args:
+            weights: its variables by name.
+            matrix: gives the weight matrix of a name, with ``rows`` and ``product``.
+        """
 
     @abc.abstractmethod
     def preset_logits(self, folder: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

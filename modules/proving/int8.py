@@ -13,12 +13,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from modules.models.gpt2.numpy_gpt2 import Block, Dense, Network, dense, layer_norm
+from modules.models.family import ModelFamily
+from modules.proving.answers import Logits
 
 SHIFT = 128  # what makes an activation unsigned
 LARGEST = np.iinfo(np.int8).max
@@ -83,10 +83,11 @@ def rounded(weights: np.ndarray) -> Int8Matrix:
     return Int8Matrix(np.rint(weights * scale[:, None]).astype(np.int8), scale)
 
 
-def read_generator(folder: Path, *, multiply: Multiply = exact_products) -> Network:
-    """Reads an 8-bit CTranslate2 generator of a GPT-2.
+def generator_logits(family: ModelFamily, folder: Path, *, multiply: Multiply = exact_products) -> Logits:
+    """Returns an 8-bit CTranslate2 generator as a function.
 
     Args:
+        family: of the model.
         folder: with ``model.bin``.
         multiply: how products are made.
     """
@@ -95,30 +96,7 @@ def read_generator(folder: Path, *, multiply: Multiply = exact_products) -> Netw
     def matrix(name: str) -> Int8Matrix:
         return Int8Matrix(weights[f"{name}/weight"], weights[f"{name}/weight_scale"], multiply)
 
-    def dense_of(name: str) -> Dense:
-        return partial(dense, matrix(name), weights[f"{name}/bias"])
-
-    def norm_of(name: str) -> Dense:
-        return partial(layer_norm, weight=weights[f"{name}/gamma"], bias=weights[f"{name}/beta"])
-
-    def block(prefix: str) -> Block:
-        return Block(
-            attention_norm=norm_of(f"{prefix}/self_attention/layer_norm"),
-            attention_in=dense_of(f"{prefix}/self_attention/linear_0"),
-            attention_out=dense_of(f"{prefix}/self_attention/linear_1"),
-            feedforward_norm=norm_of(f"{prefix}/ffn/layer_norm"),
-            feedforward_in=dense_of(f"{prefix}/ffn/linear_0"),
-            feedforward_out=dense_of(f"{prefix}/ffn/linear_1"),
-        )
-
-    layers = {name.split("/")[1] for name in weights if name.startswith("decoder/layer_")} - {"layer_norm"}
-    return Network(
-        heads=int(weights["decoder/num_heads"]),
-        embedding=matrix("decoder/embeddings"),
-        positions=weights["decoder/position_encodings/encodings"],
-        blocks=[block(f"decoder/layer_{number}") for number in range(len(layers))],
-        last_norm=norm_of("decoder/layer_norm"),
-    )
+    return family.generator_logits(weights, matrix=matrix)
 
 
 def unsafe_rows(folder: Path) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modules.settings.model import DEFAULT_FAMILY
+
 SAMPLES = 8
 NEW_TOKENS = 8
 INSTRUCTIONS = ("Say hello.", "Übersetze: 你好, 🙂")  # for the rows to score, in turn
@@ -24,6 +26,7 @@ class Requests:
         new_tokens: how many tokens an answer has at most.
         end_token_id: what ends an answer.
         rows: instruction, input and output to score.
+        family: of the model, as ``model.family`` says.
     """
 
     prompts: Sequence[str]
@@ -31,6 +34,7 @@ class Requests:
     new_tokens: int
     end_token_id: int
     rows: Sequence[Sequence[str]]
+    family: str = DEFAULT_FAMILY
 
 
 def make_requests(model_folder: Path) -> Requests:
@@ -52,13 +56,19 @@ def make_requests(model_folder: Path) -> Requests:
         "",
         spec["with_input"].format(instruction="Sort.", input="pear " * spec["context_length"]),
     ]
-    return requests_of(model_folder, prompts, rows=rows, new_tokens=NEW_TOKENS)
+    family = training.get("model", {}).get("family", DEFAULT_FAMILY)
+    return requests_of(model_folder, prompts, rows=rows, new_tokens=NEW_TOKENS, family=family)
 
 
 def requests_of(
-    model_folder: Path, prompts: Sequence[str], *, rows: Sequence[Sequence[str]], new_tokens: int
+    model_folder: Path,
+    prompts: Sequence[str],
+    *,
+    rows: Sequence[Sequence[str]],
+    new_tokens: int,
+    family: str = DEFAULT_FAMILY,
 ) -> Requests:
-    """These prompts and rows, tokenised as the published tokenizer does."""
+    """Returns these prompts and rows, tokenised as the published tokenizer does."""
     from tokenizers import Tokenizer
 
     exports = model_folder / "exports"
@@ -68,4 +78,4 @@ def requests_of(
     room = spec["context_length"] - new_tokens
     ids = [tokenizer.encode(prompt, add_special_tokens=False).ids[-room:] for prompt in prompts]
     end = spec["end_token_id"]
-    return Requests(prompts, [found or [end] for found in ids], new_tokens, end, rows)
+    return Requests(prompts, [found or [end] for found in ids], new_tokens, end, rows, family)

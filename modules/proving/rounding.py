@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from modules.models.gpt2.numpy_gpt2 import Logits, read_checkpoint
+from modules.models.families import find_family
+from modules.proving.answers import Logits
 from modules.proving.int8 import (
     LARGEST_PAIR,
     exact_products,
-    read_generator,
+    generator_logits,
     rounded,
     saturated_products,
     unsafe_rows,
@@ -48,7 +49,8 @@ class RoundedForm:
         self._folder = folder
         self._requests = requests
         self._reference_ids = reference_ids
-        self._rounded = read_checkpoint(checkpoint, matrix=rounded).logits
+        self._family = find_family(requests.family)
+        self._rounded = self._family.reference_logits(checkpoint, matrix=rounded)
         self._roundings: list[float] = []
         self._wrong: dict[int, Logs] = {}  # request → what was found
 
@@ -83,7 +85,9 @@ class RoundedForm:
         index = min(self._wrong, key=lambda wrong: len(self._requests.prompt_ids[wrong]))
         found = self._wrong[index]
         from_exact, from_saturated = (
-            logits_distance(self._replay(read_generator(self._folder, multiply=way).logits, index, len(found)), found)
+            logits_distance(
+                self._replay(generator_logits(self._family, self._folder, multiply=way), index, len(found)), found
+            )
             for way in (exact_products, saturated_products)
         )
         return ", as they did here" if from_saturated < from_exact else ""

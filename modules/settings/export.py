@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator
 
-from modules.settings.types import FROZEN, split_words
+from modules.settings.types import FROZEN, Words, split_words
 
 CTranslate2Precision = Literal["int8", "float32"]
 CTranslate2Precisions = Annotated[tuple[CTranslate2Precision, ...], BeforeValidator(split_words)]
@@ -20,3 +20,6 @@ class ExportSettings(BaseModel):
     ctranslate2: CTranslate2Precisions = ("int8", "float32")
     """How CTranslate2's weights are stored, int8 (a quarter of the size; what the Space runs) and float32, one export
     each; `none` for no such export."""
+
+    extra: Words = ()
+    """Forms of your own besides, as package.module:OBJECT; `none` for none."""

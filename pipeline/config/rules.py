@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from modules.exports import find_forms
 from modules.models.families import find_family
-from modules.registry import RegistryError
+from modules.registry import RegistryError, is_reference
 from pipeline.evaluation import of_answers, parse_condition
 from pipeline.hub_model import hub_model
 
@@ -181,9 +182,15 @@ def _answers_to_compare(config: PipelineConfig) -> str | None:
 
 
 def _published_precision(config: PipelineConfig) -> str | None:
-    published = {"ctranslate2": "int8", "ctranslate2_float32": "float32"}
-    wanted = [published[name] for name in config.publish.exports if name in published]
-    missing = [precision for precision in wanted if precision not in config.export.ctranslate2]
+    forms = find_forms(config.publish.exports)
+    missing = [str(form.export_setting) for form in forms if not form.is_wanted(config.export)]
+    own = [name for name in config.publish.exports if is_reference(name) and name not in config.export.extra]
+    if config.publish.enabled and own:
+        return (
+            "What is published must be exported. "
+            f"Received: publish.exports={', '.join(config.publish.exports)}; "
+            f"export.extra={', '.join(config.export.extra) or 'none'}. Add {', '.join(own)} to the latter."
+        )
     if not config.publish.enabled or not missing:
         return None
     return (
@@ -344,7 +351,7 @@ RULES: tuple[Rule, ...] = (
     Rule(_REPOSITORIES, _local_namespace),
     Rule(_REPOSITORIES, _remote_namespace),
     Rule(("publish.enabled", "publish.required"), _publication_to_require),
-    Rule(("publish.enabled", "publish.exports", "export.ctranslate2"), _published_precision),
+    Rule(("publish.enabled", "publish.exports", "export.ctranslate2", "export.extra"), _published_precision),
     Rule(("publish.enabled", "publish.exports", "training.lora_rank", "training.lora_unfrozen"), _published_adapter),
     Rule(("evaluation.enabled", "evaluation.baseline", "publish.enabled", "publish.exports"), _published_baseline),
     Rule(("data.kind", "publish.enabled", "publish.space"), _page_for_instructions),

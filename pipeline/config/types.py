@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from data.origin import DATASET_ID
-from modules.settings.types import none_from_word, split_items, split_words
+from modules.exports import find_form
+from modules.settings.types import Words, none_from_word, split_items, split_words
 
 OptionalPort = Annotated[Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(none_from_word)]
 # The namespace and the name as the Hub allows them.
@@ -28,11 +29,15 @@ def _command_line(value: Any) -> Any:
 
 
 DatasetIds = Annotated[tuple[Annotated[str, StringConstraints(pattern=DATASET_ID)], ...], BeforeValidator(split_words)]
-Exports = Annotated[
-    tuple[Literal["transformers", "keras", "ctranslate2", "saved_model", "ctranslate2_float32", "adapter"], ...],
-    BeforeValidator(split_words),
-    Field(min_length=1),
-]
+
+
+def _known_forms(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        find_form(name)  # whether there is one
+    return names
+
+
+Exports = Annotated[Words, Field(min_length=1), AfterValidator(_known_forms)]
 Labels = Annotated[
     tuple[Annotated[str, StringConstraints(pattern=r"^[\w./-]+=[\w.-]*$")], ...], BeforeValidator(split_words)
 ]

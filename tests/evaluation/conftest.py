@@ -42,5 +42,5 @@ def serving(backbone: GPT2Backbone, tokenizer: Tokenizer) -> ServingModule:
 def model_folder(backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model artifact's folder, without training.json."""
     folder = tmp_path_factory.mktemp("model")
-    export_model(backbone, tokenizer, folder / "Format-Serving", GENERATION)
+    export_model(backbone, tokenizer, folder, GENERATION)
     return folder

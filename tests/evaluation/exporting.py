@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.exports.process import ExportTask, Questions, export_others, export_preset
+from modules.exports import FORMS, TrainedModel
+from modules.exports.form import ExportForm
+from modules.exports.writing import write_forms, write_prompt_spec
+from modules.proving.answers import Answers
+from modules.proving.requests import Requests
 from modules.settings.generation import GenerationSettings
+
+
+def asked(form: ExportForm, artifact: Path, requests: Requests) -> Answers:
+    """Returns what a form answers in this process."""
+    assert form.ask is not None
+    return form.ask(artifact, requests)
 
 
 def export_model(
     backbone: GPT2Backbone,
     tokenizer: Tokenizer,
-    serving_model_dir: Path,
+    artifact: Path,
     generation: GenerationSettings,
-    ctranslate2: Sequence[str] = ("int8", "float32"),
+    forms: Iterable[ExportForm] = tuple(FORMS.values()),
 ) -> None:
-    """Writes every form beside `serving_model_dir`; training.json is left out."""
-    nothing = Questions([], [])
-    export_preset(backbone, tokenizer, serving_model_dir)
-    task = ExportTask(str(serving_model_dir), generation, ctranslate2, samples=nothing, exact=nothing)
-    export_others(backbone, tokenizer, task)
+    """Writes the forms into a model artifact's folder; training.json is left out."""
+    model = TrainedModel(backbone, tokenizer, generation)
+    write_forms(model, artifact, forms)
+    write_prompt_spec(model, artifact)

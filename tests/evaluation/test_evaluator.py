@@ -107,7 +107,7 @@ def worse_folder(backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory:
     folder = tmp_path_factory.mktemp("worse")
     spoiled = make_backbone(tokenizer)
     spoiled.set_weights([weight * 2 for weight in backbone.get_weights()])
-    export_model(spoiled, tokenizer, folder / "Format-Serving", GENERATION)
+    export_model(spoiled, tokenizer, folder, GENERATION)
     return folder
 
 
@@ -132,7 +132,7 @@ def test_a_better_model_is_blessed(model_folder: Path, worse_folder: Path, tmp_p
 
 def test_a_baseline_with_another_tokenizer_is_compared_by_bytes_only(model_folder: Path, tmp_path: Path) -> None:
     other = train_tokenizer(["Bread and butter. " * 3, "Say hello."] * 3, vocabulary_size=280)
-    export_model(make_backbone(other), other, tmp_path / "other" / "Format-Serving", GENERATION)
+    export_model(make_backbone(other), other, tmp_path / "other", GENERATION)
     found = evaluate(
         tmp_path,
         ROWS,
@@ -228,7 +228,7 @@ def test_a_model_that_computes_no_numbers_is_not_blessed(
 ) -> None:
     broken = make_backbone(tokenizer)
     broken.set_weights([weight * np.nan for weight in backbone.get_weights()])
-    export_model(broken, tokenizer, tmp_path / "model" / "Format-Serving", GENERATION)
+    export_model(broken, tokenizer, tmp_path / "model", GENERATION)
     found = evaluate(tmp_path, ROWS, tmp_path / "model", baseline_folder=None)
 
     assert not found.blessed

@@ -18,22 +18,25 @@ from hypothesis.extra import numpy as arrays
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.exports import forms as export
+from modules.exports import TrainedModel
+from modules.exports.ctranslate2 import INT8, write
 from modules.exports.int8 import quantize_rows
-from modules.models.gpt2.numpy_gpt2 import load_logits
-from modules.proving.answering import FORMS, Answers, ask_logits
-from modules.proving.comparison import compare, reasons_in
+from modules.exports.transformers import TRANSFORMERS
+from modules.models.gpt2.family import GPT2
+from modules.proving.answers import Answers, ask_logits
 from modules.proving.int8 import (
     exact_products,
-    read_generator,
+    generator_logits,
     read_weights,
     saturated_products,
     unsafe_rows,
 )
 from modules.proving.requests import Requests, requests_of
 from modules.proving.rounding import logits_distance
+from pipeline.components.serving_proof.comparison import compare, reasons_in
 from pipeline.components.serving_proof.prove import arithmetic_in
 from tests.evaluation.conftest import GENERATION
+from tests.evaluation.exporting import asked, export_model
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic
@@ -72,7 +75,7 @@ def small(tokenizer: Tokenizer) -> GPT2Backbone:
 def model(small: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model artifact's folder: its checkpoint, its prompt.json and its 8-bit generator."""
     folder = tmp_path_factory.mktemp("int8")
-    export.export_forms(small, tokenizer, folder / "exports", generation=GENERATION, ctranslate2=("int8",))
+    export_model(small, tokenizer, folder, GENERATION, (TRANSFORMERS, INT8))
     return folder
 
 
@@ -80,7 +83,7 @@ def model(small: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.Te
 def saturating(small: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generator as CTranslate2 itself quantises it: each row's largest weight becomes 127."""
     folder = tmp_path_factory.mktemp("saturating")
-    export.export_ctranslate2(small, tokenizer, folder, quantization="int8_float32")
+    write(TrainedModel(small, tokenizer), folder, quantization="int8_float32")
     return folder
 
 
@@ -91,7 +94,7 @@ def requests(model: Path) -> Requests:
 
 @pytest.fixture(scope="module")
 def reference(model: Path, requests: Requests) -> Answers:
-    return FORMS["transformers"](model, requests)
+    return asked(TRANSFORMERS, model, requests)
 
 
 def ask(folder: Path, rows: list[list[str]], out: Path, machine: Mapping[str, str], threads: int) -> list[np.ndarray]:
@@ -152,8 +155,8 @@ def test_8_bits_give_what_the_arithmetic_says_on_every_library_and_instruction_s
     machine: Mapping[str, str], threads: int, model: Path, requests: Requests, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     found = ask(model / "exports/ctranslate2", rows_of(requests, tokenizer), tmp_path / "logits.npz", machine, threads)
-    exact = read_generator(model / "exports/ctranslate2").logits
-    reference = load_logits(model / "exports/transformers")
+    exact = generator_logits(GPT2, model / "exports/ctranslate2")
+    reference = GPT2.reference_logits(model / "exports/transformers")
 
     for ids, logits in zip(requests.prompt_ids, found, strict=True):
         rounding = logits_distance(list(reference(ids)), list(exact(ids)))
@@ -165,8 +168,8 @@ def test_saturated_products_are_what_a_processor_without_vnni_makes_of_unsafe_we
     saturating: Path, requests: Requests, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     found = ask(saturating, rows_of(requests, tokenizer), tmp_path / "logits.npz", SATURATING, 1)
-    saturated = read_generator(saturating, multiply=saturated_products).logits
-    exact = read_generator(saturating, multiply=exact_products).logits
+    saturated = generator_logits(GPT2, saturating, multiply=saturated_products)
+    exact = generator_logits(GPT2, saturating, multiply=exact_products)
 
     for ids, logits in zip(requests.prompt_ids, found, strict=True):
         near = logits_distance(list(saturated(ids)), list(logits))
@@ -185,7 +188,7 @@ def test_a_saturated_product_is_found_and_named_on_every_machine(
     with_unsafe_weights: Path, requests: Requests, reference: Answers
 ) -> None:
     generator = with_unsafe_weights / "exports/ctranslate2"
-    answers = ask_logits(read_generator(generator, multiply=saturated_products).logits, requests)
+    answers = ask_logits(generator_logits(GPT2, generator, multiply=saturated_products), requests)
     reasons = reasons_in(compare({"transformers": reference, "ctranslate2": answers}, with_unsafe_weights, requests))
 
     assert reasons[0].startswith("ctranslate2 disagrees with transformers on ")
@@ -198,7 +201,7 @@ def test_a_saturated_product_is_found_and_named_on_every_machine(
 def test_weights_that_would_saturate_elsewhere_are_named_where_they_do_not(
     with_unsafe_weights: Path, requests: Requests, reference: Answers
 ) -> None:
-    answers = ask_logits(read_generator(with_unsafe_weights / "exports/ctranslate2").logits, requests)
+    answers = ask_logits(generator_logits(GPT2, with_unsafe_weights / "exports/ctranslate2"), requests)
     reasons = reasons_in(compare({"transformers": reference, "ctranslate2": answers}, with_unsafe_weights, requests))
 
     (reason,) = reasons
@@ -212,9 +215,9 @@ def test_a_model_that_learnt_nothing_is_judged_by_its_own_rounding(
 ) -> None:
     blank = make_backbone(tokenizer)
     blank.set_weights([weight / 20 for weight in blank.get_weights()])  # as they were drawn: nearly equal logits
-    export.export_forms(blank, tokenizer, tmp_path / "exports", generation=GENERATION, ctranslate2=("int8",))
+    export_model(blank, tokenizer, tmp_path, GENERATION, (TRANSFORMERS, INT8))
     requests = requests_of(tmp_path, PROMPTS, rows=[("Say hello.", "", "pear")], new_tokens=4)
-    found = {form: FORMS[form](tmp_path, requests) for form in ("transformers", "ctranslate2")}
+    found = {form.name: asked(form, tmp_path, requests) for form in (TRANSFORMERS, INT8)}
     report = compare(found, tmp_path, requests)
 
     assert reasons_in(report) == []

@@ -15,15 +15,17 @@ import pytest
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.exports.forms import export_ctranslate2
-from modules.models.gpt2.numpy_gpt2 import Cache, load_logits
-from modules.proving.answering import FORMS, Answers
-from modules.proving.comparison import compare, reasons_in
+from modules.exports import TrainedModel
+from modules.exports.ctranslate2 import FLOAT32, INT8
+from modules.models.gpt2.family import GPT2
+from modules.models.gpt2.numpy_gpt2 import Cache
+from modules.proving.agreement import FLOAT_TOLERANCE
+from modules.proving.answers import Answers
 from modules.proving.requests import Requests, make_requests
-from pipeline.components.serving_proof import comparison
-from pipeline.components.serving_proof.prove import FOLDERS, ServingProofError, prove
+from pipeline.components.serving_proof.comparison import compare, reasons_in
+from pipeline.components.serving_proof.prove import ServingProofError, forms_to_ask, prove
 from tests.evaluation.conftest import GENERATION
-from tests.evaluation.exporting import export_model
+from tests.evaluation.exporting import asked, export_model
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic
@@ -44,7 +46,7 @@ def small(tokenizer: Tokenizer) -> GPT2Backbone:
 def model(small: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model artifact's folder."""
     folder = tmp_path_factory.mktemp("proof")
-    export_model(small, tokenizer, folder / "Format-Serving", GENERATION)
+    export_model(small, tokenizer, folder, GENERATION)
     (folder / "exports/training.json").write_text(json.dumps({"samples": SAMPLES}))
     return folder
 
@@ -57,7 +59,7 @@ def requests(model: Path) -> Requests:
 @pytest.fixture(scope="module")
 def answers(model: Path, requests: Requests) -> dict[str, Answers]:
     """Of every form, in this process."""
-    return {form: FORMS[form](model, requests) for form in FOLDERS}
+    return {form.name: form.ask(model, requests) for form in forms_to_ask(model) if form.ask}
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def test_the_reference_is_the_trained_model(model: Path, small: GPT2Backbone) ->
     tokens = [1, 5, 9, 250, 3]
     hidden = small({"token_ids": np.array([tokens]), "padding_mask": np.ones((1, 5))})
     expected = np.asarray(small.token_embedding(hidden, reverse=True))[0]
-    logits = load_logits(model / "exports/transformers")
+    logits = GPT2.reference_logits(model / "exports/transformers")
     cache: Cache = {}
     pieces = [logits(tokens[:3], cache=cache), logits(tokens[3:], cache=cache)]
 
@@ -108,7 +110,7 @@ def test_every_form_is_asked_in_a_fresh_process_and_agrees(model: Path) -> None:
 
 
 def test_a_form_that_does_not_load_and_one_of_another_model_are_named(damaged: Path, tokenizer: Tokenizer) -> None:
-    export_ctranslate2(make_backbone(tokenizer), tokenizer, damaged / "exports/ctranslate2")
+    INT8.write(TrainedModel(make_backbone(tokenizer), tokenizer), damaged / "exports/ctranslate2")
     (damaged / "exports/keras/config.json").unlink()
     reasons = reasons_in(prove(damaged, timeout_seconds=300))
 
@@ -145,8 +147,8 @@ def test_in_int8_too_a_wrong_part_is_found(
     wrong = make_backbone(tokenizer)
     wrong.set_weights(small.get_weights())
     damage(wrong)
-    export_ctranslate2(wrong, tokenizer, damaged / "exports/ctranslate2")
-    found = answers | {"ctranslate2": FORMS["ctranslate2"](damaged, requests)}
+    INT8.write(TrainedModel(wrong, tokenizer), damaged / "exports/ctranslate2")
+    found = answers | {"ctranslate2": asked(INT8, damaged, requests)}
 
     (reason,) = reasons_in(compare(found, damaged, requests))
     assert reason.startswith("ctranslate2 disagrees with transformers on ")
@@ -159,8 +161,8 @@ def test_one_wrong_weight_of_a_float32_form_is_found(
     weights = small.get_weights()
     weights[4].flat[0] += 0.5
     wrong.set_weights(weights)
-    export_ctranslate2(wrong, tokenizer, damaged / "exports/ctranslate2_float32", quantization=None)
-    found = answers | {"ctranslate2_float32": FORMS["ctranslate2_float32"](damaged, requests)}
+    FLOAT32.write(TrainedModel(wrong, tokenizer), damaged / "exports/ctranslate2_float32")
+    found = answers | {"ctranslate2_float32": asked(FLOAT32, damaged, requests)}
 
     (reason,) = reasons_in(compare(found, damaged, requests))
     assert "(the same answer, log-probabilities within 0.001 nats; largest difference" in reason
@@ -212,7 +214,7 @@ def test_another_answer_is_allowed_only_between_equals(
     report = compare(forms, model, one)["keras"]
 
     assert (report["near_ties"], len(report["disagreements"])) == (near_ties, disagreements)
-    assert comparison.FLOAT_TOLERANCE == 1e-3
+    assert FLOAT_TOLERANCE == 1e-3
 
 
 def test_a_proof_that_takes_too_long_is_an_error(model: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from modules.exports.forms import export_keras
+from modules.exports import TrainedModel
+from modules.exports.keras_preset import KERAS
 from modules.training.task import TrainingTask
 from tests.jax.tasks import TEXTS, make_task
 from tests.modules.conftest import make_backbone
@@ -34,7 +35,7 @@ def preset(jax_tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("initial") / "preset"
     backbone = make_backbone(jax_tokenizer)
     backbone.set_weights([weight / 20 for weight in backbone.get_weights()])  # no magnified rounding
-    export_keras(backbone, jax_tokenizer, folder)
+    KERAS.write(TrainedModel(backbone, jax_tokenizer), folder)
     return folder
 
 

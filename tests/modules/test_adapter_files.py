@@ -7,9 +7,12 @@ import keras
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
-from modules.exports.adapter import base_name, save_adapter
-from modules.models.gpt2.adapter_files import CONFIG_FILE, WEIGHTS_FILE
+from modules.exports import TrainedModel
+from modules.exports.adapter import ADAPTER, base_name
+from modules.exports.writing import write_forms
+from modules.models.gpt2.adapter_files import CONFIG_FILE, WEIGHTS_FILE, save_adapter
 from modules.models.gpt2.family import GPT2
 from modules.models.gpt2.layers import blocks
 from modules.models.lora import add_adapters, quantize_base
@@ -31,7 +34,7 @@ def backbone() -> object:
 
 
 def test_the_files_hold_what_is_added_to_each_kernel(backbone: object, tmp_path: Path) -> None:
-    assert save_adapter(backbone, tmp_path, base="some/base")
+    save_adapter(backbone, tmp_path, base="some/base")
     arrays, config = load_file(tmp_path / WEIGHTS_FILE), json.loads((tmp_path / CONFIG_FILE).read_text())
     assert sorted(path.name for path in tmp_path.iterdir()) == [CONFIG_FILE, WEIGHTS_FILE]
     assert config["base_model_name_or_path"] == "some/base"
@@ -58,18 +61,18 @@ def test_the_files_hold_what_is_added_to_each_kernel(backbone: object, tmp_path:
     assert config["modules_to_save"] == ["ln_1", "ln_2", "ln_f"]
 
 
-def test_where_embeddings_were_trained_no_adapter_is_written(tmp_path: Path) -> None:
+def test_where_embeddings_were_trained_no_adapter_is_written(tokenizer: Tokenizer, tmp_path: Path) -> None:
     whole = make()
     add_adapters(whole, rank=2, alpha=2.0, targets=("query",), unfrozen=("embeddings",))
-    assert not save_adapter(whole, tmp_path / "adapter", base="x")
-    assert not (tmp_path / "adapter").exists()
+    write_forms(TrainedModel(whole, tokenizer), tmp_path, [ADAPTER])
+    assert not (tmp_path / ADAPTER.artifact_folder).exists()
 
 
 def test_adapters_of_a_quantised_base_are_saved_alike(tmp_path: Path) -> None:
     quantised = make()
     quantize_base(quantised, "int8")
     add_adapters(quantised, rank=2, alpha=2.0, targets=("value",))
-    assert save_adapter(quantised, tmp_path, base="x")
+    save_adapter(quantised, tmp_path, base="x")
     assert json.loads((tmp_path / CONFIG_FILE).read_text())["rank_pattern"] == {"attn.c_attn": 4}
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from modules.exports.adapter import save_adapter
-from modules.exports.forms import export_transformers
+from modules.exports import TrainedModel
+from modules.exports.adapter import ADAPTER
+from modules.exports.transformers import TRANSFORMERS
 from modules.models.gpt2.network import hidden_states
 from modules.models.lora import add_adapters
 from modules.models.training_model import training_model
@@ -31,11 +32,11 @@ GENERATION = GenerationSettings(max_new_tokens=4)
 def test_peft_computes_the_same_logits(tokenizer: Tokenizer, tmp_path: Path, unfrozen: tuple[str, ...]) -> None:
     backbone, size = make_backbone(tokenizer), tokenizer.get_vocab_size()
     backbone.set_weights([weight / 4 for weight in backbone.get_weights()])
-    export_transformers(backbone, tokenizer, tmp_path / "base", generation=GENERATION)
+    TRANSFORMERS.write(TrainedModel(backbone, tokenizer, GENERATION), tmp_path / "base")
     add_adapters(backbone, rank=3, alpha=6.0, targets=LORA_TARGETS, unfrozen=unfrozen)
     model = training_model(backbone, sequence_length=16)
     train(model, keras.optimizers.AdamW(1e-2), steps=4, vocabulary_size=size)
-    save_adapter(backbone, tmp_path / "adapter", base="base")
+    ADAPTER.write(TrainedModel(backbone, tokenizer, preset="base"), tmp_path / "adapter")
     tokens = packed_batch(size)["token_ids"]
     np.save(tmp_path / "tokens.npy", tokens)
     files = [tmp_path / name for name in ("base", "adapter", "tokens.npy", "logits.npy")]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from modules.exports.forms import export_keras
+from modules.exports import TrainedModel
+from modules.exports.keras_preset import KERAS
 from modules.processes import run_apart
 from modules.training.dataset import PackedBatches, tokenize_examples
 from modules.training.devices import DeviceError, choose, shared_training
@@ -91,7 +92,7 @@ def test_four_mirrored_devices_train_as_one_does(tmp_path: Path) -> None:
     tokenizer, preset = train_tokenizer(TEXTS, vocabulary_size=300), tmp_path / "preset"
     backbone = make_backbone(tokenizer)
     backbone.set_weights([weight / 20 for weight in backbone.get_weights()])  # no magnified rounding
-    export_keras(backbone, tokenizer, preset)
+    KERAS.write(TrainedModel(backbone, tokenizer), preset)
     # A clip norm that every step exceeds: it must be that of the whole batch.
     options = {"packing": "best_fit", "clip_norm": 0.1}
     alone = make_task(preset, tmp_path / "alone", **options)

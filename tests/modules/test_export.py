@@ -14,7 +14,10 @@ from safetensors.numpy import load_file
 from tensorflow.core.protobuf import saved_model_pb2
 from tokenizers import Tokenizer
 
-from modules.exports import forms as export
+from modules.exports import FORMS, TrainedModel
+from modules.exports.ctranslate2 import INT8
+from modules.exports.saved_model import SAVED_MODEL
+from modules.exports.writing import write_forms, write_prompt_spec
 from modules.prompts import ALPACA
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule, save_serving_model
@@ -61,9 +64,11 @@ def saved(module: ServingModule, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="module")
 def exports(backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "exports"
-    export.export_all(backbone, tokenizer, folder, generation=DEFAULTS, ctranslate2=["int8", "float32"])
-    return folder
+    folder = tmp_path_factory.mktemp("model")
+    model = TrainedModel(backbone, tokenizer, DEFAULTS)
+    write_forms(model, folder, [form for form in FORMS.values() if form is not SAVED_MODEL])
+    write_prompt_spec(model, folder)
+    return folder / "exports"
 
 
 def test_the_saved_model_answers_as_in_the_trainer_with_tensorflow_alone(module: ServingModule, saved: Path) -> None:
@@ -188,4 +193,4 @@ def test_a_vocabulary_of_another_size_is_refused(backbone: GPT2Backbone, tmp_pat
 
     other = train_tokenizer(["a b c"], vocabulary_size=257)
     with pytest.raises(ValueError, match="Received: 257 tokens, embedding of"):
-        export.export_ctranslate2(backbone, other, tmp_path / "ct2")
+        INT8.write(TrainedModel(backbone, other), tmp_path / "ct2")

@@ -14,11 +14,13 @@ import pytest
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.exports.process import ExportError, ExportTask, Questions, export_apart, export_preset
+from modules.exports import TrainedModel
+from modules.exports.process import ExportError, ExportTask, Questions, export_apart, export_from_trainer
 from modules.processes import Outcome
 from modules.prompts import ALPACA
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
+from modules.settings.export import ExportSettings
 from modules.settings.generation import GenerationSettings
 
 GENERATION = GenerationSettings(max_new_tokens=4)
@@ -36,7 +38,7 @@ def task(folder: Path, *, exact: int = 0) -> ExportTask:
     return ExportTask(
         str(folder / "Format-Serving"),
         GENERATION,
-        ("int8", "float32"),
+        ExportSettings(),
         samples=Questions(PROMPTS, ["x", ""]),
         exact=Questions(PROMPTS[:exact], ["no model answers this", "nor this"][:exact]),
     )
@@ -45,7 +47,7 @@ def task(folder: Path, *, exact: int = 0) -> ExportTask:
 def test_from_the_preset_alone_a_fresh_process_makes_every_other_form_and_answers(
     backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    export_preset(backbone, tokenizer, tmp_path / "Format-Serving")
+    export_from_trainer(TrainedModel(backbone, tokenizer), tmp_path)
     assert [path.name for path in (tmp_path / "exports").iterdir()] == ["keras"]
 
     result = export_apart(task(tmp_path, exact=2))

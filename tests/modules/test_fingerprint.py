@@ -34,7 +34,7 @@ def test_the_trainer_depends_on_everything_that_it_runs() -> None:
         "modules.models.training_model",
         "modules.prompts.format",
         "modules.serving.generation",
-        "modules.exports.forms",
+        "modules.exports.transformers",
     } <= names
 
 

@@ -16,7 +16,7 @@ from modules.prompts.format import END_TOKEN, NEUTRAL_END_TOKEN
 from modules.registry import RegistryError, reference_fingerprint
 from pipeline.components.data_gate.tokens import TokenLimits, survey_tokens
 from pipeline.config import PipelineConfig
-from pipeline.pipeline import token_limits, training_settings
+from pipeline.pipeline import run_settings, token_limits
 
 # What a user would put into a module of their own.
 SHOUT = PromptFormat(
@@ -85,9 +85,9 @@ def test_a_format_that_is_none_is_refused_with_the_way_out(name: str, message: s
 
 def test_a_format_from_outside_goes_through_settings_transform_and_data_gate() -> None:
     config = PipelineConfig.model_validate({"data": {"prompt_format": REFERENCE}})
-    assert training_settings(config)["data"]["prompt_format"] == REFERENCE
+    assert run_settings(config).data.prompt_format == REFERENCE
     rows = {name: tf.constant([[text]]) for name, text in zip(("instruction", "input", "output"), "abc", strict=True)}
-    formatted = preprocessing_fn(rows, {"kind": "instructions", "prompt_format": REFERENCE})
+    formatted = preprocessing_fn(rows, {"kind": "instructions", "prompt_format": REFERENCE, "fingerprint": ""})
     assert formatted["prompt"].numpy().item() == b"SAY a OF b!\n"
     limits = token_limits(config)
     assert limits is not None

@@ -13,7 +13,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
-from modules.exports.forms import export_keras, export_transformers
+from modules.exports import TrainedModel
+from modules.exports.keras_preset import KERAS
+from modules.exports.transformers import TRANSFORMERS
 from modules.models.gpt2.family import GPT2
 from modules.models.gpt2.tokenizer import end_token_id
 from modules.models.initial_model import load_model
@@ -31,7 +33,7 @@ WEIGHTS = "model.safetensors"
 @pytest.fixture(scope="module")
 def checkpoint(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("transformers")
-    export_transformers(make_backbone(tokenizer), tokenizer, folder, generation=GENERATION)
+    TRANSFORMERS.write(TrainedModel(make_backbone(tokenizer), tokenizer, GENERATION), folder)
     return folder
 
 
@@ -123,7 +125,7 @@ def test_rows_that_fill_up_the_embedding_are_left_out(copy: Path, tokenizer: Tok
 
 def test_an_earlier_runs_model_folder_is_a_starting_point(tokenizer: Tokenizer, tmp_path: Path) -> None:
     backbone = make_backbone(tokenizer)
-    export_keras(backbone, tokenizer, tmp_path / "exports" / "keras")
+    KERAS.write(TrainedModel(backbone, tokenizer), tmp_path / "exports" / "keras")
     assert model_folder(tmp_path) == (tmp_path / "exports" / "keras", "keras")
     assert_same_weights(load(tmp_path)[0], backbone)
 
@@ -160,7 +162,7 @@ def test_more_or_fewer_blocks_are_told(copy: Path) -> None:
 
 
 def test_a_preset_of_another_shape_names_the_layer_and_both_shapes(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    export_keras(make_backbone(tokenizer), tokenizer, tmp_path)
+    KERAS.write(TrainedModel(make_backbone(tokenizer), tokenizer), tmp_path)
     rewrite(tmp_path, lambda config: config["config"].update(intermediate_dim=128))
     with pytest.raises(PresetError, match=r"(?s)feedforward_intermediate.*\(16, 128\).*\(16, 64\)"):
         load(tmp_path)

@@ -161,10 +161,11 @@ def test_a_mixed_precision_model_is_exported_in_float32(tokenizer: Tokenizer) ->
 
 
 def test_a_preset_folder_gives_its_model_and_tokenizer(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    from modules.exports.forms import export_keras
+    from modules.exports import TrainedModel
+    from modules.exports.keras_preset import KERAS
 
     backbone = make_backbone(tokenizer)
-    export_keras(backbone, tokenizer, tmp_path / "preset")
+    KERAS.write(TrainedModel(backbone, tokenizer), tmp_path / "preset")
     loaded, loaded_tokenizer = load_preset(str(tmp_path / "preset"), dropout=0.25, dtype="float32")
     assert loaded.dropout == 0.25
     assert loaded_tokenizer.encode("pear, apple").ids == tokenizer.encode("pear, apple").ids

@@ -162,7 +162,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("answer_quality", "pipeline/evaluation.py", "pipeline/components/serving_proof/prove.py"),
         ("evaluator", "pipeline/components/evaluator/metrics.py", "pipeline/components/data_gate/rules.py"),
         ("evaluator", "modules/prompts/format.py", "modules/trainer.py"),
-        ("serving_proof", "modules/proving/answering.py", "pipeline/evaluation.py"),
+        ("serving_proof", "modules/proving/answers.py", "pipeline/evaluation.py"),
         ("serving_proof", "modules/processes.py", "modules/models/training_model.py"),
         ("hf_pusher", "pipeline/components/hf_pusher/card_text.py", "pipeline/report/page.py"),
         ("published_model", "pipeline/components/hf_pusher/hub_client.py", "pipeline/components/hf_pusher/card.py"),

@@ -28,8 +28,8 @@ ALLOWED_IN_MODULES = {
     "models": {"prompts", "settings"},
     "training": {"prompts", "settings", "models"},
     "serving": {"prompts", "settings", "models"},
-    "proving": {"prompts", "models"},
-    "exports": {"prompts", "settings", "models", "serving"},
+    "proving": {"prompts", "settings", "models"},
+    "exports": {"prompts", "settings", "models", "serving", "proving"},
 }
 # Packages that only what runs inside TFX may import at its top.
 HEAVY = ("tensorflow", "tfx", "keras", "keras_hub", "apache_beam", "ml_metadata", "torch", "jax", "gradio")

@@ -17,12 +17,11 @@ def train_model(folder: Path) -> Path:
     """Writes the artifact in the Trainer's layout; beside it ``base``, which its adapter turns into the model."""
     import keras
 
-    from modules.exports import forms as export
+    from modules.exports import FORMS, TrainedModel
+    from modules.exports.writing import write_forms, write_prompt_spec
     from modules.models.gpt2.network import build_backbone
     from modules.models.gpt2.tokenizer import end_token_id, train_tokenizer
     from modules.prompts import ALPACA
-    from modules.serving.generation import TextGenerator
-    from modules.serving.signatures import ServingModule, save_serving_model
 
     prompt = ALPACA.format("Name the capital of France.", "")
     tokenizer = train_tokenizer([prompt, ANSWER], vocabulary_size=300)
@@ -38,8 +37,9 @@ def train_model(folder: Path) -> Path:
         dtype="float32",
     )
     _learn_by_heart(backbone, [*tokenizer.encode(prompt + ANSWER).ids, end_token_id(tokenizer)])
-    export.export_all(backbone, tokenizer, folder / "exports", generation=GENERATION, ctranslate2=("int8", "float32"))
-    save_serving_model(ServingModule(TextGenerator(backbone, tokenizer), GENERATION), folder / "Format-Serving")
+    model = TrainedModel(backbone, tokenizer, GENERATION)
+    write_forms(model, folder, FORMS.values())
+    write_prompt_spec(model, folder)
     (folder / "exports" / "training.json").write_text(json.dumps({"model": {}, "training": {"seed": 1}}))
     _part_into_base_and_adapter(backbone, tokenizer, folder)
     return folder
@@ -60,8 +60,9 @@ def _part_into_base_and_adapter(backbone: Any, tokenizer: Any, folder: Path) -> 
     """A random adapter, and as its base what is left of the model without it."""
     import numpy as np
 
-    from modules.exports.adapter import save_adapter
-    from modules.exports.forms import export_transformers
+    from modules.exports import TrainedModel
+    from modules.exports.adapter import ADAPTER
+    from modules.exports.transformers import TRANSFORMERS
     from modules.models.float32 import as_float32
     from modules.models.gpt2.layers import blocks
     from modules.models.lora import adapter_product, add_adapters
@@ -73,7 +74,7 @@ def _part_into_base_and_adapter(backbone: Any, tokenizer: Any, folder: Path) -> 
         layer.lora_kernel_b.assign(numbers.normal(scale=0.2, size=layer.lora_kernel_b.shape))
         layer._kernel.assign_sub(adapter_product(layer).reshape(layer._kernel.shape))
     base = folder.with_name("base")
-    save_adapter(backbone, folder / "exports" / "adapter", base=str(base))
+    ADAPTER.write(TrainedModel(backbone, tokenizer, preset=str(base)), folder / "exports" / "adapter")
     for layer in adapted:
         layer.lora_kernel_b.assign(np.zeros(layer.lora_kernel_b.shape))
-    export_transformers(as_float32(backbone), tokenizer, base, generation=GENERATION)
+    TRANSFORMERS.write(TrainedModel(as_float32(backbone), tokenizer, GENERATION), base)

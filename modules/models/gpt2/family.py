@@ -76,6 +76,9 @@ class Gpt2Family(ModelFamily):
     def load_tokenizer(self, folder: Path) -> Tokenizer:
         return tokenizers_.load_tokenizer(folder)
 
+    def end_token_id(self, tokenizer: Tokenizer) -> int:
+        return tokenizers_.end_token_id(tokenizer)
+
     def preset_tokenizer(self, preset: str) -> Tokenizer:
         from modules.models.gpt2 import weights
 
@@ -171,10 +174,19 @@ class Gpt2Family(ModelFamily):
 
         adapter_files.save_adapter(backbone, folder, base=base)
 
-    def reference_logits(self, folder: Path) -> Callable[..., np.ndarray]:
+    def reference_logits(
+        self, folder: Path, *, matrix: Callable[[np.ndarray], Any] | None = None
+    ) -> Callable[..., np.ndarray]:
         from modules.models.gpt2 import numpy_gpt2
 
-        return numpy_gpt2.load_logits(folder)
+        return numpy_gpt2.read_checkpoint(folder, matrix=matrix or numpy_gpt2.FloatMatrix).logits
+
+    def generator_logits(
+        self, weights: Mapping[str, np.ndarray], *, matrix: Callable[[str], Any]
+    ) -> Callable[..., np.ndarray]:
+        from modules.models.gpt2 import numpy_gpt2
+
+        return numpy_gpt2.network_of_generator(weights, matrix=matrix).logits
 
     def preset_logits(self, folder: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         import keras_hub

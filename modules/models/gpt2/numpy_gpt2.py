@@ -1,14 +1,14 @@
 """GPT-2's forward pass in NumPy: shares no code with what it is to check.
 
 Radford et al. 2019. :func:`read_checkpoint` takes the weights of a Transformers checkpoint, by the names of its
-``modeling_gpt2.py``; :mod:`modules.proving.int8` rounds them, or takes CTranslate2's.
+``modeling_gpt2.py``; :func:`network_of_generator` those of a CTranslate2 generator.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,11 +95,6 @@ class Network:
         return self.embedding.product(self.last_norm(x if last is None else x[-last:]))
 
 
-def load_logits(folder: Path) -> Logits:
-    """Returns the Transformers checkpoint in `folder` as a function."""
-    return read_checkpoint(folder).logits
-
-
 def read_checkpoint(folder: Path, *, matrix: Callable[[np.ndarray], Matrix] = FloatMatrix) -> Network:
     """Reads a Transformers checkpoint.
 
@@ -134,6 +129,40 @@ def read_checkpoint(folder: Path, *, matrix: Callable[[np.ndarray], Matrix] = Fl
         positions=weights["wpe.weight"],
         blocks=[block(f"h.{number}") for number in range(config["n_layer"])],
         last_norm=norm_of("ln_f"),
+    )
+
+
+def network_of_generator(weights: Mapping[str, np.ndarray], *, matrix: Callable[[str], Matrix]) -> Network:
+    """Returns the network of a CTranslate2 generator.
+
+    Args:
+        weights: its variables by name.
+        matrix: gives the weight matrix of a name.
+    """
+
+    def dense_of(name: str) -> Dense:
+        return partial(dense, matrix(name), weights[f"{name}/bias"])
+
+    def norm_of(name: str) -> Dense:
+        return partial(layer_norm, weight=weights[f"{name}/gamma"], bias=weights[f"{name}/beta"])
+
+    def block(prefix: str) -> Block:
+        return Block(
+            attention_norm=norm_of(f"{prefix}/self_attention/layer_norm"),
+            attention_in=dense_of(f"{prefix}/self_attention/linear_0"),
+            attention_out=dense_of(f"{prefix}/self_attention/linear_1"),
+            feedforward_norm=norm_of(f"{prefix}/ffn/layer_norm"),
+            feedforward_in=dense_of(f"{prefix}/ffn/linear_0"),
+            feedforward_out=dense_of(f"{prefix}/ffn/linear_1"),
+        )
+
+    layers = {name.split("/")[1] for name in weights if name.startswith("decoder/layer_")} - {"layer_norm"}
+    return Network(
+        heads=int(weights["decoder/num_heads"]),
+        embedding=matrix("decoder/embeddings"),
+        positions=weights["decoder/position_encodings/encodings"],
+        blocks=[block(f"decoder/layer_{number}") for number in range(len(layers))],
+        last_norm=norm_of("decoder/layer_norm"),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 
-from modules.proving.comparison import reasons_in
+from pipeline.components.serving_proof.comparison import reasons_in
 from pipeline.components.serving_proof.prove import prove
 
 REPORT_FILE = "report.json"

@@ -23,24 +23,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from modules.exports import FORMS, ExportForm, find_form
 from modules.progress import PartsProgress
-from modules.proving.comparison import compare
 from modules.proving.requests import Requests, make_requests
+from pipeline.components.serving_proof.comparison import compare
 from pipeline.errors import PipelineError
 
 logger = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).parents[3]
-PROCESS = "modules.proving.answering"
-# Form -> its folder in the model artifact, those that take longest first.
-FOLDERS = {
-    "saved_model": "Format-Serving",
-    "keras": "exports/keras",
-    "transformers": "exports/transformers",
-    "ctranslate2_float32": "exports/ctranslate2_float32",
-    "ctranslate2": "exports/ctranslate2",
-}
-OPTIONAL = ("ctranslate2_float32", "ctranslate2")
+PROCESS = "pipeline.components.serving_proof.answering"
 PROCESSES = 2  # at once: each may hold the whole model
 
 Found = Mapping[str, np.ndarray] | str  # a form's answers, or the message of its error
@@ -89,9 +81,26 @@ def prove(model_folder: Path, *, timeout_seconds: float, requests: Requests | No
     }
 
 
-def ask_all(model_folder: Path, requests: Requests, *, timeout_seconds: float) -> dict[str, Asked]:
+def forms_to_ask(model_folder: Path, extra: Sequence[str] = ()) -> list[ExportForm]:
+    """Returns the forms that a model must serve in, those that take longest first.
+
+    Args:
+        model_folder: a model artifact's; forms that settings may leave out are asked if they are there.
+        extra: forms of the user's own.
+    """
+    found = [
+        form
+        for form in FORMS.values()
+        if form.ask is not None and (form.export_setting is None or (model_folder / form.artifact_folder).is_dir())
+    ]
+    return sorted([*found, *(form for form in map(find_form, extra) if form.ask)], key=lambda form: form.proof_order)
+
+
+def ask_all(
+    model_folder: Path, requests: Requests, *, timeout_seconds: float, extra: Sequence[str] = ()
+) -> dict[str, Asked]:
     """Returns what asking each form gave; the arguments are :func:`prove`'s."""
-    forms = [form for form, folder in FOLDERS.items() if form not in OPTIONAL or (model_folder / folder).is_dir()]
+    forms = [form.name for form in forms_to_ask(model_folder, extra)]
     deadline = time.monotonic() + timeout_seconds
     pool = ThreadPoolExecutor(PROCESSES)
     with tempfile.TemporaryDirectory() as folder, PartsProgress("proving", total=len(forms)) as progress:

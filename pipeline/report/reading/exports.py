@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from modules.exports import FORMS
 from pipeline.report.facts import ExportFacts, FileFacts, PublicationFacts
 from pipeline.report.reading.files import RunFiles
 
-FORMS = {
-    "Format-Serving": "SavedModel", "saved_model": "SavedModel", "keras": "KerasHub preset",
-    "transformers": "Transformers", "ctranslate2": "CTranslate2 int8", "ctranslate2_float32": "CTranslate2 float32",
-}  # fmt: skip
+LABELS = {name: form.label for form in FORMS.values() for name in (form.name, Path(form.artifact_folder).name)}
 
 
 def read_exports(files: RunFiles) -> Iterator[ExportFacts]:
@@ -27,7 +25,7 @@ def read_exports(files: RunFiles) -> Iterator[ExportFacts]:
 
 def form_name(name: str) -> str:
     """A form of the model, by its folder or its name in a report."""
-    return FORMS.get(name, name)
+    return LABELS.get(name, name)
 
 
 def _files(folder: Path) -> Iterator[FileFacts]:

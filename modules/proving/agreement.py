@@ -1,4 +1,4 @@
-"""Whether the forms of one model give the same answers, and how near their figures are.
+"""Whether a form of a model gives the same answers as the reference, and how near its figures are.
 
 The Transformers checkpoint is the reference; float32 forms must agree with it, the 8-bit form must be as near as
 :mod:`modules.proving.rounding` says. Choices are compared step by step as long as both forms have
@@ -7,20 +7,20 @@ chosen the same tokens: after that they answer different texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from modules.proving.answers import Answers
 from modules.proving.requests import Requests
 from modules.proving.rounding import WORDS as INT8_WORDS
 from modules.proving.rounding import RoundedForm
 
-Answers = Mapping[str, np.ndarray]  # as modules.proving.answering says
 Report = dict[str, Any]
+Judge = Callable[[Answers, Answers, Path, Requests], Report]  # reference, answers, model artifact's folder
 
 REFERENCE = "transformers"
 # Nats between two float32 forms' log-probabilities of any token of the vocabulary, and per token of a scored output.
@@ -50,77 +50,21 @@ class Step(NamedTuple):
         return float(best - second)
 
 
-def compare(found: Mapping[str, Answers | str], model_folder: Path, requests: Requests) -> dict[str, Report]:
-    """Each form's report.
-
-    Args:
-        found: by form, its answers, or the error that kept it from answering.
-        model_folder: gives the tokenizer.
-        requests: what was asked.
-
-    Returns:
-        By form: ``requests``, ``same_answers``, ``near_ties`` (answers that differ where two tokens are as good as
-        equally likely), ``disagreements`` (prompts), ``tolerance`` in words, ``largest`` difference in its unit, and
-        ``nats``, the largest difference of log-probabilities; or ``error``. Of the 8-bit form also ``rounding`` and
-        ``saturation``, as :meth:`RoundedForm.report` gives them.
-    """
-    reference = found[REFERENCE]
-    reports: dict[str, Report] = {}
-    for form, answers in found.items():
-        if isinstance(answers, str):
-            reports[form] = {"error": answers}
-        elif not _finite(answers):
-            reports[form] = {"error": "its figures are not finite numbers"}
-        elif isinstance(reference, str) or not _finite(reference):
-            reports[form] = {"error": f"there is no reference to compare it with: {REFERENCE} cannot be used"}
-        else:
-            reports[form] = _judge(form)(reference, answers, model_folder, requests)
-    return reports
-
-
-def reasons_in(report: Mapping[str, Report]) -> list[str]:
-    """Why the exports are not fit to serve; empty if they are."""
-    reasons = [f"{name} cannot serve: {result['error']}" for name, result in report.items() if "error" in result]
-    for name, result in report.items():
-        if result.get("disagreements"):
-            reasons.append(
-                f"{name} disagrees with {REFERENCE} on {len(result['disagreements'])} of {result['requests']} "
-                f"requests ({result['tolerance']}; largest difference {result['largest']:.3g}{_where(result)})"
-            )
-        if result.get("saturation"):
-            reasons.append(f"{name} {result['saturation']}")
-    return reasons
-
-
-def _where(result: Report) -> str:
-    return f"; {result['arithmetic']}" if result.get("arithmetic") else ""
-
-
-def _judge(form: str) -> Callable[[Answers, Answers, Path, Requests], Report]:
-    if form == REFERENCE:
-        return _judge_reference
-    if form == "saved_model":
-        return _judge_texts
-    if form == "ctranslate2":
-        return _judge_rounded
-    return partial(_judge_choices, judge=_float_agrees, tolerance=FLOAT_WORDS)
-
-
 FLOAT_WORDS = f"the same answer, log-probabilities within {FLOAT_TOLERANCE:g} nats"
 TEXT_WORDS = f"the same text, scores within {FLOAT_TOLERANCE:g} nats a token"
 
 
-def _judge_reference(reference: Answers, answers: Answers, model_folder: Path, requests: Requests) -> Report:
+def judge_reference(reference: Answers, answers: Answers, model_folder: Path, requests: Requests) -> Report:
+    """Reports the reference, which agrees with itself."""
     count = len(requests.prompts)
     words = "finite figures: the reference"
     return {"requests": count, "same_answers": count, "near_ties": 0, "disagreements": [], "tolerance": words,
             "largest": 0.0, "nats": 0.0}  # fmt: skip
 
 
-def _judge_choices(
+def _compare_choices(
     reference: Answers,
     answers: Answers,
-    model_folder: Path,
     requests: Requests,
     *,
     judge: Callable[[Sequence[Step], int], tuple[bool, float]],
@@ -145,18 +89,26 @@ def _float_agrees(steps: Sequence[Step], _index: int) -> tuple[bool, float]:
     return largest <= FLOAT_TOLERANCE, largest
 
 
-def _judge_rounded(reference: Answers, answers: Answers, model_folder: Path, requests: Requests) -> Report:
-    exports = model_folder / "exports"
-    form = RoundedForm(exports / "ctranslate2", exports / "transformers", requests, reference["ids"])
+def judge_choices(reference: Answers, answers: Answers, model_folder: Path, requests: Requests) -> Report:
+    """Judges a float32 form that works on tokens."""
+    return _compare_choices(reference, answers, requests, judge=_float_agrees, tolerance=FLOAT_WORDS)
+
+
+def judge_rounded(
+    reference: Answers, answers: Answers, model_folder: Path, requests: Requests, *, folder: str
+) -> Report:
+    """Judges an 8-bit form of CTranslate2, which lies in `folder` of the model artifact."""
+    form = RoundedForm(model_folder / folder, model_folder / "exports/transformers", requests, reference["ids"])
 
     def judge(steps: Sequence[Step], index: int) -> tuple[bool, float]:
         return form.judge([step.expected for step in steps], [step.found for step in steps], index)
 
-    report = _judge_choices(reference, answers, model_folder, requests, judge=judge, tolerance=INT8_WORDS)
+    report = _compare_choices(reference, answers, requests, judge=judge, tolerance=INT8_WORDS)
     return report | form.report()
 
 
-def _judge_texts(reference: Answers, answers: Answers, model_folder: Path, requests: Requests) -> Report:
+def judge_texts(reference: Answers, answers: Answers, model_folder: Path, requests: Requests) -> Report:
+    """Judges a float32 form that works on texts, and scores rows."""
     tokenizer = Tokenizer.from_file(str(model_folder / "exports/transformers/tokenizer.json"))
     wrong, ties, same = [], 0, 0
     for index, prompt in enumerate(requests.prompts):
@@ -197,5 +149,6 @@ def _logs(answers: Answers, index: int) -> np.ndarray:
     return logs
 
 
-def _finite(answers: Answers) -> bool:
+def is_finite(answers: Answers) -> bool:
+    """Returns whether all figures of a form are numbers."""
     return all(bool(np.isfinite(values).all()) for values in answers.values() if values.dtype == np.float32)
