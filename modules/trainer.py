@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -29,6 +28,7 @@ from modules.network.starting_point import load_model
 from modules.provenance import provenance, run_id
 from modules.serving.export_process import ExportTask, Questions, export_apart, export_preset
 from modules.settings import Settings, run_settings, tuned_values
+from modules.training_record import TrainingRecord
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -70,7 +70,7 @@ def run_fn(fn_args: FnArgs) -> None:
         "provenance": provenance(os.environ, run_folder=fn_args.model_run_dir, rows={"train": rows, "eval": eval_rows}),
     }
     export = export_task(settings, eval_rows, fn_args.serving_model_dir)
-    write_report(report | export_apart(export), export.exports / "training.json")
+    TrainingRecord.model_validate(report | export_apart(export)).write(export.exports)
     if task.checkpoints and trained.checkpoint_fingerprint:
         CheckpointFolder(Path(task.checkpoints), fingerprint=trained.checkpoint_fingerprint, keep=1).clear()
 
@@ -223,8 +223,3 @@ def published_sizes(sizes: Mapping[str, Any], backbone: GPT2Backbone) -> dict[st
 
 def _is_folder(place: str | None) -> bool:
     return place is not None and Path(place).is_dir()
-
-
-def write_report(report: Mapping[str, Any], path: Path) -> None:
-    """Writes the run's figures as JSON."""
-    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

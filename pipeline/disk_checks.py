@@ -14,7 +14,7 @@ from modules.serving.export import CTRANSLATE2_FOLDERS
 from pipeline.config import PipelineConfig
 from pipeline.hub_model import hub_model
 from pipeline.layout import absolute, hub_folder, pipeline_root
-from pipeline.report.wording import size
+from pipeline.report.formatting import size
 from pipeline.start_checks import start_parameters
 
 # Bytes on disk per parameter, by form; an adapter has too few to count.
