@@ -73,7 +73,8 @@ def evaluate(model: Path, data: Path, place: Path, *, rows: int) -> tuple[float,
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import artifact_utils, standard_artifacts
 
-    from pipeline.components.evaluator.executor import REPORT_FILE, Executor
+    from pipeline.components.evaluator.executor import Executor
+    from pipeline.components.evaluator.record import EvaluationRecord
     from pipeline.pipeline import BEAM_ARGUMENTS
 
     examples = _artifact(standard_artifacts.Examples, place / "examples")
@@ -104,8 +105,7 @@ def evaluate(model: Path, data: Path, place: Path, *, rows: int) -> tuple[float,
     executor = Executor(BaseBeamExecutor.Context(beam_pipeline_args=list(BEAM_ARGUMENTS)))
     started = time.perf_counter()
     executor.Do(inputs, outputs, properties)
-    report: dict[str, Any] = json.loads((place / "evaluation" / REPORT_FILE).read_text(encoding="utf-8"))
-    return started, report
+    return started, EvaluationRecord.read(place / "evaluation").model_dump()
 
 
 def _artifact(kind: type[Any], folder: Path) -> Any:

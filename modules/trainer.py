@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -32,6 +31,7 @@ from modules.training.devices import shared_training
 from modules.training.dropped import check_dropped
 from modules.training.slots import ALONE, Sharing
 from modules.training.task import Trained, TrainingTask
+from modules.training_record import TrainingRecord
 
 if TYPE_CHECKING:
     from keras_hub.models import Backbone
@@ -73,7 +73,7 @@ def run_fn(fn_args: FnArgs) -> None:
         "provenance": provenance(os.environ, run_folder=fn_args.model_run_dir, rows={"train": rows, "eval": eval_rows}),
     }
     export = export_task(settings, eval_rows, fn_args.serving_model_dir)
-    write_report(report | export_apart(export), export.artifact / "exports" / "training.json")
+    TrainingRecord.model_validate(report | export_apart(export)).write(export.artifact / "exports")
     if task.checkpoints and trained.checkpoint_fingerprint:
         CheckpointFolder(Path(task.checkpoints), fingerprint=trained.checkpoint_fingerprint, keep=1).clear()
 
@@ -268,8 +268,3 @@ def published_sizes(sizes: Mapping[str, Any], backbone: Backbone) -> dict[str, A
 
 def _is_folder(place: str | None) -> bool:
     return place is not None and Path(place).is_dir()
-
-
-def write_report(report: Mapping[str, Any], path: Path) -> None:
-    """Writes the run's figures as JSON."""
-    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from modules.models.family import Sizes
 from pipeline.config import PipelineConfig
 from pipeline.hub_model import hub_model
 from pipeline.layout import absolute, hub_folder, pipeline_root
-from pipeline.report.wording import size
+from pipeline.report.formatting import size
 from pipeline.start_checks import family_in, start_parameters
 
 WEIGHT_BYTES = 4  # per parameter of a model in float32

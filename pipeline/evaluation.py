@@ -99,7 +99,7 @@ class Condition(NamedTuple):
     is_change: bool = False
 
     def __str__(self) -> str:
-        """As the configuration writes it."""
+        """Returns the condition as the configuration writes it."""
         bound = f"{self.bound * 100:+.12g}%" if self.relative else f"{self.bound:.12g}"
         return f"{self.metric}{self.comparison}{bound}{f'@{self.rows}' if self.rows else ''}"
 
@@ -226,7 +226,7 @@ def figure(value: float) -> str:
 
 
 def parse_condition(text: str, *, is_change: bool) -> Condition:
-    """A condition of the configuration.
+    """Returns a condition of the configuration.
 
     Args:
         text: such as ``loss<=2.5``.
@@ -286,7 +286,7 @@ def check_column(column: str) -> None:
 
 
 def parse_all(texts: Sequence[str], *, is_change: bool) -> list[Condition]:
-    """All `texts` as conditions, each metric and slice bounded only once in each direction.
+    """Returns all `texts` as conditions, each metric and slice bounded only once in each direction.
 
     Raises:
         ConditionError: For the first that makes no sense.
@@ -302,10 +302,10 @@ def parse_all(texts: Sequence[str], *, is_change: bool) -> list[Condition]:
 
 
 def of_answers(conditions: Iterable[Condition]) -> list[Condition]:
-    """Those about the sample of answers."""
+    """Returns those about the sample of answers."""
     return [condition for condition in conditions if condition.metric in ANSWER_METRICS]
 
 
 def of_scores(conditions: Iterable[Condition]) -> list[Condition]:
-    """Those about the scores of all rows."""
+    """Returns those about the scores of all rows."""
     return [condition for condition in conditions if condition.metric in METRICS]

@@ -29,6 +29,11 @@ def pipeline_root(output_dir: str, pipeline_name: str) -> Path:
     return Path(absolute(output_dir)) / "tfx" / pipeline_name
 
 
+def executor_folder(pipeline_root: Path, node_id: str, execution_id: int) -> Path:
+    """Where TFX keeps what the executor of one execution says of itself, also of one that failed."""
+    return pipeline_root / node_id / ".system" / "executor_execution" / str(execution_id)
+
+
 def checkpoints_folder(output_dir: str, pipeline_name: str) -> Path:
     """Folder of the checkpoints of trainings that have not ended, unless training.checkpoint_dir names another."""
     return pipeline_root(output_dir, pipeline_name) / "checkpoints"

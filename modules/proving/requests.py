@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.settings.model import DEFAULT_FAMILY
+from modules.training_record import SampleRecord
 
 SAMPLES = 8
 NEW_TOKENS = 8
@@ -44,19 +45,19 @@ def make_requests(model_folder: Path) -> Requests:
         model_folder: a model artifact's, with ``exports/prompt.json``, ``exports/training.json`` and the tokenizer.
     """
     exports = model_folder / "exports"
-    training: Mapping[str, Any] = json.loads((exports / "training.json").read_text(encoding="utf-8"))
     spec: Mapping[str, Any] = json.loads((exports / "prompt.json").read_text(encoding="utf-8"))
-    samples = training["samples"][:SAMPLES]
-    outputs = [sample["expected"] for sample in samples if "expected" in sample] or ["Hello."]
+    training = SampleRecord.read(exports)
+    samples = training.samples[:SAMPLES]
+    outputs = [sample.expected for sample in samples if sample.expected is not None] or ["Hello."]
     rows = [(INSTRUCTIONS[index % 2], "naïve" * (index % 3), output) for index, output in enumerate(outputs)]
     prompts = [
-        *(sample["prompt"] for sample in samples),
+        *(sample.prompt for sample in samples),
         spec["without_input"].format(instruction="Say hello."),
         spec["with_input"].format(instruction="Übersetze: 你好, 🙂", input="naïve — “quotes”"),
         "",
         spec["with_input"].format(instruction="Sort.", input="pear " * spec["context_length"]),
     ]
-    family = training.get("model", {}).get("family", DEFAULT_FAMILY)
+    family = str(training.model.get("family", DEFAULT_FAMILY))
     return requests_of(model_folder, prompts, rows=rows, new_tokens=NEW_TOKENS, family=family)
 
 

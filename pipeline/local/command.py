@@ -79,7 +79,7 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str],
 def not_published(nodes: Sequence[NodeRun]) -> str | None:
     """Returns why HFPusher published nothing; None if it did, or the run has none."""
     record = next((publication(node) for node in nodes if node.node_id == "HFPusher"), None)
-    return None if record is None or record["pushed"] else str(record["not_pushed_reason"])
+    return None if record is None or record.pushed else str(record.not_pushed_reason)
 
 
 def quiet_environment(config: PipelineConfig, *, on_terminal: bool) -> dict[str, str]:

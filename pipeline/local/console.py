@@ -104,7 +104,7 @@ class Console:
 
 
 def seconds(duration: float) -> str:
-    """A duration to read: 0.4 s, 92 s, 12 min 5 s."""
+    """Returns a duration to read: 0.4 s, 92 s, 12 min 5 s."""
     if duration < 10:
         return f"{duration:.1f} s"
     if duration < 120:

@@ -67,7 +67,7 @@ def write_report(
     """
     try:
         from pipeline.report.build import build_report
-        from pipeline.report.record import make_record, write_record
+        from pipeline.report.run_record import make_record, write_record
 
         record = make_record(
             profile=config.profile,
@@ -91,5 +91,5 @@ def write_report(
 
 
 def relative(path: Path) -> str:
-    """`path` as the user would type it."""
+    """Returns `path` as the user would type it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

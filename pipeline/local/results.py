@@ -1,58 +1,64 @@
-"""What a component's artifacts say in a few words."""
+"""What a component's record, or its artifact, says in a few words."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.report.wording import steps
+from modules.record import Record
+from modules.training_record import TrainingRecord
+from modules.trials import read_trials
+from pipeline.components.answer_quality.record import AnswerRecord
+from pipeline.components.data_gate.record import DataRecord
+from pipeline.components.evaluator.record import EvaluationRecord
+from pipeline.components.hf_pusher.record import PublicationRecord
+from pipeline.components.published_model.download import PublishedFiles
+from pipeline.components.serving_proof.record import ProofRecord
+from pipeline.report.formatting import steps
 
 if TYPE_CHECKING:
     from tfx.types import Artifact
 
     from pipeline.local.dag_runner import NodeRun
 
-PUBLICATION_KEYS = ("pushed", "already_published", "not_pushed_reason", "repo_id", "revision", "url", "space_repo_id")
+SomeRecord = TypeVar("SomeRecord", bound=Record)
 
 
 def result_of(node: NodeRun) -> str:
-    """The result in a few words; empty for a component unknown here."""
+    """Returns the result in a few words; empty for a component unknown here."""
     describe = _DESCRIPTIONS.get(node.node_id)
     return describe(node) if describe else ""
 
 
-def training_report(node: NodeRun) -> dict[str, Any]:
-    """The Trainer's training.json."""
-    path = Path(_only(node, "model").uri) / "exports" / "training.json"
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return report
+def training(node: NodeRun) -> TrainingRecord:
+    """Returns the Trainer's record."""
+    return _record(TrainingRecord, node, "model", "exports")
 
 
-def publication(node: NodeRun) -> dict[str, Any]:
-    """HFPusher's record: pushed, repo_id, revision, url, …"""
-    artifact = _only(node, "pushed_model")
-    return {key: _custom_property(artifact, key) for key in PUBLICATION_KEYS}
+def publication(node: NodeRun) -> PublicationRecord:
+    """Returns HFPusher's record."""
+    return _record(PublicationRecord, node, "pushed_model")
 
 
-def evaluation(node: NodeRun) -> dict[str, Any]:
-    """The Evaluator's report.json: blessed, reasons, notes, baseline, slices."""
-    path = Path(_only(node, "evaluation").uri) / "report.json"
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return report
+def evaluation(node: NodeRun) -> EvaluationRecord:
+    """Returns the Evaluator's record."""
+    return _record(EvaluationRecord, node, "evaluation")
 
 
-def proof_reasons(node: NodeRun) -> list[str]:
-    """Why ServingProof finds the exports not fit to serve; empty if they are."""
-    reason = _custom_property(_only(node, "blessing"), "reason")
-    return reason.split("; ") if reason else []
+def answers(node: NodeRun) -> AnswerRecord:
+    """Returns AnswerQuality's record."""
+    return _record(AnswerRecord, node, "answers")
 
 
-def evaluation_figures(report: Mapping[str, Any]) -> str:
-    """The figures over all rows, against the last blessed model's where there is one."""
-    overall = next(row for row in report["slices"] if not row["slice"])
-    now, before = overall["candidate"], overall.get("baseline")
+def proof(node: NodeRun) -> ProofRecord:
+    """Returns ServingProof's record."""
+    return _record(ProofRecord, node, "blessing")
+
+
+def evaluation_figures(record: EvaluationRecord) -> str:
+    """Returns the figures over all rows, against the last blessed model's where there is one."""
+    now, before = record.overall.candidate, record.overall.baseline
     figures = [f"loss {now['loss']:.3f}", f"perplexity {now['perplexity']:,.2f}"]
     figures.append(f"token accuracy {now['token_accuracy']:.1%}")
     if before:
@@ -60,34 +66,43 @@ def evaluation_figures(report: Mapping[str, Any]) -> str:
     return " · ".join(figures)
 
 
-def training_figures(report: Mapping[str, Any]) -> str:
-    """Loss and speed."""
+def training_figures(record: TrainingRecord) -> str:
+    """Returns loss and speed, and what became of the rows where that is not as usual."""
     figures = [
-        f"loss {report['train_loss']:.3f}",
-        f"{report['supervised_tokens_per_second']:,.0f} supervised tokens/s",
+        f"loss {record.train_loss:.3f}",
+        f"{record.supervised_tokens_per_second:,.0f} supervised tokens/s",
     ]
-    if report.get("stop_reason"):
-        figures.append(f"stopped early, after {steps(report)}")
-    rows = report["data"]["train"]
-    if rows["rows_dropped"]:
-        figures.append(f"{rows['rows_dropped']:,} of {rows['rows_read']:,} rows too long and dropped")
-    if rows["rows_truncated"]:
-        figures.append(f"{rows['rows_truncated']:,} of {rows['rows_read']:,} prompts cut")
-    if rows.get("rows_split"):
-        figures.append(f"{rows['rows_split']:,} of {rows['rows_read']:,} documents parted")
+    if record.stop_reason:
+        figures.append(f"stopped early, after {steps(record)}")
+    rows = record.data["train"]
+    if rows.rows_dropped:
+        figures.append(f"{rows.rows_dropped:,} of {rows.rows_read:,} rows too long and dropped")
+    if rows.rows_truncated:
+        figures.append(f"{rows.rows_truncated:,} of {rows.rows_read:,} prompts cut")
+    if rows.rows_split:
+        figures.append(f"{rows.rows_split:,} of {rows.rows_read:,} documents parted")
     return " · ".join(figures)
+
+
+def answer_figures(record: AnswerRecord) -> str:
+    """Returns the answers' figures, beside the last blessed model's where there is one."""
+    now, before = record.candidate, record.baseline
+    if now is None:
+        return "no rows to ask"
+    figures = [f"exact {now['exact_match']:.0%}", f"ROUGE-L {now['rouge_l']:.2f}", f"BLEU {now['bleu']:.1f}"]
+    figures.append(f"{now['stopped']:.0%} of {record.rows} answers end by themselves")
+    if before:
+        figures.append(f"before: exact {before['exact_match']:.0%}, ROUGE-L {before['rouge_l']:.2f}")
+    return " · ".join(figures)
+
+
+def _record(kind: type[SomeRecord], node: NodeRun, key: str, *subfolders: str) -> SomeRecord:
+    return kind.read("/".join([_only(node, key).uri, *subfolders]))
 
 
 def _only(node: NodeRun, key: str) -> Artifact:
     (artifact,) = node.outputs[key]
     return artifact
-
-
-def _custom_property(artifact: Artifact, key: str) -> Any:
-    if not artifact.has_custom_property(key):
-        return None
-    value = artifact.mlmd_artifact.custom_properties[key]
-    return getattr(value, value.WhichOneof("value"))
 
 
 def _files(node: NodeRun) -> str:
@@ -124,10 +139,10 @@ def _anomalies(node: NodeRun) -> str:
 
 
 def _gate(node: NodeRun) -> str:
-    report = json.loads((Path(_only(node, "blessing").uri) / "report.json").read_text(encoding="utf-8"))
-    allowed = sorted({anomaly["name"] for anomaly in report.get("allowed", [])})
+    record = _record(DataRecord, node, "blessing")
+    allowed = sorted({anomaly.name for anomaly in record.allowed})
     remark = f" · let through: {', '.join(allowed)}" if allowed else ""
-    return f"{sum(report['rows'].values()):,} rows are fit for training{remark}"
+    return f"{sum(record.rows.values()):,} rows are fit for training{remark}"
 
 
 def _earlier_data(node: NodeRun) -> str:
@@ -136,14 +151,14 @@ def _earlier_data(node: NodeRun) -> str:
 
 
 def _tuner(node: NodeRun) -> str:
-    trials = json.loads((Path(_only(node, "tuner_results").uri) / "tuner_results.json").read_text(encoding="utf-8"))
-    best = min(trials, key=lambda trial: trial["score"])
-    chosen = [f"{name.rpartition('.')[2]} {value:.4g}" for name, value in best.items() if "." in name]
-    return f"best of {len(trials)} trials: {', '.join(chosen)} · evaluation loss {best['score']:.3f}"
+    trials = read_trials(_only(node, "tuner_results").uri)
+    best = min(trials, key=lambda trial: trial.score)
+    chosen = [f"{name.rpartition('.')[2]} {value:.4g}" for name, value in best.hyperparameters.items()]
+    return f"best of {len(trials)} trials: {', '.join(chosen)} · evaluation loss {best.score:.3f}"
 
 
 def _trainer(node: NodeRun) -> str:
-    return training_figures(training_report(node))
+    return training_figures(training(node))
 
 
 def _baseline(node: NodeRun) -> str:
@@ -154,8 +169,9 @@ def _baseline(node: NodeRun) -> str:
 
 
 def _published(node: NodeRun) -> str:
-    record = json.loads((Path(_only(node, "model").uri) / "published.json").read_text(encoding="utf-8"))
-    return record["reason"] or f"main of {record['repo_id']}, commit {record['commit'][:7]}"
+    record = PublishedFiles.read(Path(_only(node, "model").uri))
+    assert record is not None  # the component always leaves one
+    return record.reason or f"main of {record.repo_id}, commit {(record.commit or '')[:7]}"
 
 
 def _start(node: NodeRun) -> str:
@@ -164,47 +180,29 @@ def _start(node: NodeRun) -> str:
     return f"{repo_id}, commit {commit[:7]}"
 
 
-def answer_report(node: NodeRun) -> dict[str, Any]:
-    """AnswerQuality's answers.json: figures, reasons, answers."""
-    path = Path(_only(node, "answers").uri) / "answers.json"
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return report
-
-
-def answer_figures(report: Mapping[str, Any]) -> str:
-    """The answers' figures, beside the last blessed model's where there is one."""
-    now, before = report["candidate"], report["baseline"]
-    if now is None:
-        return "no rows to ask"
-    figures = [f"exact {now['exact_match']:.0%}", f"ROUGE-L {now['rouge_l']:.2f}", f"BLEU {now['bleu']:.1f}"]
-    figures.append(f"{now['stopped']:.0%} of {report['rows']} answers end by themselves")
-    if before:
-        figures.append(f"before: exact {before['exact_match']:.0%}, ROUGE-L {before['rouge_l']:.2f}")
-    return " · ".join(figures)
-
-
 def _evaluator(node: NodeRun) -> str:
-    report = evaluation(node)
-    return f"{'blessed' if report['blessed'] else 'not blessed'} · {evaluation_figures(report)}"
+    record = evaluation(node)
+    return f"{'blessed' if record.blessed else 'not blessed'} · {evaluation_figures(record)}"
 
 
 def _proof(node: NodeRun) -> str:
-    report = json.loads((Path(_only(node, "blessing").uri) / "report.json").read_text(encoding="utf-8"))
-    wrong = sorted(name for name, result in report.items() if "error" in result or result["disagreements"])
+    forms = proof(node).forms
+    wrong = sorted(name for name, result in forms.items() if not result.can_serve)
     if wrong:
         return f"not fit to serve: {', '.join(wrong)}"
-    asked = report["transformers"]["requests"]
-    words = f"{', '.join(report)} agree on {asked} requests"
-    if (same := report.get("ctranslate2", {}).get("same_answers", asked)) < asked:
-        words += f" (ctranslate2, in int8, gives the same answer to {same})"
+    asked = forms["transformers"].requests
+    words = f"{', '.join(forms)} agree on {asked} requests"
+    rounded = forms.get("ctranslate2")
+    if rounded and rounded.same_answers is not None and rounded.same_answers < asked:
+        words += f" (ctranslate2, in int8, gives the same answer to {rounded.same_answers})"
     return words
 
 
 def _pusher(node: NodeRun) -> str:
     record = publication(node)
-    if not record["pushed"]:
-        return f"not published: {record['not_pushed_reason']}"
-    return f"{record['revision']}{' was already published' if record['already_published'] else ''}"
+    if not record.pushed:
+        return f"not published: {record.not_pushed_reason}"
+    return f"{record.revision}{' was already published' if record.already_published else ''}"
 
 
 _DESCRIPTIONS: Mapping[str, Callable[[NodeRun], str]] = {
@@ -221,7 +219,7 @@ _DESCRIPTIONS: Mapping[str, Callable[[NodeRun], str]] = {
     "Trainer": _trainer,
     "BaselineResolver": _baseline,
     "PublishedModel": _published,
-    "AnswerQuality": lambda node: answer_figures(answer_report(node)),
+    "AnswerQuality": lambda node: answer_figures(answers(node)),
     "Evaluator": _evaluator,
     "ServingProof": _proof,
     "HFPusher": _pusher,

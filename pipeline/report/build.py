@@ -26,12 +26,12 @@ def build_report(output_dir: str, *, pipeline_name: str | None = None, run_id: s
 
 
 def report_folder(output_dir: str, run: StoredRun) -> Path:
-    """Where the page of `run` lies."""
+    """Returns where the page of `run` lies."""
     return reports_folder(output_dir) / safe_name(run.run_id)
 
 
 def safe_name(run_id: str) -> str:
-    """A run id as the name of a folder."""
+    """Returns a run id as the name of a folder."""
     return NOT_IN_A_NAME.sub("-", run_id)
 
 

@@ -31,13 +31,13 @@ class Axis:
     scale: Callable[[float], float] = float
 
     def at(self, value: float) -> float:
-        """The pixel of `value`."""
+        """Returns the pixel of `value`."""
         low, high = self.scale(self.low), self.scale(self.high)
         return self.first + (self.last - self.first) * ((self.scale(value) - low) / (high - low) if high > low else 0.5)
 
 
 def make_axis(values: Sequence[float], first: float, last: float, *, from_zero: bool = True, count: int = 5) -> Axis:
-    """An axis over `values` that ends on round numbers."""
+    """Returns an axis over `values` that ends on round numbers."""
     low, high = (min(0.0, *values) if from_zero else min(values)), max(values)
     if high <= low:
         high = low + (abs(low) or 1.0)
@@ -48,14 +48,14 @@ def make_axis(values: Sequence[float], first: float, last: float, *, from_zero: 
 
 
 def make_logarithmic_axis(values: Sequence[float], first: float, last: float) -> Axis:
-    """An axis over `values`, all above 0, on which each power of ten is as long as the next."""
+    """Returns an axis over `values`, all above 0, on which each power of ten is as long as the next."""
     start, end = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     ticks = tuple(float(f"1e{power}") for power in range(start, max(end, start + 1) + 1))
     return Axis(ticks[0], ticks[-1], first, last, ticks, scale=math.log10)
 
 
 def _round_step(step: float) -> float:
-    """The next 1, 2 or 5 times a power of ten."""
+    """Returns the next 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(step))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * 0.999)
 
@@ -79,7 +79,7 @@ def line_chart(
     logarithmic: bool = False,
     mark: Mark | None = None,
 ) -> Picture:
-    """Curves over optimizer steps, each named above the plot; the first is the main one, filled below if `filled`.
+    """Returns curves over optimizer steps, each named above the plot; the first is filled below if `filled`.
 
     Values are told apart by their factors if `logarithmic` allows it and the highest is `WIDE_RANGE` times the lowest.
     """
@@ -105,7 +105,7 @@ def line_chart(
 
 
 def _inside(make: Callable[[float], Axis], width: float, words: Words) -> Axis:
-    """The axis that ends early enough for its last number, which stands below its end, to be inside the picture."""
+    """Returns an axis short enough for its last number, which stands below its end, to be inside the picture."""
     last = make(width).ticks[-1]
     return make(width - max(text_width(words(last), TEXT) / 2, 12))
 
@@ -115,7 +115,7 @@ def _step(value: float) -> str:
 
 
 def thinned(points: Sequence[Point], most: int = MOST_POINTS) -> tuple[Point, ...]:
-    """At most about `most` points that keep every peak: of each stretch, the lowest and the highest."""
+    """Returns at most about `most` points that keep every peak: of each stretch, the lowest and the highest."""
     if len(points) <= most:
         return tuple(points)
     stretch = math.ceil(2 * len(points) / most)
@@ -158,7 +158,7 @@ def _curve(curve: Curve, role: Role, x_axis: Axis, y_axis: Axis, words: Words) -
 
 
 def _mark(mark: Mark, x_axis: Axis, y_axis: Axis, words: Words) -> list[Shape]:
-    """A dashed line at the point's step with its name at the top, on the side where there is room."""
+    """Returns a dashed line at the point's step with its name at the top, on the side where there is room."""
     (step, value), left_half = mark.point, mark.point[0] < (x_axis.low + x_axis.high) / 2
     x, y = x_axis.at(step), y_axis.at(value)
     return [
@@ -200,7 +200,7 @@ class Bar:
 
 
 def bar_chart(bars: Sequence[Bar], *, width: float, alternative: str) -> Picture:
-    """Horizontal bars, one below the other, each with its name above."""
+    """Returns horizontal bars, one below the other, each with its name above."""
     highest = max((bar.value for bar in bars), default=0.0) or 1.0
     room = width - max((text_width(bar.words, TEXT) for bar in bars), default=0.0) - 12
     shapes: list[Shape] = []
@@ -225,7 +225,7 @@ class Column:
 def column_chart(
     columns: Sequence[Column], series: Sequence[str], *, width: float, height: float, title: str, alternative: str
 ) -> Picture:
-    """Groups of columns over a scale of shares, with a legend; as many of them are named as there is room for."""
+    """Returns groups of columns over a scale of shares, with a legend; as many are named as there is room for."""
     axis = make_axis([share for column in columns for share in column.shares] or [0.0], height - 22, 52.0, count=4)
     start = max(text_width(_share(tick), SMALL) for tick in axis.ticks) + 8
     step = (width - start) / max(len(columns), 1)
@@ -245,7 +245,7 @@ def column_chart(
 
 
 def _columns(column: Column, axis: Axis, middle: float, wide: float) -> list[Shape]:
-    """A group's columns side by side; one that is there can be seen."""
+    """Returns a group's columns side by side; one that is there can be seen."""
     left, base = middle - wide * len(column.shares) / 2, axis.at(0)
     shapes: list[Shape] = []
     for number, (share, words) in enumerate(zip(column.shares, column.words, strict=True)):

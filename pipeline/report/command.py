@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from modules.record import RecordError
 from pipeline.errors import PipelineError
 from pipeline.report.build import build_comparison, build_report
 from pipeline.report.reading.run import read_outline
@@ -17,12 +18,12 @@ FAILED = 1
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     options = _parser(environment).parse_args(arguments)
     run: Callable[[argparse.Namespace], str] = options.run_command
     try:
         sys.stdout.write(f"{run(options)}\n")
-    except (PipelineError, OSError) as error:
+    except (PipelineError, RecordError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
     return 0

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pipeline.evaluation import METRICS
-from pipeline.report import wording
+from pipeline.report import formatting
 from pipeline.report.facts import NodeFacts, RunFacts
-from pipeline.report.wording import duration, figure, metric
+from pipeline.report.formatting import duration, figure, metric
 
 NONE = "–"
 
@@ -31,7 +31,7 @@ class Entry:
 
     @property
     def differs(self) -> bool:
-        """Whether the runs differ here."""
+        """Returns whether the runs differ here."""
         return self.first != self.second
 
 
@@ -54,7 +54,7 @@ class Comparison:
 
 
 def compare(first: RunFacts, second: RunFacts) -> Comparison:
-    """What changed from `first` to `second`."""
+    """Returns what changed from `first` to `second`."""
     runs = (first, second)
     parts = (
         Part("Outcome", tuple(_outcome(first, second))),
@@ -77,8 +77,8 @@ def _entry(name: str, values: Iterable[str], change: str = "") -> Entry:
 
 
 def _outcome(*runs: RunFacts) -> Iterator[Entry]:
-    yield _entry("outcome", map(wording.outcome, runs))
-    yield _entry("started", (wording.moment(run.started) for run in runs))
+    yield _entry("outcome", map(formatting.outcome, runs))
+    yield _entry("started", (formatting.moment(run.started) for run in runs))
     verdicts = [
         None if run.evaluation is None else "blessed" if run.evaluation.blessed else "not blessed" for run in runs
     ]
@@ -95,14 +95,14 @@ def _short(code: Mapping[str, str]) -> dict[str, str]:
 
 
 def _unknown(*runs: RunFacts, values: Callable[[RunFacts], Mapping[str, str]]) -> set[str]:
-    """Names of which a run that broke off has no value, because the component that has it did not end there."""
+    """Returns the names that have no value in a run that broke off, because their component did not end there."""
     names = set(chain(*map(values, runs)))
-    told = {name: component for run in runs for name, component in run.told.items()}
+    components = {name: component for run in runs for name, component in run.setting_components.items()}
     return {
         name
         for run in runs
         for name in (names - values(run).keys() if run.broke_off else ())
-        if told.get(name, name) not in run.finished
+        if components.get(name, name) not in run.finished
     }
 
 
@@ -141,7 +141,7 @@ def _described(run: RunFacts) -> dict[str, str]:
 
 
 def _training(*runs: RunFacts) -> Iterator[Entry]:
-    reports = [run.training.report if run.training else {} for run in runs]
+    records = [run.training.record if run.training else None for run in runs]
     for key, name, less_is_better in (
         ("parameters", "parameters", None),
         ("steps", "steps", None),
@@ -150,8 +150,8 @@ def _training(*runs: RunFacts) -> Iterator[Entry]:
         ("seconds", "seconds", None),
         ("supervised_tokens_per_second", "response tokens/s", False),
     ):
-        if any(key in report for report in reports):
-            yield _numbers(name, [report.get(key) for report in reports], less_is_better=less_is_better)
+        if any(records):
+            yield _numbers(name, [getattr(record, key, None) for record in records], less_is_better=less_is_better)
 
 
 def _numbers(name: str, values: Iterable[float | None], *, less_is_better: bool | None) -> Entry:
@@ -164,15 +164,15 @@ def _numbers(name: str, values: Iterable[float | None], *, less_is_better: bool 
 
 
 def _metrics(*runs: RunFacts) -> Iterator[Entry]:
-    """Of each slice that both or either has, all rows first."""
+    """Yields the metrics of each slice that both or either has, all rows first."""
     tables = [{row.rows: row.candidate for row in run.evaluation.slices} if run.evaluation else {} for run in runs]
     for rows in sorted(set(chain(*tables))):
         for name in METRICS:
             values = [table.get(rows, {}).get(name) for table in tables]
-            if rows and name in wording.COUNTS and values[0] == values[1]:
+            if rows and name in formatting.COUNTS and values[0] == values[1]:
                 continue  # as many rows as in the run before: said by "all rows" already
             if any(value is not None for value in values):
-                yield _metric_entry(f"{wording.readable(name)}{f', {rows}' if rows else ''}", name, values)
+                yield _metric_entry(f"{formatting.readable(name)}{f', {rows}' if rows else ''}", name, values)
 
 
 def _metric_entry(title: str, name: str, values: Iterable[float | None]) -> Entry:
@@ -181,19 +181,19 @@ def _metric_entry(title: str, name: str, values: Iterable[float | None]) -> Entr
         title,
         metric(name, first),
         metric(name, second),
-        wording.change(name, second, first) if first != second else "",
-        wording.is_better(name, second, first),
+        formatting.change(name, second, first) if first != second else "",
+        formatting.is_better(name, second, first),
     )
 
 
 def _answers(*runs: RunFacts) -> Iterator[Entry]:
     tables = [run.quality.candidate if run.quality else {} for run in runs]
     for name in dict.fromkeys(chain(*tables)):
-        yield _metric_entry(wording.readable(name), name, [table.get(name) for table in tables])
+        yield _metric_entry(formatting.readable(name), name, [table.get(name) for table in tables])
 
 
 def _times(first: RunFacts, second: RunFacts) -> Iterator[Entry]:
-    totals = [run.recorded.get("seconds", run.seconds) for run in (first, second)]
+    totals = [run.total_seconds for run in (first, second)]
     yield _entry("in all", map(duration, totals), _saved(totals))
     tables = [{node.node_id: node for node in run.nodes} for run in (first, second)]
     for node_id in dict.fromkeys(chain(*tables)):
@@ -219,11 +219,11 @@ def _sizes(*runs: RunFacts) -> Iterator[Entry]:
     tables = [{export.name: export.size for export in run.exports} for run in runs]
     for name in dict.fromkeys(chain(*tables)):
         sizes = [table.get(name) for table in tables]
-        yield _entry(name, (NONE if size is None else wording.size(size) for size in sizes), _grown(sizes))
+        yield _entry(name, (NONE if size is None else formatting.size(size) for size in sizes), _grown(sizes))
 
 
 def _grown(sizes: Iterable[int | None]) -> str:
     first, second = sizes
     if first is None or second is None or first == second:
         return ""
-    return f"{'+' if second > first else '-'}{wording.size(abs(second - first))}"
+    return f"{'+' if second > first else '-'}{formatting.size(abs(second - first))}"

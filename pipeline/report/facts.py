@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
+
+from modules.training_record import TrainingRecord
+from pipeline.components.hf_pusher.record import PublicationRecord
+from pipeline.report.run_record import RunRecord
 
 State = Literal["done", "cached", "failed", "interrupted", "killed", "running", "not reached"]
 Outcome = Literal["published", "not published", "finished", "failed", "interrupted", "killed", "running"]
@@ -69,7 +73,7 @@ class DataFacts:
     """What was trained on.
 
     Attributes:
-        content_hash: SHA-256 over the rows in any order; None if they were too many to be read for a report.
+        content_hash: SHA-256 over the rows in any order; None if the gate did not count them.
         anomalies: ExampleValidator's, in words.
         findings: for which the data gate stopped the run, in words.
         allowed: what it found and was told to let through: names, words and rows.
@@ -97,18 +101,18 @@ class Curve:
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """How the model was trained: the Trainer's report, and its curves."""
+    """How the model was trained: the Trainer's record, None if it is gone, and its curves."""
 
-    report: Mapping[str, Any] = field(default_factory=dict)
+    record: TrainingRecord | None = None
     loss: tuple[Curve, ...] = ()
     learning_rate: tuple[Curve, ...] = ()
 
     @property
     def kept(self) -> tuple[float, float] | None:
-        """Step and evaluation loss of the weights that were kept; None if the report does not tell."""
-        if not {"kept_step", "eval_loss"} <= self.report.keys():
+        """Returns step and evaluation loss of the weights that were kept; None if the record does not tell."""
+        if self.record is None or self.record.kept_step is None:
             return None
-        return float(self.report["kept_step"]), float(self.report["eval_loss"])
+        return float(self.record.kept_step), float(self.record.eval_loss)
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,7 @@ class AnswerFacts:
 
     @property
     def exact(self) -> bool | None:
-        """Whether the answer is the expected one, spaces around it aside."""
+        """Returns whether the answer is the expected one, spaces around it aside."""
         return None if self.expected is None else self.answer.strip() == self.expected.strip()
 
 
@@ -214,18 +218,30 @@ class ExportFacts:
 
     @property
     def size(self) -> int:
-        """Bytes of all its files."""
+        """Returns the bytes of all its files."""
         return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True)
 class PublicationFacts:
-    """What HFPusher did; `record` is its publication.json."""
+    """What HFPusher did."""
 
-    pushed: bool
-    reason: str | None
-    record: Mapping[str, Any]
-    files: tuple[FileFacts, ...] = ()
+    record: PublicationRecord
+
+    @property
+    def pushed(self) -> bool:
+        """Returns whether the model is on the Hub."""
+        return self.record.pushed
+
+    @property
+    def reason(self) -> str | None:
+        """Returns why it is not; None if it is."""
+        return self.record.not_pushed_reason
+
+    @property
+    def files(self) -> tuple[FileFacts, ...]:
+        """Returns the published files, by path."""
+        return tuple(FileFacts(path, file.size, file.sha256) for path, file in sorted(self.record.files.items()))
 
 
 @dataclass(frozen=True)
@@ -234,10 +250,9 @@ class RunFacts:
 
     Attributes:
         edges: pairs of components, the second needing the first.
-        failure: the message that the user saw when the run failed or was interrupted.
-        recorded: what else the run said of itself at its end: `profile`, `seconds`, `log`, …
-        settings: the configuration as the components were told it, by field.
-        told: which component that was, by field.
+        recorded: what the run said of itself at its end; empty if it said nothing.
+        settings: the configuration as the components received it, by field.
+        setting_components: which component that was, by field.
         code: hashes of the code that made the results, by component.
         artifacts: (component, key, artifact id, uri).
         missing: what should be there to be read and is not.
@@ -247,10 +262,9 @@ class RunFacts:
     run_id: str
     nodes: tuple[NodeFacts, ...]
     edges: tuple[tuple[str, str], ...] = ()
-    failure: str | None = None
-    recorded: Mapping[str, Any] = field(default_factory=dict)
+    recorded: RunRecord = field(default_factory=RunRecord)
     settings: Mapping[str, str] = field(default_factory=dict)
-    told: Mapping[str, str] = field(default_factory=dict)
+    setting_components: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     data: DataFacts | None = None
@@ -280,9 +294,19 @@ class RunFacts:
         return max(start / 1000 + seconds for start, seconds in known) - min(start for start, _ in known) / 1000
 
     @property
+    def total_seconds(self) -> float:
+        """Returns how long the run took from the command to its end, or else its components."""
+        return self.seconds if self.recorded.seconds is None else self.recorded.seconds
+
+    @property
+    def failure(self) -> str | None:
+        """Returns the message that the user saw when the run failed or was interrupted."""
+        return self.recorded.failure
+
+    @property
     def outcome(self) -> Outcome:
         """In one word, what came of the run."""
-        if self.recorded.get("interrupted"):
+        if self.recorded.interrupted:
             return "interrupted"
         if self.failure:
             return "failed"
@@ -295,7 +319,7 @@ class RunFacts:
 
     @property
     def broke_off(self) -> bool:
-        """Whether it has not come to its end, or not yet."""
+        """Returns whether it has not come to its end, or not yet."""
         return self.outcome in ENDS
 
     @property
@@ -305,6 +329,6 @@ class RunFacts:
 
     @property
     def overall(self) -> SliceFacts | None:
-        """The metrics over all rows."""
+        """Returns the metrics over all rows."""
         slices = self.evaluation.slices if self.evaluation else ()
         return next((row for row in slices if not row.rows), None)

@@ -9,7 +9,7 @@ from pipeline.report import graph
 from pipeline.report.charts import Bar, Column, Mark, Pair, bar_chart, column_chart, line_chart, pair_chart
 from pipeline.report.drawing import Picture
 from pipeline.report.facts import Curve, DataFacts, ExportFacts, RunFacts, SliceFacts, TrainingFacts
-from pipeline.report.wording import figure, size
+from pipeline.report.formatting import figure, size
 
 WIDE, NARROW, HALF = 1110.0, 342.0, 528.0
 SLICE_METRIC = "loss"
@@ -25,7 +25,7 @@ class Figure:
 
 
 def make_figures(facts: RunFacts) -> dict[str, Figure]:
-    """All pictures that the facts allow, by name."""
+    """Returns all pictures that the facts allow, by name."""
     return {made.name: made for made in _figures(facts)}
 
 
@@ -51,7 +51,7 @@ def _at_widths(name: str, draw: Callable[[float], Picture], *, wide: float = HAL
 
 
 def _lengths(data: DataFacts) -> Iterator[Figure]:
-    """A chart per text column: which share of each split's rows has how long a text."""
+    """Yields a chart per text column: which share of each split's rows has how long a text."""
     names = [feature.name for split in data.splits for feature in split.features if feature.lengths]
     for name in dict.fromkeys(names):
         by_split = {
@@ -62,7 +62,7 @@ def _lengths(data: DataFacts) -> Iterator[Figure]:
 
 def _length_chart(name: str, by_split: dict[str, tuple[tuple[int, int], ...]]) -> Figure:
     columns = _columns(by_split)
-    told = "; ".join(f"{column.name}: {', '.join(column.words)}" for column in columns)
+    values = "; ".join(f"{column.name}: {', '.join(column.words)}" for column in columns)
     return _at_widths(
         f"lengths_{name}",
         lambda width: column_chart(
@@ -71,14 +71,14 @@ def _length_chart(name: str, by_split: dict[str, tuple[tuple[int, int], ...]]) -
             width=width,
             height=190,
             title=f"{name}, characters",
-            alternative=f"Rows by the length of their {name}. {told}.",
+            alternative=f"Rows by the length of their {name}. {values}.",
         ),
         wide=NARROW,
     )
 
 
 def _columns(by_split: dict[str, tuple[tuple[int, int], ...]]) -> list[Column]:
-    """The lengths that occur, from the shortest to the longest."""
+    """Returns the lengths that occur, from the shortest to the longest."""
     bars = list(zip(*by_split.values(), strict=True))
     used = [index for index, counts in enumerate(bars) if any(count for _, count in counts)]
     totals = [sum(count for _, count in lengths) or 1 for lengths in by_split.values()]
@@ -94,7 +94,7 @@ def _columns(by_split: dict[str, tuple[tuple[int, int], ...]]) -> list[Column]:
 
 
 def _kept(training: TrainingFacts) -> Mark | None:
-    """The weights that were kept, where a curve of evaluations shows what they were chosen from."""
+    """Returns the weights that were kept, where a curve of evaluations shows what they were chosen from."""
     evaluated = {step for curve in training.loss if "evaluation" in curve.name for step, _ in curve.points}
     if training.kept is None or len(evaluated) < 2 or training.kept[0] not in evaluated:
         return None
@@ -113,7 +113,7 @@ def _curves(
     drawn = sorted((curve for curve in curves if curve.points), key=_drawing_order)
     if sum(len(curve.points) for curve in drawn) < 2:
         return  # a point is no curve
-    told = "; ".join(
+    values = "; ".join(
         f"{curve.name} from {words(curve.points[0][1])} to {words(curve.points[-1][1])}" for curve in drawn
     ) + (f"; {mark.name}" if mark else "")
 
@@ -123,7 +123,7 @@ def _curves(
             width=width,
             height=260,
             words=words,
-            alternative=f"{title} by step: {told}.",
+            alternative=f"{title} by step: {values}.",
             filled=filled,
             logarithmic=name == "loss",
             mark=mark,
@@ -133,7 +133,7 @@ def _curves(
 
 
 def comparison_figures(first: RunFacts, second: RunFacts) -> Iterator[tuple[str, Figure]]:
-    """Title and picture of each quantity of which both runs have a curve, one curve per run."""
+    """Yields the title and the picture of each quantity of which both runs have a curve, one curve per run."""
     for title, name in (("Training loss", "loss"), ("Learning rate", "learning_rate")):
         curves = [_main_curve(run, name) for run in (first, second)]
         if all(curves):
@@ -163,18 +163,20 @@ def _slices(slices: Sequence[SliceFacts]) -> Figure:
         for row in slices
         if SLICE_METRIC in row.candidate
     ]
-    told = "; ".join(
+    values = "; ".join(
         f"{pair.name} {figure(pair.now)}" + (f", before {figure(pair.before)}" if pair.before is not None else "")
         for pair in pairs
     )
     return _at_widths(
         "slices",
-        lambda width: pair_chart(pairs, width=width, words=figure, alternative=f"Loss by slice: {told}."),
+        lambda width: pair_chart(pairs, width=width, words=figure, alternative=f"Loss by slice: {values}."),
         wide=WIDE,
     )
 
 
 def _exports(exports: Sequence[ExportFacts]) -> Figure:
     bars = [Bar(export.name, float(export.size), size(export.size)) for export in exports]
-    told = "; ".join(f"{bar.name} {bar.words}" for bar in bars)
-    return _at_widths("exports", lambda width: bar_chart(bars, width=width, alternative=f"Size of each form: {told}."))
+    values = "; ".join(f"{bar.name} {bar.words}" for bar in bars)
+    return _at_widths(
+        "exports", lambda width: bar_chart(bars, width=width, alternative=f"Size of each form: {values}.")
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pipeline.report.drawing import Box, Label, Line, Picture, Point, Role, Shape
 from pipeline.report.facts import NodeFacts, State
-from pipeline.report.wording import duration
+from pipeline.report.formatting import duration
 
 ROLES: dict[State, tuple[Role, Role]] = {  # fill and border
     "done": ("good-soft", "good"),
@@ -43,7 +43,7 @@ DOWN = Style(across=False, width=342, node_width=158, node_height=46, layer_gap=
 
 
 def draw_graph(nodes: Sequence[NodeFacts], edges: Iterable[tuple[str, str]], style: Style) -> Picture:
-    """The picture; a bar in each component is its share of the longest time."""
+    """Returns the picture; a bar in each component is its share of the longest time."""
     ids = [node.node_id for node in nodes]
     needed = reduced([edge for edge in edges if edge[0] in ids and edge[1] in ids])
     layers, routes = routed(layered(ids, needed), needed)
@@ -56,7 +56,7 @@ def draw_graph(nodes: Sequence[NodeFacts], edges: Iterable[tuple[str, str]], sty
 
 
 def reduced(edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """`edges` without those that follow from others: A → C, where A → B → C."""
+    """Returns `edges` without those that follow from others: A → C, where A → B → C."""
     after: dict[str, set[str]] = {}
     for first, second in edges:
         after.setdefault(first, set()).add(second)
@@ -116,7 +116,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _places(layers: Sequence[Sequence[str]], style: Style) -> tuple[dict[str, Box], tuple[float, float]]:
-    """What room each component and each passing edge has, and the size of the whole."""
+    """Returns what room each component and each passing edge has, and the size of the whole."""
     deep = style.node_width if style.across else style.node_height  # along the layers
     lanes = [[_lane(stop, style) for stop in layer] for layer in layers]
     sides = [sum(layer) + style.row_gap * (len(layer) - 1) for layer in lanes]
@@ -168,7 +168,7 @@ def _exit(box: Box, style: Style) -> Point:
 
 def _node(node: NodeFacts, box: Box, longest: float, style: Style) -> list[Shape]:
     fill, border = ROLES[node.state]
-    title = f"{node.node_id}: {_told(node)}"
+    title = f"{node.node_id}: {_describe(node)}"
     shapes: list[Shape] = [
         Box(box.x, box.y, box.width, box.height, fill, border, 8, dashed=node.state == "not reached", title=title)
     ]
@@ -187,7 +187,7 @@ def _node(node: NodeFacts, box: Box, longest: float, style: Style) -> list[Shape
 
 
 def name_lines(node_id: str) -> list[str]:
-    """A CamelCase name on at most two lines of about the same length."""
+    """Returns a CamelCase name on at most two lines of about the same length."""
     words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^A-Z]+|[A-Z]+", node_id)
     if len(node_id) <= 11 or len(words) < 2:
         return [node_id]
@@ -201,11 +201,11 @@ def _short(node: NodeFacts) -> str:
     return duration(node.seconds) if node.state == "done" else f"{node.state}, {duration(node.seconds)}"
 
 
-def _told(node: NodeFacts) -> str:
+def _describe(node: NodeFacts) -> str:
     if node.state == "cached":
         return f"cached{f', made by run {node.cached_from}' if node.cached_from else ''}"
     return f"{node.state}, {duration(node.seconds)}" if node.seconds is not None else node.state
 
 
 def _alternative(nodes: Sequence[NodeFacts]) -> str:
-    return "The pipeline's components. " + "; ".join(f"{node.node_id}: {_told(node)}" for node in nodes) + "."
+    return "The pipeline's components. " + "; ".join(f"{node.node_id}: {_describe(node)}" for node in nodes) + "."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.report import view, wording
+from pipeline.report import formatting, view
 from pipeline.report.comparison import Comparison
 from pipeline.report.facts import RunFacts
 from pipeline.report.figures import Figure, comparison_figures, make_figures
@@ -64,12 +64,12 @@ def write_whole(page: Path, text: str) -> Path:
 
 
 def render_page(facts: RunFacts, figures: dict[str, Figure]) -> str:
-    """The page's HTML; every text that comes from the data is escaped."""
+    """Returns the page's HTML; every text that comes from the data is escaped."""
     return render("report.html.j2", facts=facts, figures=figures, page=view.make_view(facts, figures))
 
 
 def render(template: str, **values: object) -> str:
-    """A template of this package with `values`."""
+    """Returns a template of this package with `values`."""
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     return _environment(style).get_template(template).render(**values)
 
@@ -85,16 +85,16 @@ def _environment(style: str) -> Environment:
     environment.globals["style"] = Markup(style)
     environment.filters |= {
         "svg": svg,
-        "duration": wording.duration,
-        "size": wording.size,
-        "figure": wording.figure,
-        "metric": wording.metric,
-        "change": wording.change,
-        "is_better": wording.is_better,
-        "readable": wording.readable,
-        "place": wording.place,
-        "sentence": wording.sentence,
-        "moment": wording.moment,
-        "outcome": wording.outcome,
+        "duration": formatting.duration,
+        "size": formatting.size,
+        "figure": formatting.figure,
+        "metric": formatting.metric,
+        "change": formatting.change,
+        "is_better": formatting.is_better,
+        "readable": formatting.readable,
+        "place": formatting.place,
+        "sentence": formatting.sentence,
+        "moment": formatting.moment,
+        "outcome": formatting.outcome,
     }
     return environment

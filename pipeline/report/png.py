@@ -88,7 +88,7 @@ def _curve(points: tuple[Point, ...], parts: int = 24) -> Iterator[Point]:
 
 
 def _dashes(points: tuple[Point, ...]) -> Iterator[tuple[Point, Point]]:
-    """Every other piece of the way along `points`, each DASH long."""
+    """Yields every other piece of the way along `points`, each DASH long."""
     walked = 0.0
     for (x0, y0), (x1, y1) in itertools.pairwise(points):
         length = math.dist((x0, y0), (x1, y1))

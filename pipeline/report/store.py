@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import PipelineError
-from pipeline.layout import LOCK, log_path, metadata_path
+from pipeline.layout import LOCK, log_path, metadata_path, pipeline_root
+from pipeline.report.run_record import RunRecord
 from pipeline.run_lock import is_held
 
 if TYPE_CHECKING:
     from ml_metadata import MetadataStore
 
-RECORD = "report"  # custom property of a run's context, JSON: what record.py wrote
 # Custom property of an execution that did not end by itself: what ended it. A kill is noted by the next run, so the
 # execution's last update is not its end.
 ENDED = "__ended"
@@ -60,7 +59,7 @@ class StoredNode:
     made_by_run: str | None = None  # of a cached result
 
     def output(self, key: str) -> StoredArtifact | None:
-        """The only artifact under `key`."""
+        """Returns the only artifact under `key`."""
         return next(iter(self.outputs.get(key, ())), None)
 
 
@@ -69,7 +68,8 @@ class StoredRun:
     """One run of one pipeline.
 
     Attributes:
-        record: what it noted of itself at its end.
+        record: what it noted of itself at its end; None if it has not ended, or was killed.
+        pipeline_root: folder of the artifacts.
         is_active: whether it is going on.
         logged_ms: when it last wrote to its log; None if the log is gone.
     """
@@ -77,12 +77,13 @@ class StoredRun:
     pipeline_name: str
     run_id: str
     nodes: tuple[StoredNode, ...]
-    record: Mapping[str, Any] = field(default_factory=dict)
+    pipeline_root: Path
+    record: RunRecord | None = None
     is_active: bool = False
     logged_ms: int | None = None
 
     def node(self, node_id: str) -> StoredNode | None:
-        """A component by its id; None if the run has none or did not come to it."""
+        """Returns a component by its id; None if the run has none or did not come to it."""
         return next((node for node in self.nodes if node.node_id == node_id), None)
 
 
@@ -123,37 +124,41 @@ class Store:
             ) from error
 
     def runs(self) -> list[RunName]:
-        """All runs that started a component, oldest first."""
+        """Returns all runs that started a component, oldest first."""
         contexts = self._contexts("pipeline_run")
         names = [RunName(self.pipeline_name, each.name, each.create_time_since_epoch) for each in contexts]
         return sorted(names, key=lambda name: (name.created_ms, name.run_id))
 
     def read(self, run_id: str) -> StoredRun:
-        """One run with all its components."""
+        """Returns one run with all its components."""
         context = self._store.get_context_by_type_and_name("pipeline_run", run_id)
         latest: dict[str, Any] = {}
         for execution in sorted(self._store.get_executions_by_context(context.id), key=lambda each: each.id):
             if execution.id in self._node_ids:
                 latest[self._node_ids[execution.id]] = execution
         nodes = [self._node(node_id, execution, run_id) for node_id, execution in latest.items()]
-        written = context.custom_properties[RECORD].string_value if RECORD in context.custom_properties else "{}"
         in_order = tuple(sorted(nodes, key=lambda node: node.execution_id))
         return StoredRun(
             self.pipeline_name,
             run_id,
             in_order,
-            record=json.loads(written),
+            pipeline_root=pipeline_root(self._output_dir, self.pipeline_name),
+            record=_record(context),
             is_active=self._is_in_use and run_id == self.runs()[-1].run_id,
             logged_ms=self._logged_ms(run_id),
         )
 
+    @property
+    def _output_dir(self) -> str:
+        return str(self._path.parents[2])
+
     @cached_property
     def _is_in_use(self) -> bool:
-        """Whether a run writes to the store."""
+        """Returns whether a run writes to the store."""
         return is_held(self._path.with_name(LOCK))
 
     def _logged_ms(self, run_id: str) -> int | None:
-        log = log_path(str(self._path.parents[2]), run_id)
+        log = log_path(self._output_dir, run_id)
         return int(log.stat().st_mtime * 1000) if log.is_file() else None
 
     @cached_property
@@ -211,7 +216,7 @@ class Store:
         return StoredArtifact(artifact.id, kind, artifact.uri, artifact.state == Artifact.LIVE, _values(artifact))
 
     def _maker(self, outputs: Mapping[str, tuple[StoredArtifact, ...]], run_id: str) -> str | None:
-        """The run in which cached artifacts came to be."""
+        """Returns the run in which cached artifacts came to be."""
         ids = [artifact.id for artifacts in outputs.values() for artifact in artifacts]
         events = self._store.get_events_by_artifact_ids(ids[:1]) if ids else []
         executions = sorted(event.execution_id for event in events)
@@ -222,9 +227,16 @@ class Store:
 
 
 def without_query(error: Exception) -> str:
-    """The message of an error of ML Metadata, on one line without its SQL and its full stop."""
+    """Returns the message of an error of ML Metadata, on one line without its SQL and its full stop."""
     message = QUERY.sub(r"\1", str(error)).strip()
     return message.splitlines()[0].rstrip(".") if message else type(error).__name__
+
+
+def _record(context: Any) -> RunRecord | None:
+    if RunRecord.FILE not in context.custom_properties:
+        return None
+    written = context.custom_properties[RunRecord.FILE].string_value
+    return RunRecord.parse(written, path=f"the record of run {context.name}")
 
 
 def _values(node: Any) -> dict[str, Any]:
@@ -238,7 +250,7 @@ def _values(node: Any) -> dict[str, Any]:
 
 
 def stores(output_dir: str, pipeline_name: str | None = None) -> list[Store]:
-    """The metadata stores below `output_dir`, of one pipeline or of all.
+    """Returns the metadata stores below `output_dir`, of one pipeline or of all.
 
     Raises:
         RunNotFoundError: If there is none.
@@ -258,7 +270,7 @@ def stores(output_dir: str, pipeline_name: str | None = None) -> list[Store]:
 
 
 def find_run(stores: Iterable[Store], run_id: str | None) -> StoredRun:
-    """A run by its id, or without one the newest.
+    """Returns a run by its id; without an id, the newest.
 
     Raises:
         RunNotFoundError: If there is none, or several pipelines have one of that name.

@@ -8,7 +8,7 @@ from pipeline.report.drawing import Area, Box, Dot, Label, Line, Picture, Point,
 
 
 def svg(picture: Picture, css_class: str = "") -> Markup:
-    """The element; every text in it is escaped.
+    """Returns the element; every text in it is escaped.
 
     Args:
         picture: what to draw.

@@ -1,38 +1,29 @@
-"""Plain text for the terminal."""
+"""The list of runs, and the comparison of two, for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from pipeline.report import wording
-from pipeline.report.comparison import Comparison, Part
+from rich.table import Table
+
+from pipeline.report import formatting
+from pipeline.report.comparison import Comparison, Entry, Part
 from pipeline.report.facts import RunFacts
+from pipeline.terminal_text import column_widths, render, table
 
 WIDEST = 60  # characters of a cell; a reason or a path may be longer
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "") -> str:
-    """Columns as wide as they need to be, parted by two spaces."""
-    cells = [[_cut(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    return "\n".join(indent + line for line in lines)
-
-
-def _cut(cell: str) -> str:
-    line = " ".join(cell.split())
-    return line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…"
+INDENT = "   "  # as wide as the column of asterisks and the gap behind it
 
 
 def list_runs(runs: Sequence[RunFacts]) -> str:
-    """A line per run, the newest first."""
+    """Returns a line per run, the newest first."""
     newest_first = sorted(runs, key=lambda run: (run.started is not None, run.started, run.run_id), reverse=True)
     header = ["run", "started (UTC)", "took", "cached", "loss", "outcome"]
     rows = [_row(run) for run in newest_first]
     if len({run.pipeline_name for run in runs}) > 1:
         header.append("pipeline")
         rows = [[*row, run.pipeline_name] for row, run in zip(rows, newest_first, strict=True)]
-    return table(header, rows)
+    return render(table([header, *rows], widest=WIDEST))
 
 
 def _row(run: RunFacts) -> list[str]:
@@ -41,29 +32,31 @@ def _row(run: RunFacts) -> list[str]:
     return [
         run.run_id,
         run.started.strftime("%Y-%m-%d %H:%M") if run.started else "–",
-        wording.duration(run.recorded.get("seconds", run.seconds)),
+        formatting.duration(run.total_seconds),
         f"{cached} of {len(run.nodes)}",
-        wording.metric("loss", overall.candidate.get("loss")) if overall else "–",
-        wording.outcome(run),
+        formatting.metric("loss", overall.candidate.get("loss")) if overall else "–",
+        formatting.outcome(run),
     ]
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """All parts, lines that differ marked with an asterisk."""
-    return "\n\n".join(_parts(comparison))
-
-
-def _parts(comparison: Comparison) -> Iterator[str]:
+    """Returns all parts, lines that differ marked with an asterisk."""
     header = ["", "", comparison.first.run_id, comparison.second.run_id, "change"]
-    rows: list[list[str]] = []
-    breaks: list[tuple[int, Part]] = []
-    for part in comparison.parts:
-        breaks.append((len(rows), part))
-        rows += [
-            ["*" if each.differs else "", each.name, each.first, each.second, each.change] for each in part.entries
-        ]
-    first, *lines = table(header, rows).splitlines()
-    yield first
-    for (start, part), end in zip(breaks, [*(at for at, _ in breaks[1:]), len(lines)], strict=True):
-        remark = [f"   {part.remark}"] if part.remark else []
-        yield "\n".join([part.title, *lines[start:end], *remark])
+    widths = column_widths([header, *(_cells(entry) for part in comparison.parts for entry in part.entries)])
+    first = render(_table([header], widths))
+    return "\n\n".join([first, *(_part(part, widths) for part in comparison.parts)])
+
+
+def _part(part: Part, widths: Sequence[int]) -> str:
+    rows = [_table([_cells(entry) for entry in part.entries], widths)] if part.entries else []
+    remark = [f"{INDENT}{part.remark}"] if part.remark else []
+    return render(part.title, *rows, *remark)
+
+
+def _table(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Table:
+    """Returns rows that stand in the same columns as those of the other parts."""
+    return table(rows, widest=WIDEST, widths=widths)
+
+
+def _cells(entry: Entry) -> list[str]:
+    return ["*" if entry.differs else "", entry.name, entry.first, entry.second, entry.change]

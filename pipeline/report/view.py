@@ -8,7 +8,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pipeline.evaluation import METRICS
-from pipeline.report import wording
+from pipeline.report import formatting
 from pipeline.report.facts import RunFacts, State
 from pipeline.report.figures import Figure
 
@@ -80,8 +80,8 @@ class View:
 
 
 def make_view(facts: RunFacts, figures: Mapping[str, Figure]) -> View:
-    """The values that the template needs besides the facts."""
-    sentence = wording.outcome(facts)
+    """Returns the values that the template needs besides the facts."""
+    sentence = formatting.outcome(facts)
     badge, tone = BADGES[facts.outcome]
     publication = facts.publication
     slices = facts.evaluation.slices if facts.evaluation else ()
@@ -91,7 +91,7 @@ def make_view(facts: RunFacts, figures: Mapping[str, Figure]) -> View:
         sentence=sentence,
         badge=badge,
         tone=tone,
-        run_seconds=facts.recorded.get("seconds", facts.seconds),
+        run_seconds=facts.total_seconds,
         counts=f"{len(facts.nodes)} components, {cached} from cache",
         reasons=tuple(_reasons(facts)),
         tiles=tuple(_tiles(facts)),
@@ -106,7 +106,7 @@ def make_view(facts: RunFacts, figures: Mapping[str, Figure]) -> View:
         has_baseline=any(row.baseline for row in slices),
         exact_answers=_exact(facts),
         has_baseline_answers=any(answer.baseline is not None for answer in facts.answers),
-        exports_total=f"{wording.size(sum(export.size for export in facts.exports))} in all.",
+        exports_total=f"{formatting.size(sum(export.size for export in facts.exports))} in all.",
         publication_facts=tuple(_publication(facts)),
         published_size=sum(file.size for file in publication.files) if publication else 0,
         code_facts=tuple(_code(facts)),
@@ -114,7 +114,7 @@ def make_view(facts: RunFacts, figures: Mapping[str, Figure]) -> View:
 
 
 def _reasons(facts: RunFacts) -> Iterator[str]:
-    """Why nothing was published."""
+    """Yields why nothing was published."""
     if facts.failure:
         yield facts.failure
     elif facts.outcome == "failed":
@@ -122,7 +122,7 @@ def _reasons(facts: RunFacts) -> Iterator[str]:
     elif facts.outcome == "killed":
         yield "The run ended without a word, as it does when its process is killed: its log has the rest."
     elif facts.outcome == "not published" and facts.publication and facts.publication.reason:
-        yield wording.sentence(facts.publication.reason)
+        yield formatting.sentence(facts.publication.reason)
 
 
 def _sections(facts: RunFacts) -> Iterator[tuple[str, str]]:
@@ -145,24 +145,23 @@ def _tiles(facts: RunFacts) -> Iterator[Tile]:
     figures, earlier = (overall.candidate, overall.baseline) if overall else ({}, {})
     for name in (name for name in HEADLINE if name in figures):
         now, before = figures[name], earlier.get(name)
-        better = wording.is_better(name, now, before)
-        moved = wording.change(name, now, before)
+        better = formatting.is_better(name, now, before)
+        moved = formatting.change(name, now, before)
         remark = f"{moved} vs the last blessed" if moved else ""
         remark = "as the last blessed" if now == before else remark
-        yield Tile(wording.readable(name), wording.metric(name, now), remark, _tone(better))
-    report = facts.training.report if facts.training else {}
+        yield Tile(formatting.readable(name), formatting.metric(name, now), remark, _tone(better))
+    record = facts.training.record if facts.training else None
     if facts.quality:
         share = facts.quality.candidate.get("exact_match")
-        yield Tile("exact answers", wording.metric("exact_match", share), f"of {facts.quality.rows:,} asked")
-    elif answers := report.get("exact_answers"):
-        yield Tile("exact answers", f"{answers['share']:.0%}", f"{answers['exact']:,} of {answers['rows']:,}")
-    if "parameters" in report:
-        yield Tile("parameters", f"{report['parameters']:,}")
-    if "seconds" in report:
-        yield Tile("training", wording.duration(report["seconds"]), wording.steps(report))
+        yield Tile("exact answers", formatting.metric("exact_match", share), f"of {facts.quality.rows:,} asked")
+    elif record and (answers := record.exact_answers):
+        yield Tile("exact answers", f"{answers.share:.0%}", f"{answers.exact:,} of {answers.rows:,}")
+    if record:
+        yield Tile("parameters", f"{record.parameters:,}")
+        yield Tile("training", formatting.duration(record.seconds), formatting.steps(record))
     if facts.data and facts.data.splits:
-        told = ", ".join(f"{split.name} {split.rows:,}" for split in facts.data.splits)
-        yield Tile("rows", f"{sum(split.rows for split in facts.data.splits):,}", told)
+        counts = ", ".join(f"{split.name} {split.rows:,}" for split in facts.data.splits)
+        yield Tile("rows", f"{sum(split.rows for split in facts.data.splits):,}", counts)
 
 
 def _tone(better: bool | None) -> Tone:
@@ -177,29 +176,28 @@ def _waits_for(facts: RunFacts) -> dict[str, list[str]]:
 
 
 def _training(facts: RunFacts) -> Iterator[tuple[str, str]]:
-    report = facts.training.report if facts.training else {}
-    for name, key in (("training loss", "train_loss"), ("evaluation loss", "eval_loss")):
-        if key in report:
-            yield name, wording.figure(report[key])
-    if "eval_token_accuracy" in report:
-        yield "evaluation token accuracy", wording.metric("token_accuracy", report["eval_token_accuracy"])
-    if report.get("stop_reason"):
-        step, planned = report["steps"], report["planned_steps"]
-        yield "stopped early", f"at step {step:,} of {planned:,}, because {report['stop_reason']}"
-    if report.get("kept_step", report.get("steps")) != report.get("steps"):
-        yield "weights kept", f"those of step {report['kept_step']:,}"
-    if report.get("resumed_from"):
-        yield "resumed", f"from step {report['resumed_from']:,}"
-    if "supervised_tokens_per_second" in report:
-        yield "speed", f"{report['supervised_tokens_per_second']:,.0f} response tokens/s"
+    record = facts.training.record if facts.training else None
+    if record is None:
+        return
+    yield "training loss", formatting.figure(record.train_loss)
+    yield "evaluation loss", formatting.figure(record.eval_loss)
+    yield "evaluation token accuracy", formatting.metric("token_accuracy", record.eval_token_accuracy)
+    if record.stop_reason:
+        yield "stopped early", f"at step {record.steps:,} of {record.planned_steps:,}, because {record.stop_reason}"
+    if record.kept_step not in (None, record.steps):
+        yield "weights kept", f"those of step {record.kept_step:,}"
+    if record.resumed_from:
+        yield "resumed", f"from step {record.resumed_from:,}"
+    yield "speed", f"{record.supervised_tokens_per_second:,.0f} response tokens/s"
 
 
 def _rows(facts: RunFacts) -> Iterator[tuple[str, dict[str, str]]]:
     """(split, figures by name), each split with the same names."""
-    splits: Mapping[str, Mapping[str, Any]] = facts.training.report.get("data", {}) if facts.training else {}
-    names = {key: name for key, name in ROWS.items() if any(key in values for values in splits.values())}
+    record = facts.training.record if facts.training else None
+    splits = {split: counts.model_dump() for split, counts in record.data.items()} if record else {}
+    names = {key: name for key, name in ROWS.items() if any(values[key] is not None for values in splits.values())}
     for split, values in splits.items():
-        yield split, {name: _count(key, values.get(key)) for key, name in names.items()}
+        yield split, {name: _count(key, values[key]) for key, name in names.items()}
 
 
 def _count(key: str, value: float | None) -> str:
@@ -215,7 +213,7 @@ def _exact(facts: RunFacts) -> str:
 
 def _publication(facts: RunFacts) -> Iterator[tuple[str, str, str]]:
     """(name, value, address to link to or "")."""
-    record = facts.publication.record if facts.publication else {}
+    record = facts.publication.record.model_dump(include=set(PUBLICATION)) if facts.publication else {}
     for key, name in PUBLICATION.items():
         if record.get(key):
             value = str(record[key])
@@ -224,12 +222,12 @@ def _publication(facts: RunFacts) -> Iterator[tuple[str, str, str]]:
 
 
 def _code(facts: RunFacts) -> Iterator[tuple[str, str]]:
-    """What the Trainer says of the code that it ran, and of the rows that it was given."""
-    report = facts.training.report if facts.training else {}
-    provenance = report.get("provenance") or {}
-    code = provenance.get("code") or {}
-    for key, name in (("version", "version"), ("git_commit", "git commit")):
-        if code.get(key):
-            yield name, str(code[key])
-    for split, digest in (provenance.get("rows_sha256") or {}).items():
-        yield f"{split} rows as trained on", str(digest)
+    """Yields what the Trainer says of the code that it ran, and of the rows that it was given."""
+    record = facts.training.record if facts.training else None
+    if record is None:
+        return
+    for name, value in (("version", record.provenance.code.version), ("git commit", record.provenance.code.git_commit)):
+        if value:
+            yield name, value
+    for split, digest in record.provenance.rows_sha256.items():
+        yield f"{split} rows as trained on", digest

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pipeline.components.data_gate.texts import LENGTH_BOUNDS
 from pipeline.report.build import build_comparison
 from pipeline.report.facts import Curve, NodeFacts, RunFacts
 from pipeline.report.page import write_page
-from pipeline.report.reading.data import LENGTH_BOUNDS
 from pipeline.report.reading.run import read_facts
+from pipeline.report.run_record import RunRecord
 from pipeline.report.store import find_run, stores
 from tests.browser.opening import NEEDS_CHROMIUM, Scheme, assert_readable, new_page, screenshot
 from tests.report.made_run import RUN, Settings, make_run
@@ -59,7 +60,9 @@ def long(facts: RunFacts) -> RunFacts:
     assert facts.data is not None
     loss = Curve("training loss", tuple((step, 4 * math.exp(-step / 20_000)) for step in range(100, 99_001, 100)))
     held_out = Curve("evaluation loss", tuple((step, 0.4 + value) for step, value in loss.points[99::100]))
-    report = facts.training.report | {"parameters": 1_557_611_200, "seconds": 773.4, "steps": 99_000}
+    assert facts.training.record is not None
+    changes = {"parameters": 1_557_611_200, "seconds": 773.4, "steps": 99_000}
+    record = facts.training.record.model_copy(update=changes)
     lengths = tuple((bound, 40 * index % 97) for index, bound in enumerate((*LENGTH_BOUNDS, 10_000)))
     splits = [
         replace(split, features=tuple(replace(feature, lengths=lengths) for feature in split.features))
@@ -67,7 +70,7 @@ def long(facts: RunFacts) -> RunFacts:
     ]
     return replace(
         facts,
-        training=replace(facts.training, loss=(loss, held_out), report=report),
+        training=replace(facts.training, loss=(loss, held_out), record=record),
         data=replace(facts.data, splits=tuple(splits)),
     )
 
@@ -80,7 +83,7 @@ def failed(facts: RunFacts) -> RunFacts:
         RUN,
         (*nodes, *late),
         facts.edges,
-        failure="The data are not fit for training: 1 problem.\n  1. split 'train': blank rows",
+        recorded=RunRecord(failure="The data are not fit for training: 1 problem.\n  1. split 'train': blank rows"),
         data=facts.data,
     )
 

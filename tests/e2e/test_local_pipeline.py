@@ -15,9 +15,9 @@ import pytest
 from hub.access import Identity
 from hub.server import running
 from pipeline.config.sources import load_config
+from pipeline.report.formatting import outcome
 from pipeline.report.reading.run import read_outline
 from pipeline.report.store import stores
-from pipeline.report.wording import outcome
 from tests.e2e.conftest import PIPELINE, PROJECT, REPOSITORY, Finished, Place, free_port
 
 pytestmark = pytest.mark.e2e

@@ -12,7 +12,8 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
 from data.tfrecords import Row, write_examples
-from pipeline.components.evaluator.executor import REPORT_FILE, Executor
+from pipeline.components.evaluator.executor import Executor
+from pipeline.components.evaluator.record import EvaluationRecord
 from pipeline.pipeline import BEAM_ARGUMENTS
 
 SCHEMA = Path(__file__).parents[2] / "pipeline/schema/alpaca.pbtxt"
@@ -61,7 +62,7 @@ def evaluate(
     }
     context = BaseBeamExecutor.Context(beam_pipeline_args=list(BEAM_ARGUMENTS))
     Executor(context).Do(inputs, outputs, properties)
-    report = json.loads((folder / "evaluation" / REPORT_FILE).read_text(encoding="utf-8"))
+    report = json.loads((folder / "evaluation" / EvaluationRecord.FILE).read_text(encoding="utf-8"))
     blessing = outputs["blessing"][0]
     return Evaluated(blessing.get_int_custom_property("blessed") == 1, report, blessing)
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.components.evaluator import verdict
-from pipeline.evaluation import METRICS, Condition, Slice, judge, parse_condition, reasons_against
+from pipeline.evaluation import METRICS, Condition, Slice, Verdict, judge, parse_condition, reasons_against
 from pipeline.report.reading.evaluation import conditions
 
 PERCENT = 100
@@ -107,8 +107,8 @@ def test_gate_evaluator_and_report_agree_on_every_condition(
 
     (answers,) = judge([condition], now, then)
     (scores,) = verdict.judge_scores([condition], measured, has_baseline=has_baseline, same_tokenizer=True)
-    kept = json.loads(json.dumps({"conditions": [scores.as_dict()]}))
-    (told,) = conditions(kept)
+    kept = Verdict.from_dict(json.loads(json.dumps(scores.as_dict())))
+    (told,) = conditions([kept])
 
     compared = math.nan if before is None and has_baseline else before if has_baseline else None
     assert answers.passed is scores.passed is told.passed is condition.holds(value, compared)

@@ -14,7 +14,8 @@ from tfx.types import Artifact
 from data.tfrecords import Kind, Row, encode
 from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.data_gate.earlier import EARLIER, STATISTICS, LastAcceptedDataStrategy
-from pipeline.components.data_gate.inspection import Inspection, inspect, let_through
+from pipeline.components.data_gate.inspection import Inspection, inspect
+from pipeline.components.data_gate.record import DataRecord
 from pipeline.components.data_gate.survey import divergence, length_bin
 from tests.pipeline.gating import LIMITS
 
@@ -26,7 +27,7 @@ def inspected(
     train: Sequence[Row],
     evaluation: Sequence[Row] = EVAL,
     *,
-    earlier: dict[str, Any] | None = None,
+    earlier: DataRecord | None = None,
     kind: Kind = "instructions",
 ) -> Inspection:
     records = {"train": map(encode, train), "eval": map(encode, evaluation)}
@@ -34,15 +35,20 @@ def inspected(
     return inspect(records, limits=LIMITS, validated=validated, earlier=earlier, kind=kind)
 
 
-def report_of(train: Sequence[Row]) -> dict[str, Any]:
-    """A report as a later run reads it back."""
-    report: dict[str, Any] = json.loads(json.dumps(inspected(train).report(frozenset())))
+def record_of(train: Sequence[Row]) -> DataRecord:
+    """A record as a later run reads it back."""
+    return DataRecord.parse(inspected(train).record(frozenset()).render(), path="report.json")
+
+
+def report_of(found: Inspection, allow: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """What the record's file holds."""
+    report: dict[str, Any] = json.loads(found.record(allow).render())
     return report
 
 
 def test_ordinary_rows_have_no_anomaly_and_a_report_that_describes_them() -> None:
     found = inspected(TRAIN)
-    report = found.report(frozenset())
+    report = report_of(found)
 
     assert found.problems(frozenset()) == []
     assert report["rows"] == {"train": 300, "eval": 250}
@@ -125,7 +131,7 @@ def test_evaluation_rows_of_another_kind_are_skew() -> None:
 def test_rows_unlike_the_last_accepted_ones_are_drift() -> None:
     longer = [Row(f"Count to {n}.", "", "one, two, three, four, five, six") for n in range(300)]
     found = inspected(longer, [row._replace(output="six, five, four, three, two, one") for row in EVAL],
-                      earlier=report_of(TRAIN))  # fmt: skip
+                      earlier=record_of(TRAIN))  # fmt: skip
 
     assert found.drift == {"prompt_characters": 0.0, "response_characters": 1.0, "with_input": 0.0}
     assert found.problems(frozenset()) == [
@@ -136,14 +142,14 @@ def test_rows_unlike_the_last_accepted_ones_are_drift() -> None:
 
 
 def test_the_same_rows_do_not_drift() -> None:
-    found = inspected(TRAIN, earlier=report_of(TRAIN))
+    found = inspected(TRAIN, earlier=record_of(TRAIN))
 
     assert found.drift == {"prompt_characters": 0.0, "response_characters": 0.0, "with_input": 0.0}
     assert found.anomalies == ()
 
 
 def test_few_rows_are_not_compared_and_the_report_says_so() -> None:
-    found = inspected(TRAIN[:50], EVAL[:5], earlier=report_of(TRAIN))
+    found = inspected(TRAIN[:50], EVAL[:5], earlier=record_of(TRAIN))
 
     assert found.skew is found.drift is None
     assert found.notes == (
@@ -154,7 +160,7 @@ def test_few_rows_are_not_compared_and_the_report_says_so() -> None:
 
 def test_what_is_let_through_is_recorded() -> None:
     found = inspected(TRAIN, [*EVAL, *TRAIN[:100]])
-    allowed = found.report(frozenset({"eval_in_train", "drift"}))["allowed"]
+    allowed = report_of(found, frozenset({"eval_in_train", "drift"}))["allowed"]
 
     assert found.problems(frozenset({"eval_in_train"})) == []
     assert [anomaly["name"] for anomaly in allowed] == ["eval_in_train"]
@@ -163,10 +169,22 @@ def test_what_is_let_through_is_recorded() -> None:
 
 
 def test_what_is_let_through_is_told_in_words() -> None:
-    report = inspected(TRAIN, [*EVAL, *TRAIN[:100]]).report(frozenset({"eval_in_train"}))
+    record = inspected(TRAIN, [*EVAL, *TRAIN[:100]]).record(frozenset({"eval_in_train"}))
 
-    assert let_through(report) == [f"eval_in_train: {report['allowed'][0]['words']}."]
-    assert let_through(inspected(TRAIN).report(frozenset())) == []
+    assert [f"{anomaly}." for anomaly in record.allowed] == [f"eval_in_train: {record.allowed[0].words}."]
+    assert inspected(TRAIN).record(frozenset()).allowed == ()
+
+
+def test_texts_are_counted_by_column_and_the_rows_hashed_whatever_their_order() -> None:
+    found = report_of(inspected([Row("Add.", "1 and 2", "3"), Row("Say.", "", "x"), Row("Say it.", " ", "y" * 60)]))
+    turned = report_of(inspected([Row("Say it.", " ", "y" * 60), Row("Say.", "", "x"), Row("Add.", "1 and 2", "3")]))
+    fewer = report_of(inspected([Row("Add.", "1 and 2", "3"), Row("Say.", "", "x")]))
+
+    texts = found["texts"]["train"]
+    assert (texts["input"]["blank"], texts["input"]["longest"]) == (2, 7)
+    assert texts["input"]["lengths"][:3] == [[0, 2], [10, 1], [20, 0]]
+    assert [bar for bar in texts["output"]["lengths"] if bar[1]] == [[10, 2], [100, 1]]
+    assert found["content_hash"] == turned["content_hash"] != fewer["content_hash"]
 
 
 def test_the_divergence_is_jensen_and_shannons() -> None:

@@ -181,7 +181,7 @@ def test_the_anomaly_stops_the_run_with_the_others_unless_it_is_let_through(fold
         earlier=None,
         tokens=tokens,
     )
-    report = found.report(frozenset({"dropped"}))
+    report = json.loads(found.record(frozenset({"dropped"})).render())
 
     assert [problem.partition(":")[0] for problem in found.problems(frozenset())] == ["eval_in_train", "dropped"]
     assert [anomaly["name"] for anomaly in report["allowed"]] == ["dropped"]

@@ -10,9 +10,11 @@ import sqlite3
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from modules.training_record import TrainingRecord
 from pipeline.errors import PipelineError, RunLockedError, numbered
 from pipeline.layout import metadata_path
 from pipeline.local.console import Console, seconds
@@ -26,13 +28,20 @@ from tests.report.made_run import RUNNING, MadeStore
 
 LOG = Path("output/logs/x.log")
 REPORT = {
+    "parameters": 22304,
+    "steps": 2600,
     "train_loss": 0.0312,
     "eval_loss": 0.0521,
     "eval_token_accuracy": 0.987,
+    "seconds": 12.0,
     "supervised_tokens_per_second": 12345.6,
     "data": {"train": {"rows_read": 2000, "rows_dropped": 0, "rows_truncated": 0}},
     "exact_answers": {"rows": 200, "exact": 188, "share": 0.94},
 }
+
+
+def trained(**changes: Any) -> TrainingRecord:
+    return TrainingRecord.model_validate(REPORT | changes)
 
 
 class Terminal(io.StringIO):
@@ -143,24 +152,24 @@ def test_durations_are_readable(duration: float, text: str) -> None:
 
 
 def test_the_trainers_result_counts_rows_that_were_lost() -> None:
-    lost = REPORT | {"data": {"train": {"rows_read": 2000, "rows_dropped": 12, "rows_truncated": 3}}}
+    lost = trained(data={"train": {"rows_read": 2000, "rows_dropped": 12, "rows_truncated": 3}})
 
-    assert training_figures(REPORT) == "loss 0.031 · 12,346 supervised tokens/s"
+    assert training_figures(trained()) == "loss 0.031 · 12,346 supervised tokens/s"
     assert training_figures(lost) == (
         "loss 0.031 · 12,346 supervised tokens/s · 12 of 2,000 rows too long and dropped · 3 of 2,000 prompts cut"
     )
 
 
 def test_the_trainers_result_says_that_it_stopped_early() -> None:
-    stopped = REPORT | {"steps": 1425, "planned_steps": 2600, "stop_reason": "the evaluation loss has not fallen"}
+    stopped = trained(steps=1425, planned_steps=2600, stop_reason="the evaluation loss has not fallen")
 
     assert training_figures(stopped).endswith(" · stopped early, after 1,425 of 2,600 steps")
-    assert "early" not in training_figures(stopped | {"stop_reason": None})
+    assert "early" not in training_figures(stopped.model_copy(update={"stop_reason": None}))
 
 
 def test_quality_is_summed_up() -> None:
-    assert quality(REPORT) == "loss 0.052 · token accuracy 98.7% · exact answers 188 of 200 (94%) (evaluation split)"
-    assert quality(REPORT | {"exact_answers": None}) == "loss 0.052 · token accuracy 98.7% (evaluation split)"
+    assert quality(trained()) == "loss 0.052 · token accuracy 98.7% · exact answers 188 of 200 (94%) (evaluation split)"
+    assert quality(trained(exact_answers=None)) == "loss 0.052 · token accuracy 98.7% (evaluation split)"
 
 
 def test_real_warnings_reach_the_terminal_and_everything_reaches_the_log(

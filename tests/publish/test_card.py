@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from data.origin import Origin
 from hub.front_matter import validate
 from pipeline.components.hf_pusher.card import write_card
-from pipeline.components.hf_pusher.card_facts import (
-    CardFacts,
-    Findings,
-    SliceMetrics,
-    read_allowed_anomalies,
-    read_slices,
-    read_statistics,
-)
+from pipeline.components.hf_pusher.card_facts import CardFacts, Findings, SliceMetrics, read_statistics
 from pipeline.components.hf_pusher.plan import PastRevision
 from tests.publish.publishing import REVISION, facts_of
 
@@ -203,20 +195,10 @@ def test_the_hub_finds_nothing_wrong_with_the_front_matter(facts: CardFacts) -> 
     assert validate(_card(facts).content, "models") == ([], [])
 
 
-def test_the_evaluators_report_is_read_without_what_it_says_of_other_models(tmp_path: Path) -> None:
-    row = {"slice": {}, "candidate": {"rows": 207.0, "loss": 0.07123456789, "perplexity": float("nan")}}
-    report = {"blessed": True, "baseline": {"id": 3}, "slices": [row | {"baseline": {"loss": 9.0}}], "seconds": 1.5}
-    (tmp_path / "report.json").write_text(json.dumps(report))
-
-    assert read_slices(tmp_path) == (SliceMetrics({}, {"rows": 207, "loss": 0.0712346}),)
-    assert read_slices(tmp_path / "nowhere") == ()
-
-
-def test_the_data_are_told_by_rows_lengths_digest_and_what_was_let_through(facts: CardFacts, tmp_path: Path) -> None:
-    allowed = [{"name": "duplicates", "words": "7 % of the rows | repeat an earlier one", "examples": []}]
-    (tmp_path / "report.json").write_text(json.dumps({"rows": {"train": 1}, "allowed": allowed}))
+def test_the_data_are_told_by_rows_lengths_digest_and_what_was_let_through(facts: CardFacts) -> None:
+    allowed = "duplicates: 7 % of the rows | repeat an earlier one"
     statistics = read_statistics({"eval": _statistics(10, output=4.0), "train": _statistics(1100, output=12.5)})
-    facts = _with_findings(facts, statistics=statistics, allowed_anomalies=read_allowed_anomalies(tmp_path))
+    facts = _with_findings(facts, statistics=statistics, allowed_anomalies=(allowed,))
     facts = dataclasses.replace(facts, datasets=("tatsu-lab/alpaca",))
     text = _card(_with_training(facts, provenance={"rows_sha256": {"train": "a" * 64, "eval": "b" * 64}})).text
 

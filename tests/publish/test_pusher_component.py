@@ -17,6 +17,8 @@ from tfx.types import standard_artifacts
 
 from hub import server
 from pipeline.components.data_gate.artifact import DataBlessing
+from pipeline.components.data_gate.record import DataRecord
+from pipeline.components.evaluator.record import EvaluationRecord
 from pipeline.components.hf_pusher.component import HFPusher
 from pipeline.components.hf_pusher.connection import read_token
 from pipeline.components.hf_pusher.errors import TokenError
@@ -115,7 +117,8 @@ def test_what_other_components_found_is_on_the_card_and_a_second_run_finds_it_pu
 
     first = _execute(model_folder, tmp_path, found=found, datasets="tatsu-lab/alpaca,yahma/alpaca-cleaned")
     report = Path(evaluation.uri) / "report.json"
-    report.write_text(json.dumps(json.loads(report.read_text()) | {"seconds": 99.0, "baseline": {"id": 7}}))
+    changed = {"seconds": 99.0, "baseline": {"id": 7, "uri": "/models/7"}}
+    report.write_text(json.dumps(json.loads(report.read_text()) | changed))
     again = _execute(model_folder, tmp_path, found=found, datasets="tatsu-lab/alpaca,yahma/alpaca-cleaned")
 
     with server.running(tmp_path / "hub", port=0) as address:
@@ -133,7 +136,8 @@ def test_licence_and_data_sets_are_those_that_the_gate_recorded_unless_told(
 ) -> None:
     _, _, blessing = findings(tmp_path)
     report = Path(blessing.uri) / "report.json"
-    report.write_text(json.dumps({"dataset": {"license": "cc-by-nc-4.0", "datasets": ["tatsu-lab/alpaca"]}}))
+    dataset = {"license": "cc-by-nc-4.0", "datasets": ["tatsu-lab/alpaca"]}
+    report.write_text(json.dumps({"rows": {"train": 7}, "dataset": dataset}))
 
     _execute(model_folder, tmp_path, found={"data_blessing": [blessing]}, license="none")
     with server.running(tmp_path / "hub", port=0) as address:
@@ -199,9 +203,9 @@ def findings(folder: Path) -> tuple[types.Artifact, types.Artifact, types.Artifa
         {"slice": {}, "candidate": {"rows": 207.0, "loss": 0.5}},
         {"slice": {"with_input": "yes"}, "candidate": {"rows": 90.0, "loss": 0.25}},
     ]
-    (folder / "evaluation" / "report.json").write_text(json.dumps({"slices": rows, "seconds": 1.0, "baseline": None}))
+    EvaluationRecord.model_validate({"blessed": True, "slices": rows, "seconds": 1.0}).write(evaluation.uri)
     allowed = [{"name": "skew", "words": "the evaluation rows are shorter", "examples": []}]
-    (folder / "blessing" / "report.json").write_text(json.dumps({"rows": {"train": 7}, "allowed": allowed}))
+    DataRecord.model_validate({"rows": {"train": 7}, "allowed": allowed}).write(blessing.uri)
     statistics.split_names = '["train"]'
     split = folder / "statistics" / "Split-train"
     split.mkdir()

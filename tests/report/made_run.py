@@ -16,10 +16,16 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from data import records
-from data.tfrecords import Row, write_examples
+from data.tfrecords import Row, encode, write_examples
+from modules.training_record import TrainingRecord
+from pipeline.components.artifact_reference import ArtifactReference
+from pipeline.components.data_gate.record import DataRecord
+from pipeline.components.data_gate.texts import TextSurvey, hash_rows
+from pipeline.components.evaluator.record import EvaluationRecord, SliceFigures
+from pipeline.components.hf_pusher.record import PublicationRecord, RecordedFile
 from pipeline.evaluation import judge, parse_all
 from pipeline.layout import metadata_path, pipeline_root
-from pipeline.report.record import write_record
+from pipeline.report.run_record import RunRecord, write_record
 
 PIPELINE = "tiny"
 RUN = "20261122-010203-000001"
@@ -107,7 +113,7 @@ class MadeStore:
 
     def record(self, run_id: str, **record: Any) -> None:
         """What a run writes of itself at its end."""
-        assert write_record(metadata_path(str(self.output), self.pipeline_name), run_id, record)
+        assert write_record(metadata_path(str(self.output), self.pipeline_name), run_id, RunRecord(**record))
 
     def _type(self, kind: Any, name: str) -> int:
         put = {
@@ -192,6 +198,17 @@ TRAINING = {
     "samples": [{"prompt": "### Instruction:\nAdd them.\n\n### Input:\n2 and 2\n\n### Response:\n", "response": "4 ",
                  "expected": "4"}],
 }  # fmt: skip
+FILES = {"README.md": RecordedFile(size=512, sha256="0" * 64)}
+PUBLISHED = PublicationRecord(
+    pushed=True,
+    repo_id="local/tiny",
+    revision="v20261122-010304",
+    url="http://127.0.0.1:8642/local/tiny",
+    files=FILES,
+)
+REFUSED = PublicationRecord(
+    pushed=False, repo_id="local/tiny", not_pushed_reason="the evaluation did not bless the model", files=FILES
+)
 CURVES = {
     "train/loss": [(1, 4.0), (2, 3.0), (4, 1.25)],
     "train/learning_rate": [(1, 0.002), (4, 0.0)],
@@ -199,7 +216,26 @@ CURVES = {
 }
 
 
-def evaluation_report(*, blessed: bool = True, loss: float = 1.5, before: float | None = None) -> dict[str, Any]:
+def gate_record(rows: Mapping[str, Sequence[Row]] = ROWS) -> DataRecord:
+    """What DataGate counts of the rows."""
+    surveys = {split: _survey(of_split) for split, of_split in rows.items()}
+    return DataRecord(
+        rows={split: len(of_split) for split, of_split in rows.items()},
+        texts={split: survey.columns() for split, survey in surveys.items()},
+        content_hash=hash_rows(surveys),
+        shares={"train": {"overlong": 0.0}},
+    )
+
+
+def _survey(rows: Sequence[Row]) -> TextSurvey:
+    survey = TextSurvey()
+    for row in rows:
+        survey.add_record(encode(row))
+        survey.add(row)
+    return survey
+
+
+def evaluation_record(*, blessed: bool = True, loss: float = 1.5, before: float | None = None) -> EvaluationRecord:
     def figures(value: float) -> dict[str, float]:
         return {"loss": value, "token_accuracy": 0.75, "rows": 1.0}
 
@@ -211,14 +247,13 @@ def evaluation_report(*, blessed: bool = True, loss: float = 1.5, before: float 
         for row in rows:
             row["baseline"] = figures(before)
     now, then = {None: figures(loss)}, None if before is None else {None: figures(before)}
-    return {
-        "blessed": blessed,
-        "conditions": [verdict.as_dict() for verdict in judge(CONDITIONS, now, then)],
-        "reasons": [] if blessed else [f"loss is {loss}, and must be at most 2.5"],
-        "notes": [],
-        "baseline": None if before is None else {"id": 1, "uri": "/gone/Trainer/model/1"},
-        "slices": rows,
-    }
+    return EvaluationRecord(
+        blessed=blessed,
+        conditions=tuple(judge(CONDITIONS, now, then)),
+        reasons=() if blessed else (f"loss is {loss}, and must be at most 2.5",),
+        baseline=None if before is None else ArtifactReference(id=1, uri="/gone/Trainer/model/1"),
+        slices=tuple(SliceFigures.model_validate(row) for row in rows),
+    )
 
 
 @dataclass(frozen=True)
@@ -246,9 +281,7 @@ def make_run(output: Path, settings: Settings | None = None, *, pipeline_name: s
     made.execute(run_id, "StatisticsGen", inputs={"examples": rows}, outputs={"statistics": statistics})
     anomalies = made.artifact("ExampleAnomalies", write_anomalies(files / "anomalies"))
     made.execute(run_id, "ExampleValidator", inputs={"statistics": statistics}, outputs={"anomalies": anomalies})
-    write_json(
-        files / "gate" / "report.json", {"rows": {"train": 3, "eval": 1}, "shares": {"train": {"overlong": 0.0}}}
-    )
+    gate_record(settings.rows).write(files / "gate")
     gate = made.artifact("pipeline.DataBlessing", files / "gate", train_rows=3)
     told = {"allow": json.dumps(["skew", "drift"]), "limits": json.dumps({"overlong": 0.01})}
     inputs = {"examples": rows, "anomalies": anomalies}
@@ -263,7 +296,7 @@ def make_run(output: Path, settings: Settings | None = None, *, pipeline_name: s
 
 
 def _train(made: MadeStore, settings: Settings, files: Path, rows: int) -> int:
-    write_json(files / "model" / "exports" / "training.json", settings.training)
+    TrainingRecord.model_validate(settings.training).write(files / "model" / "exports")
     for name, size in (("Format-Serving/saved_model.pb", 2048), ("exports/transformers/model.safetensors", 1024)):
         path = files / "model" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -282,8 +315,8 @@ def _train(made: MadeStore, settings: Settings, files: Path, rows: int) -> int:
 
 
 def _evaluate(made: MadeStore, settings: Settings, files: Path, inputs: Mapping[str, int]) -> int:
-    report = evaluation_report(blessed=settings.blessed, loss=settings.loss, before=settings.before)
-    write_json(files / "evaluation" / "report.json", report)
+    record = evaluation_record(blessed=settings.blessed, loss=settings.loss, before=settings.before)
+    record.write(files / "evaluation")
     evaluation = made.artifact("ModelEvaluation", files / "evaluation")
     blessing = made.artifact("ModelBlessing", files / "evaluation", blessed=int(settings.blessed))
     made.execute(
@@ -296,14 +329,8 @@ def _evaluate(made: MadeStore, settings: Settings, files: Path, inputs: Mapping[
 
 
 def _publish(made: MadeStore, settings: Settings, files: Path, inputs: Mapping[str, int]) -> None:
-    record: dict[str, Any] = {"pushed": int(settings.blessed), "repo_id": "local/tiny"}
-    if settings.blessed:
-        record |= {"revision": "v20261122-010304", "url": "http://127.0.0.1:8642/local/tiny"}
-    else:
-        record["not_pushed_reason"] = "the evaluation did not bless the model"
-    write_json(
-        files / "pushed" / "publication.json", record | {"files": {"README.md": {"size": 512, "sha256": "0" * 64}}}
-    )
-    pushed = made.artifact("PushedModel", files / "pushed", **record)
+    record = PUBLISHED if settings.blessed else REFUSED
+    record.write(files / "pushed")
+    pushed = made.artifact("PushedModel", files / "pushed", **record.properties)
     made.execute(settings.run_id, "HFPusher", inputs=inputs, outputs={"pushed_model": pushed},
                  properties={"repo_id": "local/tiny", "private": 0})  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pipeline.components.hf_pusher.record import PublicationRecord
 from pipeline.report.drawing import Dot
 from pipeline.report.facts import (
     AnswerFacts,
@@ -26,6 +27,7 @@ from pipeline.report.facts import (
 from pipeline.report.figures import make_figures
 from pipeline.report.page import render_page, write_page
 from pipeline.report.reading.run import read_facts
+from pipeline.report.run_record import RunRecord
 from pipeline.report.store import find_run, stores
 from tests.report.made_run import TRAINING, Settings, make_run
 
@@ -143,7 +145,8 @@ def test_a_run_that_came_nowhere_still_has_a_page() -> None:
 
 def test_a_failed_run_says_where_and_why() -> None:
     nodes = (*BARE.nodes, NodeFacts("DataGate", "failed", 1000, 0.5), NodeFacts("Trainer", "not reached"))
-    page = page_of(replace(BARE, nodes=nodes, failure="The data are not fit for training: 1 problem."))
+    recorded = RunRecord(failure="The data are not fit for training: 1 problem.")
+    page = page_of(replace(BARE, nodes=nodes, recorded=recorded))
 
     assert "Failed in DataGate" in page.text
     assert "The data are not fit for training: 1 problem." in page.text
@@ -168,8 +171,7 @@ def test_no_text_of_the_data_becomes_markup() -> None:
         pipeline_name=SCRIPT,
         run_id=SCRIPT,
         nodes=(NodeFacts(SCRIPT, "failed", 0, 1.0, cached_from=SCRIPT),),
-        failure=SCRIPT,
-        recorded={"profile": SCRIPT, "log": SCRIPT},
+        recorded=RunRecord(profile=SCRIPT, log=SCRIPT, failure=SCRIPT),
         settings={SCRIPT: SCRIPT},
         code={SCRIPT: SCRIPT},
         versions={SCRIPT: SCRIPT},
@@ -182,7 +184,9 @@ def test_no_text_of_the_data_becomes_markup() -> None:
         ),
         answers=(AnswerFacts(SCRIPT, SCRIPT, SCRIPT, SCRIPT),),
         proof=(ProofFacts(SCRIPT, 1, 1, SCRIPT, error=SCRIPT),),
-        publication=PublicationFacts(False, SCRIPT, {"url": f"javascript:{SCRIPT}", "repo_id": SCRIPT}),
+        publication=PublicationFacts(
+            PublicationRecord(pushed=False, not_pushed_reason=SCRIPT, url=f"javascript:{SCRIPT}", repo_id=SCRIPT)
+        ),
         artifacts=((SCRIPT, SCRIPT, 1, SCRIPT),),
         missing=(SCRIPT,),
     )  # fmt: skip

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from modules.training_record import TrainingRecord
+from pipeline.components.answer_quality.record import AnswerRecord
 from pipeline.evaluation import judge, parse_all
+from pipeline.layout import executor_folder
 from pipeline.report.facts import AnswerFacts, ConditionFacts, Curve, FeatureFacts, RunFacts
-from pipeline.report.reading import data as reading_data
 from pipeline.report.reading.run import read_facts
 from pipeline.report.store import find_run, stores
 from tests.report.made_run import (
@@ -24,6 +26,7 @@ from tests.report.made_run import (
     TRAINING,
     MadeStore,
     Settings,
+    gate_record,
     make_run,
     write_curves,
     write_json,
@@ -134,13 +137,16 @@ def test_answers_of_the_last_blessed_model_come_from_its_own_report(tmp_path: Pa
 
 def test_asked_answers_take_the_place_of_the_trainers_samples(tmp_path: Path) -> None:
     made = make_run(tmp_path)
-    answer = {"instruction": "Name a colour.", "input": "", "expected": "red", "candidate": {"text": "blue"}}
+    answer: dict[str, Any] = {"instruction": "Name a colour.", "input": "", "expected": "red"}
+    answer["candidate"] = {"text": "blue", "stopped": True}
     figures, before = {"exact_match": 0.0, "rouge_l": 0.25}, {"exact_match": 1.0, "rouge_l": 1.0}
     asked = [*parse_all(["rouge_l>=0.2"], is_change=False), *parse_all(["exact_match>=-0.5"], is_change=True)]
     verdicts = [verdict.as_dict() for verdict in judge(asked, {None: figures}, {None: before})]
-    report = {"rows": 1, "candidate": figures, "baseline": before, "conditions": verdicts, "answers": [
-        answer | {"baseline": {"text": "red"}}]}  # fmt: skip
-    write_json(tmp_path / "answers" / "answers.json", report)
+    record = {
+        "rows": 1, "seed": 42, "max_new_tokens": 8, "candidate": figures, "baseline": before, "conditions": verdicts,
+        "answers": [answer | {"baseline": {"text": "red", "stopped": True}}],
+    }  # fmt: skip
+    AnswerRecord.model_validate(record).write(tmp_path / "answers")
     artifact = made.artifact("pipeline.AnswerSample", tmp_path / "answers")
     made.execute(RUN, "AnswerQuality", outputs={"answers": artifact})
 
@@ -158,7 +164,7 @@ def test_asked_answers_take_the_place_of_the_trainers_samples(tmp_path: Path) ->
 def test_exports_and_publication_are_told_file_by_file(facts: RunFacts) -> None:
     assert [(export.name, export.size) for export in facts.exports] == [("SavedModel", 2048), ("Transformers", 1024)]
     assert facts.publication is not None
-    assert facts.publication.record["revision"] == "v20261122-010304"
+    assert facts.publication.record.revision == "v20261122-010304"
     assert [(file.path, file.size) for file in facts.publication.files] == [("README.md", 512)]
 
 
@@ -189,14 +195,50 @@ def test_missing_artifacts_are_said_and_the_rest_is_there(tmp_path: Path) -> Non
     assert set(found.missing) == {
         f"Trainer's model is gone: {files}/model",
         f"Evaluator's evaluation is gone: {files}/evaluation",
-        f"ImportExampleGen's examples is gone: {files}/rows",
     }
     assert found.evaluation is None
     assert found.exports == ()
     assert found.training is not None
     assert len(found.training.loss) == 2
     assert found.data is not None
+    assert (found.data.content_hash, found.data.splits[0].rows) == (gate_record().content_hash, 3)
+
+
+def test_without_the_gates_record_only_the_statistics_are_told(tmp_path: Path) -> None:
+    made = make_run(tmp_path)
+    shutil.rmtree(made.root / RUN / "gate")
+
+    found = facts_of(tmp_path)
+
+    assert found.missing == (f"DataGate's blessing is gone: {made.root / RUN}/gate",)
+    assert found.data is not None
     assert (found.data.content_hash, found.data.splits[0].rows) == (None, 3)
+    assert (found.data.splits[0].features[0].longest, found.data.splits[0].features[0].lengths) == (None, ())
+
+
+def test_of_rows_that_the_gate_refused_its_record_is_read_too(tmp_path: Path) -> None:
+    made = make_run(tmp_path)
+    made.execute("refused", "ImportExampleGen", properties={"input_base": "data/sample"})
+    refused = made.execute("refused", "DataGate", state=FAILED)
+    made.record("refused", failure="The data are not fit for training: length.")
+    record = gate_record().model_copy(update={"problems": ("length",), "notes": ("skew was not looked at",)})
+    record.write(executor_folder(made.root, "DataGate", refused))
+
+    found = facts_of(tmp_path, "refused").data
+
+    assert found is not None
+    assert found.findings == ("The data are not fit for training: length.",)
+    assert (found.content_hash, found.notes) == (record.content_hash, ("skew was not looked at",))
+
+
+def test_a_record_of_a_newer_version_is_said(tmp_path: Path) -> None:
+    made = make_run(tmp_path)
+    path = made.root / RUN / "evaluation" / "report.json"
+    write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"format": 2})
+
+    found = facts_of(tmp_path)
+
+    assert (found.evaluation, found.missing) == (None, (f"{path} has format 2.",))
 
 
 @pytest.mark.parametrize(
@@ -231,22 +273,11 @@ def test_damaged_events_give_the_curve_up_to_the_damage(tmp_path: Path) -> None:
     assert note.startswith(f"{path} is cut")
 
 
-def test_too_many_rows_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_run(tmp_path)
-    monkeypatch.setattr(reading_data, "LARGEST_READ_BYTES", 100)
-
-    found = facts_of(tmp_path)
-
-    assert found.data is not None
-    assert (found.data.content_hash, found.data.splits[0].features[0].lengths) == (None, ())
-    assert found.missing == ("The rows (350 B) were not read again for this report: no lengths, no hash of the data.",)
-
-
 def test_an_older_pipeline_without_evaluator_and_gate_is_read_too(tmp_path: Path) -> None:
     made = MadeStore(tmp_path)
     rows = made.artifact("Examples", write_rows(tmp_path / "rows"))
     made.execute(RUN, "ImportExampleGen", outputs={"examples": rows})
-    write_json(tmp_path / "model" / "exports" / "training.json", {"parameters": 5})
+    TrainingRecord.model_validate(TRAINING).write(tmp_path / "model" / "exports")
     model = made.artifact("Model", tmp_path / "model")
     made.execute(
         RUN, "Trainer", inputs={"examples": rows}, outputs={"model": model}, properties={"custom_config": "{}"}

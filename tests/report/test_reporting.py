@@ -39,9 +39,10 @@ def test_a_run_that_ends_well_gets_its_page_and_keeps_what_only_it_knows(tmp_pat
 
     assert report.page == tmp_path / "reports" / RUN / "index.html"
     record = find_run(stores(str(tmp_path)), RUN).record
-    assert (record["profile"], record["log"], "failure" in record) == ("quickstart", str(LOG), False)
-    assert record["graph"] == {"ImportExampleGen": [], "StatisticsGen": ["ImportExampleGen"]}
-    assert record["versions"]["python"].startswith("3.11")
+    assert record is not None
+    assert (record.profile, record.log, record.failure) == ("quickstart", str(LOG), None)
+    assert record.graph == {"ImportExampleGen": [], "StatisticsGen": ["ImportExampleGen"]}
+    assert record.versions["python"].startswith("3.11")
 
 
 def test_a_failed_run_gets_a_page_and_its_error_passes_through(tmp_path: Path) -> None:
@@ -75,8 +76,9 @@ def test_an_interrupted_run_gets_a_page(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     record = find_run(stores(str(tmp_path)), RUN).record
-    assert record["failure"] == "Interrupted. Nothing half-written will be used: the next run starts clean."
-    assert record["interrupted"]
+    assert record is not None
+    assert record.failure == "Interrupted. Nothing half-written will be used: the next run starts clean."
+    assert record.interrupted
 
 
 def test_a_run_that_came_to_no_component_has_no_page(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

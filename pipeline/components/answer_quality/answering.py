@@ -23,7 +23,7 @@ class Answer:
 
 
 def ask(saved_model: str, rows: Sequence[Row], *, max_new_tokens: int) -> list[Answer]:
-    """Greedy answers to `rows`, each prompt formatted by the model itself.
+    """Returns greedy answers to `rows`, each prompt formatted by the model itself.
 
     Args:
         saved_model: folder.
@@ -51,7 +51,7 @@ def ask(saved_model: str, rows: Sequence[Row], *, max_new_tokens: int) -> list[A
 def _respond(
     instruct: Any, rows: Sequence[Row], max_new_tokens: int, *, advance: Callable[[int], None] = lambda _: None
 ) -> list[bytes]:
-    """Rows of like length go together, so that little of a batch is padding and few wait for a long answer."""
+    """Returns the answers; rows of like length go together, so that little is padding and few wait for a long one."""
     import tensorflow as tf
 
     order = sorted(range(len(rows)), key=lambda number: len(rows[number].instruction) + len(rows[number].input))

@@ -1,29 +1,27 @@
-"""The AnswerQuality executor: draws the sample, asks both models, writes answers.json."""
+"""The AnswerQuality executor: draws the sample, asks both models, writes the record."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
 from data.tfrecords import Row
 from pipeline.components.answer_quality.answering import Answer, ask
 from pipeline.components.answer_quality.figures import measure
+from pipeline.components.answer_quality.record import AnswerRecord, AskedRow, RecordedAnswer
 from pipeline.components.answer_quality.sample import sample_rows
+from pipeline.components.artifact_reference import ArtifactReference
 from pipeline.components.evaluator.baseline import model_exists
 from pipeline.evaluation import judge, parse_all, reasons_against
 
-logger = logging.getLogger(__name__)
-
-REPORT_FILE = "answers.json"
 SPLIT = "eval"
 PROMPT_FILE = os.path.join("exports", "prompt.json")  # noqa: PTH118 - part of a URI
 
@@ -34,7 +32,7 @@ class Executor(base_executor.BaseExecutor):
     """Asks `model`, and `baseline_model` if there is one, the same rows."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """Writes answers.json; see `artifact.AnswerSample` for what it holds.
+        """Writes the record of what was asked and answered.
 
         Args:
             input_dict: `examples`, `model`, and where there is one `baseline_model`.
@@ -51,33 +49,31 @@ class Executor(base_executor.BaseExecutor):
             seed=exec_properties["seed"],
         )
         limit = _max_new_tokens(model)
-        report = make_report(
+        found = make_record(
             rows,
             ask(_saved_model(model), rows, max_new_tokens=limit),
             ask(_saved_model(before), rows, max_new_tokens=limit) if before else None,
             thresholds=json.loads(exec_properties["thresholds"]),
             against_baseline=json.loads(exec_properties["against_baseline"]),
+            seed=exec_properties["seed"],
+            max_new_tokens=limit,
         )
-        report |= {
-            "seed": exec_properties["seed"],
-            "max_new_tokens": limit,
-            "seconds": time.monotonic() - started,
-            "baseline_model": {"id": before.id, "uri": before.uri} if before else None,
-        }
-        folder = artifact_utils.get_single_uri(output_dict["answers"])
-        path = os.path.join(folder, REPORT_FILE)  # noqa: PTH118 - a URI
-        io_utils.write_string_file(path, json.dumps(report, indent=2, ensure_ascii=False))
+        reference = ArtifactReference.of(before) if before else None
+        record = found.model_copy(update={"seconds": time.monotonic() - started, "baseline_model": reference})
+        record.write(artifact_utils.get_single_uri(output_dict["answers"]))
 
 
-def make_report(
+def make_record(
     rows: Sequence[Row],
     answers: Sequence[Answer],
     before: Sequence[Answer] | None,
     *,
     thresholds: Sequence[str],
     against_baseline: Sequence[str],
-) -> dict[str, Any]:
-    """Figures, what came of every condition, and every answer.
+    seed: int,
+    max_new_tokens: int,
+) -> AnswerRecord:
+    """Returns figures, what came of every condition, and every answer; without the time and the last blessed model.
 
     Args:
         rows: what was asked.
@@ -85,6 +81,8 @@ def make_report(
         before: the last blessed model's; None if there is none.
         thresholds: conditions on the figures, as the configuration writes them.
         against_baseline: conditions on their change.
+        seed: of the sample.
+        max_new_tokens: of an answer.
     """
     expected = [row.output for row in rows]
     figures = measure(answers, expected) if rows else None
@@ -95,27 +93,34 @@ def make_report(
     if figures is None and thresholds:
         reasons.append("no answer was asked for, because the evaluation split has no rows")
     others = before if before is not None else [None] * len(rows)
-    return {
-        "rows": len(rows),
-        "candidate": figures,
-        "baseline": figures_before,
-        "reasons": reasons,
-        "conditions": [verdict.as_dict() for verdict in verdicts],
-        "answers": [_beside(row, now, then) for row, now, then in zip(rows, answers, others, strict=True)],
-    }
+    return AnswerRecord(
+        rows=len(rows),
+        candidate=figures,
+        baseline=figures_before,
+        reasons=tuple(reasons),
+        conditions=tuple(verdicts),
+        answers=tuple(_beside(row, now, then) for row, now, then in zip(rows, answers, others, strict=True)),
+        seed=seed,
+        max_new_tokens=max_new_tokens,
+    )
 
 
-def _beside(row: Row, answer: Answer, before: Answer | None) -> Mapping[str, Any]:
-    texts = {"instruction": row.instruction, "input": row.input, "expected": row.output}
-    return texts | {"candidate": _recorded(answer), "baseline": _recorded(before)}
+def _beside(row: Row, answer: Answer, before: Answer | None) -> AskedRow:
+    return AskedRow(
+        instruction=row.instruction,
+        input=row.input,
+        expected=row.output,
+        candidate=_recorded(answer),
+        baseline=_recorded(before) if before else None,
+    )
 
 
-def _recorded(answer: Answer | None) -> dict[str, Any] | None:
-    return None if answer is None else {"text": answer.text, "stopped": answer.stopped}
+def _recorded(answer: Answer) -> RecordedAnswer:
+    return RecordedAnswer(text=answer.text, stopped=answer.stopped)
 
 
 def _max_new_tokens(model: Artifact) -> int:
-    """The model's own limit, less where the context could not hold one token more."""
+    """Returns the model's own limit, less where the context could not hold one token more."""
     with fileio.open(os.path.join(model.uri, PROMPT_FILE), "r") as file:  # noqa: PTH118
         spec = json.loads(file.read())
     return max(1, min(spec["generation"]["max_new_tokens"], spec["context_length"] - 2))

@@ -19,12 +19,12 @@ class UnicodeWords:
     """Words for rouge_score, whose own tokenizer drops every letter outside a to z; on English text the same."""
 
     def tokenize(self, text: str) -> list[str]:
-        """The words of `text`, lower case."""
+        """Returns the words of `text`, lower case."""
         return WORDS.findall(text.lower())
 
 
 def measure(answers: Sequence[Answer], expected: Sequence[str]) -> dict[str, float]:
-    """All figures.
+    """Returns all figures.
 
     Args:
         answers: at least one.
@@ -53,14 +53,14 @@ def rouge_l(text: str, expected: str) -> float:
 
 
 def bleu(texts: Sequence[str], expected: Sequence[str]) -> float:
-    """Corpus BLEU (Papineni et al. 2002) with sacrebleu's defaults, 0 to 100."""
+    """Returns the corpus BLEU (Papineni et al. 2002) with sacrebleu's defaults, 0 to 100."""
     from sacrebleu import corpus_bleu
 
     return float(corpus_bleu(list(texts), [list(expected)]).score)
 
 
 def repetition(text: str) -> float:
-    """Share of the 4-grams of words and marks that came before in the same text (seq-rep-4 of Welleck et al. 2020)."""
+    """Returns the share of 4-grams of words and marks that came before in a text (seq-rep-4, Welleck et al. 2020)."""
     words = WORDS_AND_MARKS.findall(text)
     grams = [tuple(words[start : start + N]) for start in range(len(words) - N + 1)]
     return 1 - len(set(grams)) / len(grams) if grams else 0.0

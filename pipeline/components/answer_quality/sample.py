@@ -10,7 +10,7 @@ from data.tfrecords import Row, decode
 
 
 def sample_rows(records: Iterable[bytes], *, rows: int, seed: int) -> list[Row]:
-    """`rows` of the records, or all if there are fewer; those with the smallest hashes.
+    """Returns `rows` of the records, or all if there are fewer; those with the smallest hashes.
 
     A row's place depends on itself and the seed alone, so other rows that come or go leave most of a sample in place.
 

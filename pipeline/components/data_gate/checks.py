@@ -13,6 +13,7 @@ from data.records import Example
 from data.tfrecords import FIELDS, MUST_NOT_BE_BLANK, Kind, Row, content_problems, decode
 from pipeline.components.data_gate.anomalies import Anomaly
 from pipeline.components.data_gate.survey import Finding, Survey
+from pipeline.components.data_gate.texts import TextSurvey
 from pipeline.errors import PipelineError, numbered
 
 EXCERPT_CHARACTERS = 60
@@ -32,11 +33,13 @@ class Content:
 
     Attributes:
         survey: what they look like.
+        texts: their columns, and what the hash of the data is made from.
         problems: rows that nothing can be trained on.
         anomalies: rows that nothing should be trained on.
     """
 
     survey: Survey
+    texts: TextSurvey
     problems: list[str]
     anomalies: list[Anomaly]
 
@@ -54,7 +57,7 @@ def schema_anomalies(anomalies: anomalies_pb2.Anomalies, split: str) -> list[Ano
 
 
 def schema_problems(schema: schema_pb2.Schema) -> list[str]:
-    """Features that training needs and the schema does not promise (an inferred one may not)."""
+    """Returns the features that training needs and the schema does not promise (an inferred one may not)."""
     types = {feature.name: feature.type for feature in schema.feature}
     missing = [name for name in FIELDS if name not in types]
     problems = []
@@ -69,7 +72,7 @@ def schema_problems(schema: schema_pb2.Schema) -> list[str]:
 
 
 def statistics_problems(statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]) -> list[str]:
-    """Splits without a row."""
+    """Returns the splits without a row."""
     return [
         f"split {split!r} must have rows. Received: none. Check the files and the patterns in [data]."
         for split, of_split in statistics.items()
@@ -78,7 +81,7 @@ def statistics_problems(statistics: Mapping[str, statistics_pb2.DatasetFeatureSt
 
 
 def row_count(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> int:
-    """Rows that these statistics describe."""
+    """Returns how many rows these statistics describe."""
     return int(statistics.datasets[0].num_examples) if statistics.datasets else 0
 
 
@@ -96,10 +99,12 @@ def check_content(
     """
     counts: Counter[str] = Counter()
     problems: list[str] = []
-    blank = Finding()
+    blank, texts = Finding(), TextSurvey()
     for record in records:
         row = decode(record)
+        texts.add_record(record)
         if isinstance(row, Row):
+            texts.add(row)
             survey.add(row, partial(excerpt, record))
             if fields := _blank_fields(row, kind):
                 blank.add(partial(_blank_excerpt, record, fields))
@@ -110,11 +115,11 @@ def check_content(
                 problems.append(f"split {split!r}, row {excerpt(record)}: {problem}")
     hidden = {rule: count - shown_per_rule for rule, count in counts.items() if count > shown_per_rule}
     problems += [f"split {split!r}: and {more} more rows: {rule}" for rule, more in hidden.items()]
-    return Content(survey, problems, _blank_anomalies(blank, survey, split))
+    return Content(survey, texts, problems, _blank_anomalies(blank, survey, split))
 
 
 def excerpt(record: bytes) -> str:
-    """The beginning of a row's texts, to find it by: rows have no other name after they were shuffled."""
+    """Returns the beginning of a row's texts, to find it by: rows have no other name after they were shuffled."""
     features = Example.FromString(record).features.feature
     for name in FIELDS:
         values = features[name].bytes_list.value if name in features else ()

@@ -18,17 +18,18 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from data.origin import MANIFEST, parse_origin
+from data.origin import MANIFEST, Origin, parse_origin
+from pipeline.components.artifact_reference import ArtifactReference
 from pipeline.components.data_gate import checks
 from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.earlier import DATASET, EARLIER, STATISTICS_ID
-from pipeline.components.data_gate.inspection import inspect, let_through
+from pipeline.components.data_gate.inspection import inspect
+from pipeline.components.data_gate.record import DataRecord
 from pipeline.components.data_gate.rules import TRAIN
 from pipeline.components.data_gate.tokens import TokenLimits, TokenSurvey, survey_tokens
 
 logger = logging.getLogger(__name__)
 
-REPORT_FILE = "report.json"
 BASE_MODEL = "base_model"
 OPTIONAL = (EARLIER, BASE_MODEL)  # inputs
 NOT_COUNTED = "dropped was not looked at: a run may still set how long its rows are, so the Trainer counts"
@@ -45,7 +46,8 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: `examples`, `statistics`, `schema`, `anomalies`, and where there is one `earlier` and
                 `base_model`.
-            output_dict: `blessing`, whose folder gets report.json; see `artifact.DataBlessing`.
+            output_dict: `blessing`, whose folder gets the record. TFX removes that folder if the rows are refused: then
+                the record goes beside the executor's own output.
             exec_properties: the parameters of `DataGateSpec`.
 
         Raises:
@@ -61,22 +63,28 @@ class Executor(base_executor.BaseExecutor):
             {split: _records(examples, split) for split in _splits(examples)},
             limits=Limits(**json.loads(exec_properties["limits"])),
             validated={split: _anomalies(inputs["anomalies"], split) for split in _splits(inputs["anomalies"])},
-            earlier=_report(given[0]) if given else None,
+            earlier=DataRecord.find(given[0].uri) if given else None,
             kind=exec_properties["kind"],
             tokens=_tokens(exec_properties.get("tokens"), examples, base_model),
         )
         allow = frozenset(json.loads(exec_properties["allow"]))
         problems += inspection.problems(allow)
+        uncounted = exec_properties["kind"] == "instructions" and inspection.tokens is None
+        notes = (*inspection.notes, *([NOT_COUNTED] if uncounted else []))
+        earlier = ArtifactReference.of(given[0]) if given else None
+        record = inspection.record(allow).model_copy(update={"notes": notes, "earlier": earlier})
         if problems:
+            self._keep_refused(record.model_copy(update={"problems": tuple(problems)}))
             raise checks.DataGateError(problems)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         blessing.set_string_custom_property(DATASET, exec_properties["dataset"])
         blessing.set_int_custom_property(STATISTICS_ID, statistics.id)
-        report = inspection.report(allow) | {"dataset": _dataset(examples)}
-        if exec_properties["kind"] == "instructions" and inspection.tokens is None:
-            report["notes"].append(NOT_COUNTED)
-        report["earlier"] = {"id": given[0].id, "uri": given[0].uri} if given else None
-        _bless(blessing, report)
+        _bless(blessing, record.model_copy(update={"dataset": _dataset(examples)}))
+
+    def _keep_refused(self, record: DataRecord) -> None:
+        output = self._context.executor_output_uri if self._context else None
+        if output:
+            record.write(os.path.dirname(output))  # noqa: PTH120 - a URI
 
 
 def _tokens(limits: str | None, examples: types.Artifact, base_model: list[types.Artifact]) -> TokenSurvey | None:
@@ -86,38 +94,25 @@ def _tokens(limits: str | None, examples: types.Artifact, base_model: list[types
     return survey_tokens(partial(_records, examples, TRAIN), TokenLimits(**json.loads(limits)), model=model)
 
 
-def _bless(blessing: types.Artifact, report: dict[str, Any]) -> None:
-    for allowed in let_through(report):
-        logger.warning("Let through by data.allow_anomalies: %s", allowed)
-    for split, count in report["rows"].items():
+def _bless(blessing: types.Artifact, record: DataRecord) -> None:
+    for allowed in record.allowed:
+        logger.warning("Let through by data.allow_anomalies: %s.", allowed)
+    for split, count in record.rows.items():
         blessing.set_int_custom_property(f"{split}_rows", count)
-    io_utils.write_string_file(_path(blessing), json.dumps(report, indent=2, ensure_ascii=False))
+    record.write(blessing.uri)
 
 
-def _dataset(examples: types.Artifact) -> dict[str, Any] | None:
-    """What ImportExampleGen found beside the rows; None if there was nothing."""
+def _dataset(examples: types.Artifact) -> Origin | None:
+    """Returns what ImportExampleGen found beside the rows; None if there was nothing."""
     path = os.path.join(examples.uri, MANIFEST)  # noqa: PTH118 - a URI
     if not fileio.exists(path):
         return None
     with fileio.open(path, "rb") as file:
-        return parse_origin(file.read(), path).as_dict()
-
-
-def _path(blessing: types.Artifact) -> str:
-    return os.path.join(blessing.uri, REPORT_FILE)  # noqa: PTH118 - a URI
-
-
-def _report(blessing: types.Artifact) -> dict[str, Any] | None:
-    """An earlier report; None if its file is gone."""
-    if not fileio.exists(_path(blessing)):
-        return None
-    with fileio.open(_path(blessing), "r") as file:
-        report: dict[str, Any] = json.loads(file.read())
-    return report
+        return parse_origin(file.read(), path)
 
 
 def _splits(artifact: types.Artifact) -> list[str]:
-    """Names of the splits, `train` first: other splits are compared with it."""
+    """Returns the names of the splits, `train` first: other splits are compared with it."""
     return sorted(artifact_utils.decode_split_names(artifact.split_names), key=lambda name: (name != "train", name))
 
 
@@ -140,7 +135,7 @@ def _schema(artifact: types.Artifact) -> schema_pb2.Schema:
 
 
 def _records(examples: types.Artifact, split: str) -> Iterator[bytes]:
-    """Serialized examples of a split, wherever the artifact lies."""
+    """Yields the serialized examples of a split, wherever the artifact lies."""
     import tensorflow as tf
 
     pattern = os.path.join(artifact_utils.get_split_uri([examples], split), "*")  # noqa: PTH118 - a URI

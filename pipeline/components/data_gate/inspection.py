@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from data.tfrecords import Kind
 from pipeline.components.data_gate import checks, rules
 from pipeline.components.data_gate.anomalies import Anomaly, Limits
+from pipeline.components.data_gate.record import AllowedAnomaly, DataRecord
 from pipeline.components.data_gate.survey import Survey
+from pipeline.components.data_gate.texts import hash_rows
 from pipeline.components.data_gate.tokens import TokenSurvey
 
 
@@ -36,26 +37,31 @@ class Inspection:
     tokens: TokenSurvey | None = None
 
     def problems(self, allow: Set[str]) -> list[str]:
-        """What must stop the run, if the anomalies of these names are let through."""
+        """Returns what must stop the run, if the anomalies of these names are let through."""
         unfit = [problem for content in self.contents.values() for problem in content.problems]
         return unfit + [str(anomaly) for anomaly in self.anomalies if anomaly.name not in allow]
 
-    def report(self, allow: Set[str]) -> dict[str, Any]:
-        """What report.json holds; see `artifact.DataBlessing`."""
-        surveys = {split: content.survey for split, content in self.contents.items()}
-        shares = {split: _shares(survey) for split, survey in surveys.items()}
+    def record(self, allow: Set[str]) -> DataRecord:
+        """Returns what is to be kept, if the anomalies of these names are let through."""
+        contents = self.contents.items()
+        return DataRecord(
+            rows={split: content.survey.rows for split, content in contents},
+            splits={split: content.survey.summary() for split, content in contents},
+            texts={split: content.texts.columns() for split, content in contents},
+            content_hash=hash_rows({split: content.texts for split, content in contents}),
+            shares=self._shares(),
+            tokens=self.tokens.counts() if self.tokens else None,
+            skew=self.skew,
+            drift=self.drift,
+            allowed=tuple(_recorded(anomaly) for anomaly in self.anomalies if anomaly.name in allow),
+            notes=self.notes,
+        )
+
+    def _shares(self) -> dict[str, dict[str, float]]:
+        shares = {split: _shares(content.survey) for split, content in self.contents.items()}
         if self.tokens:
             shares[rules.TRAIN]["dropped"] = self.tokens.share
-        return {
-            "rows": {split: survey.rows for split, survey in surveys.items()},
-            "splits": {split: survey.as_dict() for split, survey in surveys.items()},
-            "shares": shares,
-            "tokens": self.tokens.as_dict() if self.tokens else None,
-            "skew": self.skew,
-            "drift": self.drift,
-            "allowed": [_recorded(anomaly) for anomaly in self.anomalies if anomaly.name in allow],
-            "notes": list(self.notes),
-        }
+        return shares
 
 
 def inspect(
@@ -63,7 +69,7 @@ def inspect(
     *,
     limits: Limits,
     validated: Mapping[str, anomalies_pb2.Anomalies],
-    earlier: Mapping[str, Any] | None,
+    earlier: DataRecord | None,
     kind: Kind = "instructions",
     tokens: TokenSurvey | None = None,
 ) -> Inspection:
@@ -73,7 +79,7 @@ def inspect(
         records: serialized examples by split, `train` first.
         limits: from where on rows are unusual.
         validated: ExampleValidator's findings by split.
-        earlier: the last accepted run's report; None if there is none.
+        earlier: the last accepted run's record; None if there is none.
         kind: of what the rows are.
         tokens: of the train rows; None if they were not counted.
     """
@@ -92,17 +98,10 @@ def inspect(
     return Inspection(contents, tuple(found), comparison.skew, comparison.drift, comparison.notes, tokens)
 
 
-def let_through(report: Mapping[str, Any]) -> list[str]:
-    """What was unusual and is allowed, in words; `report` is :meth:`Inspection.report`'s."""
-    return [f"{allowed['name']}: {allowed['words']}." for allowed in report["allowed"]]
-
-
 def _shares(survey: Survey) -> dict[str, float]:
     findings = {"overlong": survey.overlong, "duplicates": survey.repeated, "in_train": survey.in_train}
     return {name: finding.rows / survey.rows if survey.rows else 0.0 for name, finding in findings.items()}
 
 
-def _recorded(anomaly: Anomaly) -> dict[str, Any]:
-    recorded = asdict(anomaly)
-    del recorded["way_out"]
-    return recorded | {"examples": list(anomaly.examples)}
+def _recorded(anomaly: Anomaly) -> AllowedAnomaly:
+    return AllowedAnomaly(name=anomaly.name, words=anomaly.words, examples=anomaly.examples)

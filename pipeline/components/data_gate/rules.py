@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from data.tfrecords import Kind
 from pipeline.components.data_gate.anomalies import Anomaly, Limits
+from pipeline.components.data_gate.record import DataRecord, SplitSurvey
 from pipeline.components.data_gate.survey import Finding, Survey, divergence
 
 TRAIN, EVAL = "train", "eval"
@@ -24,7 +24,7 @@ WAYS_OUT = {
 
 
 def content_anomalies(surveys: Mapping[str, Survey], limits: Limits, *, kind: Kind = "instructions") -> list[Anomaly]:
-    """Rows that are too long, come twice, or give the evaluation away.
+    """Returns what is unusual: rows that are too long, come twice, or give the evaluation away.
 
     Args:
         surveys: by split.
@@ -69,19 +69,19 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-def compare(surveys: Mapping[str, Survey], limits: Limits, earlier: Mapping[str, Any] | None) -> Comparison:
-    """The evaluation rows beside the train rows, and these beside the last accepted run's.
+def compare(surveys: Mapping[str, Survey], limits: Limits, earlier: DataRecord | None) -> Comparison:
+    """Compares the evaluation rows with the train rows, and these with the last accepted run's.
 
     Args:
         surveys: by split.
         limits: what is allowed.
-        earlier: that run's report.json; None if there is none.
+        earlier: that run's record; None if there is none.
     """
-    now = {split: survey.as_dict() for split, survey in surveys.items()}
+    now = {split: survey.summary() for split, survey in surveys.items()}
     skew, skewed, skew_notes = _compared(
         "skew", now.get(EVAL), now.get(TRAIN), whose=("the evaluation rows", "the train rows"), allowed=limits.skew
     )
-    before = ((earlier or {}).get("splits") or {}).get(TRAIN)
+    before = earlier.splits.get(TRAIN) if earlier else None
     drift, drifted, drift_notes = _compared(
         "drift", now.get(TRAIN), before, whose=("the train rows", "the last accepted run"), allowed=limits.drift
     )
@@ -90,8 +90,8 @@ def compare(surveys: Mapping[str, Survey], limits: Limits, earlier: Mapping[str,
 
 def _compared(
     name: str,
-    now: Mapping[str, Any] | None,
-    before: Mapping[str, Any] | None,
+    now: SplitSurvey | None,
+    before: SplitSurvey | None,
     *,
     whose: tuple[str, str],
     allowed: float,
@@ -100,7 +100,7 @@ def _compared(
         return None, [], [f"{name} was not looked at: {MISSING[name]}"]
     found = distances(now, before)
     if found is None:
-        fewest = min(now["rows"], before["rows"])
+        fewest = min(now.rows, before.rows)
         return None, [], [f"{name} was not looked at: {fewest} rows are fewer than {FEWEST_ROWS_TO_COMPARE}"]
     anomalies = [
         Anomaly(name, _shift_words(figure, distance, now, before, whose, allowed), (), WAYS_OUT[name])
@@ -135,41 +135,41 @@ def _share(
     return Anomaly(name, words, tuple(finding.examples), way_out)
 
 
-def distances(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, float] | None:
-    """How far two surveys are apart, each 0 to 1; None if there are too few rows to tell.
+def distances(now: SplitSurvey, before: SplitSurvey) -> dict[str, float] | None:
+    """Returns how far two surveys are apart, each 0 to 1; None if there are too few rows to tell.
 
     Args:
-        now: as :meth:`Survey.as_dict` gives it.
-        before: likewise.
+        now: of the rows in question.
+        before: of those to compare with.
 
     Returns:
         ``prompt_characters``, ``response_characters`` (Jensen-Shannon divergence), ``with_input`` (difference of
         the shares).
     """
-    if min(now["rows"], before["rows"]) < FEWEST_ROWS_TO_COMPARE:
+    if min(now.rows, before.rows) < FEWEST_ROWS_TO_COMPARE:
         return None
     found = {
-        f"{part}_characters": divergence(now["characters"][part]["bins"], before["characters"][part]["bins"])
+        f"{part}_characters": divergence(now.characters[part].bins, before.characters[part].bins)
         for part in ("prompt", "response")
     }
-    return found | {"with_input": abs(now["with_input"] - before["with_input"])}
+    return found | {"with_input": abs(now.with_input - before.with_input)}
 
 
 def _shift_words(
     figure: str,
     distance: float,
-    now: Mapping[str, Any],
-    before: Mapping[str, Any],
+    now: SplitSurvey,
+    before: SplitSurvey,
     whose: tuple[str, str],
     allowed: float,
 ) -> str:
     if figure == "with_input":
         return (
-            f"{now['with_input']:.0%} of {whose[0]} have an input, and {before['with_input']:.0%} of {whose[1]}; "
+            f"{now.with_input:.0%} of {whose[0]} have an input, and {before.with_input:.0%} of {whose[1]}; "
             f"the two may be {allowed * 100:.3g} points apart"
         )
     part = figure.removesuffix("_characters")
-    means = [survey["characters"][part]["mean"] for survey in (now, before)]
+    means = [survey.characters[part].mean for survey in (now, before)]
     return (
         f"the {part}s of {whose[0]} are {means[0]:,.0f} characters long in the mean, those of {whose[1]} "
         f"{means[1]:,.0f}; their lengths are {distance:.3g} apart (Jensen-Shannon divergence, 0 to 1), and at most "

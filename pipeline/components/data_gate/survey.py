@@ -6,11 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from data.splits import asked, content_hash, normalised_row
 from data.tfrecords import Row
 from pipeline.components.data_gate.anomalies import Limits
+from pipeline.components.data_gate.record import Lengths, SplitSurvey
 
 BINS_PER_DOUBLING = 2
 SHOWN = 3
@@ -83,24 +83,20 @@ class Survey:
             self.repeated.add(quote)
         self._rows.add(whole)
 
-    def as_dict(self) -> dict[str, Any]:
-        """As report.json keeps it, to compare a later run with."""
-        return {
-            "rows": self.rows,
-            "with_input": self.with_input / self.rows if self.rows else 0.0,
-            "characters": {
-                part: {
-                    "mean": self.totals[part] / self.rows if self.rows else 0.0,
-                    "longest": self.longest[part],
-                    "bins": {str(number): count for number, count in sorted(bins.items())},
-                }
-                for part, bins in self.characters.items()
-            },
-        }
+    def summary(self) -> SplitSurvey:
+        """Returns what the record keeps of it, to compare a later run with."""
+        with_input = self.with_input / self.rows if self.rows else 0.0
+        characters = {part: self._lengths(part) for part in self.characters}
+        return SplitSurvey(rows=self.rows, with_input=with_input, characters=characters)
+
+    def _lengths(self, part: str) -> Lengths:
+        mean = self.totals[part] / self.rows if self.rows else 0.0
+        bins = {str(number): count for number, count in sorted(self.characters[part].items())}
+        return Lengths(mean=mean, longest=self.longest[part], bins=bins)
 
 
 def length_bin(characters: int) -> int:
-    """The bin of a length; each is 1.4 times as wide as the one before."""
+    """Returns the bin of a length; each is 1.4 times as wide as the one before."""
     return int(BINS_PER_DOUBLING * math.log2(1 + characters))
 
 

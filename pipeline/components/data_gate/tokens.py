@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import tee
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from data.tfrecords import Row, decode
 from modules.models.families import find_family
@@ -20,10 +20,8 @@ from modules.settings.training import Overlong
 from modules.training.dropped import RowLengths, needed_length, too_many
 from pipeline.components.data_gate.anomalies import Anomaly
 from pipeline.components.data_gate.checks import excerpt
+from pipeline.components.data_gate.record import TokenCounts
 from pipeline.components.data_gate.survey import Finding
-
-if TYPE_CHECKING:
-    from modules.settings.training import Overlong
 
 
 @dataclass(frozen=True)
@@ -97,14 +95,14 @@ class TokenSurvey:
         )
         return Anomaly("dropped", words, tuple(self.dropped.examples), self._way_out())
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns what report.json keeps of it."""
-        return {
-            "sequence_length": self.limits.sequence_length,
-            "rows": self.lengths.rows,
-            "dropped": self.dropped.rows,
-            "longest": self.lengths.longest,
-        }
+    def counts(self) -> TokenCounts:
+        """Returns what the record keeps of it."""
+        return TokenCounts(
+            sequence_length=self.limits.sequence_length,
+            rows=self.lengths.rows,
+            dropped=self.dropped.rows,
+            longest=self.lengths.longest,
+        )
 
     def _way_out(self) -> str:
         others = ["raise data.max_dropped"]

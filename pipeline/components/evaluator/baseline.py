@@ -31,7 +31,7 @@ class PreviousBlessedModelStrategy(ResolverStrategy):
     """
 
     def resolve_artifacts(self, store: object, input_dict: Artifacts) -> Artifacts:
-        """The model, its blessing, and the candidate; empty lists where there is none.
+        """Returns the model, its blessing, and the candidate; empty lists where there is none.
 
         Args:
             store: not needed.
@@ -69,7 +69,7 @@ class Baseline(NamedTuple):
 
 
 def usable_baseline(models: Sequence[Artifact], blessings: Sequence[Artifact]) -> Baseline:
-    """The model to compare with, or why there is none.
+    """Returns the model to compare with, or why there is none.
 
     Args:
         models: at most one, the last blessed or the published one.
@@ -94,12 +94,12 @@ def usable_baseline(models: Sequence[Artifact], blessings: Sequence[Artifact]) -
 
 
 def model_exists(model: Artifact) -> bool:
-    """Whether the SavedModel can be loaded, as far as its files tell."""
+    """Returns whether the SavedModel can be loaded, as far as its files tell."""
     return bool(fileio.exists(os.path.join(path_utils.serving_model_path(model.uri), "saved_model.pb")))  # noqa: PTH118
 
 
 def same_tokenizer(model: Artifact, other: Artifact) -> bool:
-    """Whether both models cut text into the same tokens."""
+    """Returns whether both models cut text into the same tokens."""
     first, second = (_tokenizer(artifact) for artifact in (model, other))
     return first is not None and first == second
 

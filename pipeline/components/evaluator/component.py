@@ -47,7 +47,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
     """Judges a model by its ``score`` signature on the raw rows of the evaluation split.
 
     As TFX's own, it writes TFMA's results to `evaluation` and the file BLESSED or NOT_BLESSED to `blessing`. Besides,
-    `evaluation` gets report.json (metrics by slice, what came of each condition, reasons, notes) and `blessing` the
+    `evaluation` gets the record (metrics by slice, what came of each condition, reasons, notes) and `blessing` the
     custom property `reason`.
     """
 

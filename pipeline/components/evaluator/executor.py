@@ -6,18 +6,20 @@ import json
 import logging
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from tfx.components.evaluator import constants
 from tfx.components.evaluator.executor import Executor as TfxExecutor
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
-from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils, proto_utils
 
-from pipeline.components.answer_quality.executor import REPORT_FILE as ANSWERS_FILE
+from pipeline.components.answer_quality.record import AnswerRecord
+from pipeline.components.artifact_reference import ArtifactReference
 from pipeline.components.evaluator.baseline import Baseline, same_tokenizer, usable_baseline
 from pipeline.components.evaluator.eval_config import make_eval_config
+from pipeline.components.evaluator.record import EvaluationRecord, SliceFigures
 from pipeline.components.evaluator.verdict import (
     CANDIDATE,
     Row,
@@ -31,8 +33,6 @@ from pipeline.evaluation import Condition, Verdict, parse_all, reasons_against
 
 logger = logging.getLogger(__name__)
 
-REPORT_FILE = "report.json"
-
 Artifacts = dict[str, list[Artifact]]
 
 
@@ -40,7 +40,7 @@ class Executor(BaseBeamExecutor):
     """Evaluates `model` on the evaluation split and blesses it, or not."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """Has TFX's Evaluator measure; then judges, blesses or not, and writes report.json beside TFMA's result.
+        """Has TFX's Evaluator measure; then judges, blesses or not, and writes the record beside TFMA's result.
 
         Args:
             input_dict: `examples`, `model`, `schema`, and where there are any `baseline_model`, `baseline_blessing`,
@@ -60,31 +60,31 @@ class Executor(BaseBeamExecutor):
             {**exec_properties, "eval_config": proto_utils.proto_to_json(config)},
         )
         output_path = artifact_utils.get_single_uri(output_dict["evaluation"])
-        report = _report(conditions, sliced_metrics(output_path), model, baseline, input_dict.get("answers") or [])
-        _bless(artifact_utils.get_single_instance(output_dict["blessing"]), model, baseline.model, report["reasons"])
-        report["seconds"] = time.monotonic() - started
-        logger.info("Evaluation: %s", report)
-        io_utils.write_string_file(os.path.join(output_path, REPORT_FILE), json.dumps(report, indent=2))  # noqa: PTH118
+        found = _judge(conditions, sliced_metrics(output_path), model, baseline, input_dict.get("answers") or [])
+        _bless(artifact_utils.get_single_instance(output_dict["blessing"]), model, baseline.model, found.reasons)
+        record = found.model_copy(update={"seconds": time.monotonic() - started})
+        logger.info("Evaluation: %s", record)
+        record.write(output_path)
 
 
-def _report(
+def _judge(
     conditions: list[Condition], rows: list[Row], model: Artifact, baseline: Baseline, answers: list[Artifact]
-) -> dict[str, Any]:
-    """Judges the model; returns what report.json holds but for the time that it took."""
+) -> EvaluationRecord:
+    """Judges the model; returns the record but for the time that it took."""
     before = baseline.model
     same = before is None or same_tokenizer(model, before)
     verdicts = judge_scores(conditions, rows, has_baseline=before is not None, same_tokenizer=same)
     reasons = _reasons(verdicts, rows) + _answer_reasons(answers)
     notes = baseline.notes + ([] if same else _notes(conditions))
     (reasons if any(condition.is_change for condition in conditions) else notes).extend(baseline.refusals)
-    return {
-        "blessed": not reasons,
-        "reasons": reasons,
-        "notes": notes,
-        "baseline": {"id": before.id, "uri": before.uri} if before else None,
-        "conditions": [verdict.as_dict() for verdict in verdicts],
-        "slices": rows,
-    }
+    return EvaluationRecord(
+        blessed=not reasons,
+        reasons=tuple(reasons),
+        notes=tuple(notes),
+        baseline=ArtifactReference.of(before) if before else None,
+        conditions=tuple(verdicts),
+        slices=tuple(SliceFigures(**row) for row in rows),
+    )
 
 
 def _conditions(exec_properties: dict[str, Any]) -> list[Condition]:
@@ -105,14 +105,11 @@ def _reasons(verdicts: list[Verdict], rows: list[Row]) -> list[str]:
 
 
 def _answer_reasons(answers: list[Artifact]) -> list[str]:
-    """What AnswerQuality has against the model."""
-    if not answers:
-        return []
-    with fileio.open(os.path.join(answers[0].uri, ANSWERS_FILE), "r") as file:  # noqa: PTH118 - a URI
-        return list(json.loads(file.read())["reasons"])
+    """Returns what AnswerQuality has against the model."""
+    return list(AnswerRecord.read(answers[0].uri).reasons) if answers else []
 
 
-def _bless(blessing: Artifact, model: Artifact, baseline: Artifact | None, reasons: list[str]) -> None:
+def _bless(blessing: Artifact, model: Artifact, baseline: Artifact | None, reasons: Sequence[str]) -> None:
     """Writes the verdict as TFX's Evaluator does, marker file and properties; without thresholds that one does not."""
     blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)

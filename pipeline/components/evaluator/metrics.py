@@ -45,7 +45,7 @@ class ResponseSums(beam.CombineFn):
 
 
 def value_of(name: str, sums: np.ndarray) -> float:
-    """The metric `name` from the sums of :class:`ResponseSums`; NaN where nothing was scored."""
+    """Returns the metric `name` from the sums of :class:`ResponseSums`; NaN where nothing was scored."""
     if name == "rows":
         return float(sums[ROWS])
     if name == "scored_rows":

@@ -22,7 +22,7 @@ def custom_extractors(*, eval_shared_model: Any, eval_config: Any, tensor_adapte
 
 
 def add_slice_columns(extracts: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a batch of extracts with two more features; string [batch, 1] each."""
+    """Returns a copy of a batch of extracts with two more features; string [batch, 1] each."""
     features = extracts[tfma.FEATURES_KEY]
     texts = [_texts(features[name]) for name in ("instruction", "input")]
     rows = list(zip(*texts, strict=True))
@@ -34,7 +34,7 @@ def add_slice_columns(extracts: dict[str, Any]) -> dict[str, Any]:
 
 
 def length_slice(characters: int) -> str:
-    """The name of the slice for prompts of so many characters."""
+    """Returns the name of the slice for prompts of so many characters."""
     return next(name for name, most in PROMPT_LENGTHS.items() if most is None or characters <= most)
 
 

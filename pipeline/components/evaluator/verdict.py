@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 
 def sliced_metrics(output_path: str) -> list[Row]:
-    """Per slice: ``slice`` (``{}`` for all rows), ``candidate`` and, if there was one, ``baseline`` metrics.
+    """Returns the metrics per slice: ``slice`` (``{}`` for all rows), ``candidate`` and, if there is one, ``baseline``.
 
     Args:
         output_path: the folder that TFMA wrote into.

@@ -1,15 +1,13 @@
-"""What a model card may say, read from what a run left; everything but the model's own two files is optional."""
+"""What a model card may say; everything but the model's own two files is optional."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.origin import Origin, origin_of
+from data.origin import Origin
 from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ LOCAL_HUB = "local"
 # The Hub's name of each metric's type; one that is not here has its own name. Counts are in no `model-index`.
 METRIC_TYPES = {"token_accuracy": "accuracy", "eval_token_accuracy": "accuracy", "eval_loss": "loss"}
 COUNTS = frozenset({"rows", "scored_rows", "tokens"})
-REPORT = "report.json"  # the Evaluator's, and the DataGate's
 _DIGITS = 6  # of a metric: the last ones depend on the order in which rows were added up
 
 
@@ -81,40 +78,11 @@ class CardFacts:
         return self.datasets or self.found.origin.datasets
 
 
-def read_slices(evaluation: Path) -> tuple[SliceMetrics, ...]:
-    """The metrics by slice that this project's Evaluator left; empty without its report.
-
-    Comparisons with other models are left out: they say nothing of this one, and would make another card of it.
-    """
-    report = evaluation / REPORT
-    if not report.is_file():
-        return ()
-    content = json.loads(report.read_text(encoding="utf-8"))
-    return tuple(SliceMetrics(row["slice"], _rounded(row["candidate"])) for row in content["slices"])
-
-
 def read_statistics(splits: Mapping[str, bytes]) -> tuple[SplitStatistics, ...]:
     """Rows and mean lengths of each split, from StatisticsGen's serialized `DatasetFeatureStatisticsList`."""
     return tuple(
         _split_statistics(name, splits[name]) for name in sorted(splits, key=lambda name: (name != "train", name))
     )
-
-
-def read_allowed_anomalies(blessing: Path) -> tuple[str, ...]:
-    """What a data gate found and let pass, as its report says."""
-    allowed = _gate_report(blessing).get("allowed", ())
-    return tuple(sorted(f"{anomaly['name']}: {anomaly['words']}" for anomaly in allowed))
-
-
-def read_origin(blessing: Path) -> Origin:
-    """Returns what a data gate's report says of where the data come from; of other gates, that nothing is known."""
-    return origin_of(_gate_report(blessing).get("dataset") or {})
-
-
-def _gate_report(blessing: Path) -> dict[str, Any]:
-    report = blessing / REPORT
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
-    return found
 
 
 def eval_results(facts: CardFacts) -> list[EvalResult]:
@@ -151,8 +119,8 @@ def _result(name: str, value: float, rows: str | None) -> EvalResult:
     )
 
 
-def _rounded(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Counts as whole numbers, the others to a few digits; without those that have no value."""
+def rounded(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Returns counts as whole numbers, the others to a few digits; without those that have no value."""
     return {
         name: int(value) if name in COUNTS else float(f"{value:.{_DIGITS}g}")
         for name, value in metrics.items()

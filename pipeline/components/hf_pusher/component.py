@@ -68,7 +68,7 @@ class HFPusher(base_component.BaseComponent):
       endpoint: address of the Hub, or "local" for the embedded server.
       model_blessing: the Evaluator's verdict; a model that is not blessed is not pushed.
       infra_blessing: the InfraValidator's verdict, likewise.
-      evaluation: the Evaluator's result, whose report.json gives the card its metrics by slice.
+      evaluation: the Evaluator's result, whose record gives the card its metrics by slice.
       statistics: StatisticsGen's, which give it rows and lengths of the data.
       data_blessing: the DataGate's, which tells it what was found in the data and let through.
       space_repo_id: Space repository; without it no Space is published.

@@ -15,16 +15,11 @@ from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from data.origin import MANIFEST, Origin
-from pipeline.components.hf_pusher.card_facts import (
-    Findings,
-    SliceMetrics,
-    read_allowed_anomalies,
-    read_origin,
-    read_slices,
-    read_statistics,
-)
+from data.origin import MANIFEST
+from pipeline.components.hf_pusher.card_facts import Findings
 from pipeline.components.hf_pusher.connection import connect_as_told
+from pipeline.components.hf_pusher.findings import read_findings
+from pipeline.components.hf_pusher.record import PublicationRecord, RecordedFile
 
 if TYPE_CHECKING:
     from pipeline.components.hf_pusher.publication import Publication, Published, Signer
@@ -32,12 +27,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LICENSE_OF_DATA = "none"  # the parameter `license` unless one was told; Kubeflow has no absent parameters
-RECORD_NAME = "publication.json"
 UNLICENSED = (
     "The model card claims no licence: the data came without one, and publish.license is not set. Set it, or name the "
     "data's in %s beside the rows."
 )
-STATISTICS_FILE = "FeatureStats.pb"  # StatisticsGen's, in each split's folder
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -59,15 +52,12 @@ class Executor(base_executor.BaseExecutor):
         reason = _refusal(input_dict)
         if reason:
             logger.warning("Not published: %s", reason)
-            _record(
-                pushed_model,
-                {"pushed": 0, "not_pushed_reason": reason, "repo_id": exec_properties["repo_id"]},
-            )
+            refused = PublicationRecord(pushed=False, not_pushed_reason=reason, repo_id=exec_properties["repo_id"])
+            _leave(pushed_model, refused)
             return
         model = artifact_utils.get_single_instance(input_dict["model"])
-        published = _publish(Path(model.uri), exec_properties, _findings(input_dict))
-        _record(pushed_model, _properties(published))
-        _write_record(Path(pushed_model.uri), published)
+        published = _publish(Path(model.uri), exec_properties, read_findings(input_dict))
+        _leave(pushed_model, _record(published))
 
 
 def _refusal(input_dict: Artifacts) -> str | None:
@@ -85,24 +75,6 @@ def _refusal(input_dict: Artifacts) -> str | None:
             reason = artifact_utils.get_single_instance(blessings).get_string_custom_property("reason")
             return f"{judge}: {reason}" if reason else judge
     return None
-
-
-def _findings(input_dict: Artifacts) -> Findings:
-    """What the components before this one found, as far as they are there."""
-    slices: tuple[SliceMetrics, ...] = ()
-    statistics: dict[str, bytes] = {}
-    if input_dict.get("evaluation"):
-        slices = read_slices(Path(artifact_utils.get_single_uri(input_dict["evaluation"])))
-    for artifact in input_dict.get("statistics") or []:
-        for split in artifact_utils.decode_split_names(artifact.split_names):
-            path = Path(artifact_utils.get_split_uri([artifact], split)) / STATISTICS_FILE
-            statistics[split] = path.read_bytes()
-    allowed: tuple[str, ...] = ()
-    origin = Origin()
-    if input_dict.get("data_blessing"):
-        blessing = Path(artifact_utils.get_single_uri(input_dict["data_blessing"]))
-        allowed, origin = read_allowed_anomalies(blessing), read_origin(blessing)
-    return Findings(slices, read_statistics(statistics), allowed, origin)
 
 
 def _publish(model_folder: Path, properties: Mapping[str, Any], found: Findings) -> Published:
@@ -150,36 +122,33 @@ def _signer(variable: str) -> Signer:
     return key_signer(os.environ, variable=variable)
 
 
-def _properties(published: Published) -> dict[str, str | int]:
-    properties: dict[str, str | int] = {
-        "pushed": 1,
-        "already_published": int(published.already_published),
-        "on_main": int(published.on_main),
-        "repo_id": published.repo_id,
-        "revision": published.revision,
-        "commit": published.commit,
-        "url": published.url,
-        "pushed_destination": published.url,
-        "pushed_version": published.revision,
-    }
-    if published.space is not None:
-        properties["space_repo_id"] = published.space.repo_id
-        properties["space_commit"] = published.space.commit
-        properties["space_url"] = published.space.url
-    return properties
+def _record(published: Published) -> PublicationRecord:
+    space = published.space
+    files = {file.path: RecordedFile(size=file.size_bytes, sha256=file.sha256) for file in published.plan.files}
+    return PublicationRecord(
+        pushed=True,
+        already_published=published.already_published,
+        on_main=published.on_main,
+        repo_id=published.repo_id,
+        revision=published.revision,
+        commit=published.commit,
+        url=published.url,
+        pushed_destination=published.url,
+        pushed_version=published.revision,
+        space_repo_id=space.repo_id if space else None,
+        space_commit=space.commit if space else None,
+        space_url=space.url if space else None,
+        main_commit=published.main_commit,
+        deleted_revisions=published.deleted_revisions,
+        files=files,
+    )
 
 
-def _record(artifact: types.Artifact, properties: Mapping[str, str | int]) -> None:
-    for key, value in properties.items():
+def _leave(pushed_model: types.Artifact, record: PublicationRecord) -> None:
+    """Writes the record, and its outcome into the artifact's custom properties."""
+    for key, value in record.properties.items():
         if isinstance(value, int):
-            artifact.set_int_custom_property(key, value)
+            pushed_model.set_int_custom_property(key, value)
         else:
-            artifact.set_string_custom_property(key, value)
-
-
-def _write_record(folder: Path, published: Published) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {file.path: {"size": file.size_bytes, "sha256": file.sha256} for file in published.plan.files}
-    record: dict[str, Any] = {**_properties(published), "main_commit": published.main_commit}
-    record |= {"deleted_revisions": list(published.deleted_revisions), "files": files}
-    (folder / RECORD_NAME).write_text(json.dumps(record, indent=2) + "\n")
+            pushed_model.set_string_custom_property(key, value)
+    record.write(pushed_model.uri)

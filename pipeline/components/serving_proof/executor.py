@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ from tfx.types import Artifact, artifact_utils
 
 from pipeline.components.serving_proof.comparison import reasons_in
 from pipeline.components.serving_proof.prove import prove
-
-REPORT_FILE = "report.json"
+from pipeline.components.serving_proof.record import FormProof, ProofRecord
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -21,7 +19,7 @@ class Executor(base_executor.BaseExecutor):
     """Proves that the exports of `model` serve, or says which does not."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """Writes report.json, a marker file and, into custom properties, the verdict `blessed` and its `reason`.
+        """Writes the record, a marker file and, into custom properties, the verdict `blessed` and its `reason`.
 
         Args:
             input_dict: `model`.
@@ -35,10 +33,10 @@ class Executor(base_executor.BaseExecutor):
         model = artifact_utils.get_single_instance(input_dict["model"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         folder = Path(blessing.uri)
-        folder.mkdir(parents=True, exist_ok=True)
         report = prove(Path(model.uri), timeout_seconds=exec_properties["timeout_seconds"])
-        (folder / REPORT_FILE).write_text(json.dumps(report, indent=2), encoding="utf-8")
         reasons = reasons_in(report)
+        forms = {form: FormProof(**found) for form, found in report.items()}
+        ProofRecord(forms=forms, reasons=tuple(reasons)).write(folder)
         blessing.set_int_custom_property("blessed", int(not reasons))
         # TFX's own marker files: all that is left of the verdict where custom properties do not travel.
         (folder / ("INFRA_NOT_BLESSED" if reasons else "INFRA_BLESSED")).touch()

@@ -3,64 +3,58 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
+from modules.training_record import Sample, SampleRecord
+from pipeline.components.answer_quality.record import AnswerRecord, AskedRow
 from pipeline.report.facts import AnswerFacts, QualityFacts
 from pipeline.report.reading.evaluation import conditions
 from pipeline.report.reading.files import RunFiles
 
 HEADING = re.compile(r"^### (?:Instruction|Input|Response):\n", re.MULTILINE)
-NODE, KEY, FILE = "AnswerQuality", "answers", "answers.json"
 
 
 def read_quality(files: RunFiles) -> tuple[QualityFacts | None, list[AnswerFacts]]:
-    """AnswerQuality's figures and answers; none if the pipeline had no such component, or it did not come to it."""
-    report = files.json_of(NODE, KEY, FILE)
-    figures = report.get("candidate")
-    if not figures:
+    """Returns AnswerQuality's figures and answers; none if the run has no such component, or did not come to it."""
+    record = files.record(AnswerRecord, "AnswerQuality", "answers")
+    if record is None or not record.candidate:
         return None, []
-    before = report.get("baseline") or {}
-    quality = QualityFacts(figures, before, tuple(conditions(report)), report.get("rows", 0))
-    return quality, [_answer(entry) for entry in report.get("answers", ())]
+    quality = QualityFacts(record.candidate, record.baseline or {}, tuple(conditions(record.conditions)), record.rows)
+    return quality, [_answer(row) for row in record.answers]
 
 
-def _answer(entry: Mapping[str, Any]) -> AnswerFacts:
-    before = entry.get("baseline")
+def _answer(row: AskedRow) -> AnswerFacts:
     return AnswerFacts(
-        question="\n\n".join(filter(None, (entry.get("instruction", ""), entry.get("input", "")))),
-        expected=entry.get("expected"),
-        answer=(entry.get("candidate") or {}).get("text", ""),
-        baseline=before.get("text") if before else None,
+        question="\n\n".join(filter(None, (row.instruction, row.input))),
+        expected=row.expected,
+        answer=row.candidate.text,
+        baseline=row.baseline.text if row.baseline else None,
     )
 
 
-def read_training_answers(files: RunFiles, report: Mapping[str, Any], baseline: str | None) -> Iterator[AnswerFacts]:
-    """The samples in the Trainer's report, beside those of the last blessed model's to the same prompts.
+def read_training_answers(files: RunFiles, samples: Iterable[Sample], baseline: str | None) -> Iterator[AnswerFacts]:
+    """Yields the Trainer's samples, beside those of the last blessed model's to the same prompts.
 
     Args:
         files: of the run.
-        report: the Trainer's.
+        samples: the Trainer's.
         baseline: folder of the last blessed model.
     """
-    before = _samples(files, Path(baseline, "exports", "training.json")) if baseline else {}
-    for sample in report.get("samples") or ():
-        if isinstance(sample, dict) and "prompt" in sample:
-            yield AnswerFacts(
-                question=question_of(sample["prompt"]),
-                expected=sample.get("expected"),
-                answer=sample.get("response", ""),
-                baseline=before.get(sample["prompt"]),
-            )
+    before = _responses(files, Path(baseline, "exports")) if baseline else {}
+    for sample in samples:
+        question = question_of(sample.prompt)
+        yield AnswerFacts(question, sample.expected, sample.response, before.get(sample.prompt))
 
 
-def _samples(files: RunFiles, path: Path) -> dict[str, str]:
-    """Responses by prompt; none if the model is gone, which the evaluation's notes say."""
-    samples = files.json(path).get("samples") if path.is_file() else None
-    return {each["prompt"]: each.get("response", "") for each in samples or () if "prompt" in each}
+def _responses(files: RunFiles, exports: Path) -> dict[str, str]:
+    """Returns responses by prompt; none if the model is gone, which the evaluation's notes say."""
+    if not Path(SampleRecord.path(exports)).is_file():
+        return {}
+    record = files.record_in(exports, SampleRecord)
+    return {each.prompt: each.response for each in record.samples} if record else {}
 
 
 def question_of(prompt: str) -> str:
-    """A prompt without its headings."""
+    """Returns a prompt without its headings."""
     return HEADING.sub("", prompt).strip()

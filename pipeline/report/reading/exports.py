@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.exports import FORMS
+from pipeline.components.hf_pusher.record import PublicationRecord
 from pipeline.report.facts import ExportFacts, FileFacts, PublicationFacts
 from pipeline.report.reading.files import RunFiles
 
@@ -14,7 +15,7 @@ LABELS = {name: form.label for form in FORMS.values() for name in (form.name, Pa
 
 
 def read_exports(files: RunFiles) -> Iterator[ExportFacts]:
-    """Every form in the Trainer's model, the largest first."""
+    """Yields every form in the Trainer's model, the largest first."""
     folder = files.folder("Trainer", "model")
     if folder is None:
         return
@@ -24,7 +25,7 @@ def read_exports(files: RunFiles) -> Iterator[ExportFacts]:
 
 
 def form_name(name: str) -> str:
-    """A form of the model, by its folder or its name in a report."""
+    """Returns a form of the model, by its folder or its name in a report."""
     return LABELS.get(name, name)
 
 
@@ -35,22 +36,15 @@ def _files(folder: Path) -> Iterator[FileFacts]:
 
 
 def read_publication(files: RunFiles) -> PublicationFacts | None:
-    """What HFPusher did: the metadata store has its outcome, the artifact the files."""
+    """Returns what HFPusher did: its record, or where that is not to be had, what the metadata store has of it."""
     node = files.run.node("HFPusher")
     artifact = node.output("pushed_model") if node else None
     if artifact is None:
         return None
-    record = {name: artifact.properties[name] for name in sorted(artifact.properties)}
-    record |= files.json_of("HFPusher", "pushed_model", "publication.json") if record.get("pushed") else {}
-    published = record.pop("files", None)
-    listed = published if isinstance(published, dict) else {}
-    return PublicationFacts(
-        pushed=bool(record.get("pushed")),
-        reason=record.get("not_pushed_reason") or None,
-        record=record,
-        files=tuple(_published(path, about) for path, about in sorted(listed.items())),
-    )
+    record = files.record(PublicationRecord, "HFPusher", "pushed_model")
+    return PublicationFacts(record or _outcome(artifact.properties))
 
 
-def _published(path: str, about: Mapping[str, Any]) -> FileFacts:
-    return FileFacts(path, int(about.get("size", 0)), about.get("sha256"))
+def _outcome(properties: Mapping[str, Any]) -> PublicationRecord:
+    known = {name: value for name, value in properties.items() if name in PublicationRecord.model_fields}
+    return PublicationRecord.model_validate(known)

@@ -1,14 +1,15 @@
-"""An artifact's files; what is gone or unreadable becomes a note, not an error."""
+"""An artifact's folder and the record in it; what is gone or unreadable becomes a note, not an error."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+from modules.record import Record, RecordError
 from pipeline.report.store import StoredRun
 
 FINISHED = ("COMPLETE", "CACHED")
+SomeRecord = TypeVar("SomeRecord", bound=Record)
 
 
 class RunFiles:
@@ -24,7 +25,7 @@ class RunFiles:
             self.notes.append(text)
 
     def folder(self, node_id: str, key: str) -> Path | None:
-        """The folder of a component's artifact; None, with a note, if it should be there and is not."""
+        """Returns the folder of a component's artifact; None, with a note, if it should be there and is not."""
         node = self.run.node(node_id)
         if node is None or node.state not in FINISHED:
             return None  # the DAG says so
@@ -40,22 +41,24 @@ class RunFiles:
             return None
         return Path(artifact.uri)
 
-    def json(self, path: Path) -> dict[str, Any]:
-        """A JSON object; empty, with a note, if the file cannot be read as one."""
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            self.note(f"{path} cannot be read: {error.strerror}.")
-            return {}
-        except ValueError as error:
-            self.note(f"{path} is not readable as JSON: {error}.")
-            return {}
-        if not isinstance(value, dict):
-            self.note(f"{path} holds no JSON object, but a {type(value).__name__}.")
-            return {}
-        return value
+    def record(self, kind: type[SomeRecord], node_id: str, key: str, *subfolders: str) -> SomeRecord | None:
+        """Returns the record that a component left in its artifact; None if there is none.
 
-    def json_of(self, node_id: str, key: str, *names: str) -> dict[str, Any]:
-        """The JSON object in a file of an artifact; empty if there is none."""
+        Args:
+            kind: of the record.
+            node_id: of the component.
+            key: of the artifact.
+            subfolders: of the artifact's folder.
+        """
         folder = self.folder(node_id, key)
-        return self.json(folder.joinpath(*names)) if folder else {}
+        return self.record_in(folder.joinpath(*subfolders), kind) if folder else None
+
+    def record_in(self, folder: Path, kind: type[SomeRecord]) -> SomeRecord | None:
+        """Returns the record in `folder`; None, with a note, if it cannot be read."""
+        try:
+            return kind.read(folder)
+        except OSError as error:
+            self.note(f"{kind.path(folder)} cannot be read: {error.strerror}.")
+        except RecordError as error:
+            self.note(f"{error.path} {error.problem}.")
+        return None

@@ -10,8 +10,9 @@ from pipeline.report.reading.data import read_data
 from pipeline.report.reading.evaluation import read_evaluation, read_proof
 from pipeline.report.reading.exports import read_exports, read_publication
 from pipeline.report.reading.files import RunFiles
-from pipeline.report.reading.settings import conditions_as_settings, read_code, read_settings, read_told
+from pipeline.report.reading.settings import conditions_as_settings, read_code, read_setting_components, read_settings
 from pipeline.report.reading.training import read_training
+from pipeline.report.run_record import RunRecord
 from pipeline.report.store import ENDED, StoredNode, StoredRun
 
 # What waits for what without an artifact passing, in a run that kept no graph.
@@ -24,9 +25,9 @@ def read_facts(run: StoredRun) -> RunFacts:
     """Reads all that is left of `run`; what is not is named in `missing`."""
     files = RunFiles(run)
     training, evaluation = read_training(files), read_evaluation(files)
-    report = training.report if training else {}
+    samples = training.record.samples if training and training.record else ()
     quality, asked = read_quality(files)
-    answers = asked or read_training_answers(files, report, evaluation.baseline if evaluation else None)
+    answers = asked or read_training_answers(files, samples, evaluation.baseline if evaluation else None)
     scored, answered = (conditions_as_settings(_conditions(part)) for part in (evaluation, quality))
     judges = dict.fromkeys(answered, "AnswerQuality") | dict.fromkeys(scored, "Evaluator")
     return RunFacts(
@@ -34,12 +35,11 @@ def read_facts(run: StoredRun) -> RunFacts:
         run_id=run.run_id,
         nodes=tuple(read_nodes(run)),
         edges=tuple(read_edges(run)),
-        failure=run.record.get("failure"),
-        recorded=run.record,
+        recorded=run.record or RunRecord(),
         settings=read_settings(run) | scored | answered,
-        told=read_told(run) | judges,
+        setting_components=read_setting_components(run) | judges,
         code=read_code(run),
-        versions=run.record.get("versions") or _versions(run),
+        versions=(run.record.versions if run.record else None) or _versions(run),
         data=read_data(files),
         training=training,
         evaluation=evaluation,
@@ -54,14 +54,13 @@ def read_facts(run: StoredRun) -> RunFacts:
 
 
 def read_outline(run: StoredRun) -> RunFacts:
-    """What a list of runs shows, and no more: nothing large is opened."""
+    """Returns what a list of runs shows, and no more: nothing large is opened."""
     files = RunFiles(run)
     return RunFacts(
         pipeline_name=run.pipeline_name,
         run_id=run.run_id,
         nodes=tuple(read_nodes(run)),
-        failure=run.record.get("failure"),
-        recorded=run.record,
+        recorded=run.record or RunRecord(),
         evaluation=read_evaluation(files),
         publication=read_publication(files),
     )
@@ -72,7 +71,7 @@ def _conditions(part: EvaluationFacts | QualityFacts | None) -> tuple[ConditionF
 
 
 def read_nodes(run: StoredRun) -> Iterator[NodeFacts]:
-    """Every component in the order of the run; at the end those that it did not come to."""
+    """Yields every component in the order of the run; at the end those that it did not come to."""
     for node in run.nodes:
         ended_ms = _ended_ms(run, node)
         yield NodeFacts(
@@ -84,17 +83,17 @@ def read_nodes(run: StoredRun) -> Iterator[NodeFacts]:
             execution_id=node.execution_id,
         )
     reached = {node.node_id for node in run.nodes}
-    for node_id in run.record.get("graph", {}):
+    for node_id in run.record.graph if run.record else ():
         if node_id not in reached:
             yield NodeFacts(node_id, "not reached")
 
 
 def _state(run: StoredRun, node: StoredNode) -> State:
-    """A component that still ran when its run had ended shares that run's end."""
+    """Returns how a component ended; one that still ran when its run had ended shares that run's end."""
     if node.state in FINISHED:
         return FINISHED[node.state]
     if run.record:
-        return "interrupted" if run.record.get("interrupted") else "failed"
+        return "interrupted" if run.record.interrupted else "failed"
     if node.state in FAILED:
         return node.properties.get(ENDED, "failed")
     return "running" if run.is_active else "killed"
@@ -117,8 +116,8 @@ def _ended_ms(run: StoredRun, node: StoredNode) -> int | None:
 
 
 def read_edges(run: StoredRun) -> Iterator[tuple[str, str]]:
-    """What each component waits for: as the run recorded it, else as far as artifacts tell."""
-    graph = run.record.get("graph")
+    """Yields what each component waits for, as the run recorded it, or else as far as artifacts tell."""
+    graph = run.record.graph if run.record else None
     if graph:
         yield from ((before, node_id) for node_id, upstream in graph.items() for before in upstream)
         return
@@ -134,7 +133,7 @@ def read_edges(run: StoredRun) -> Iterator[tuple[str, str]]:
 
 
 def _versions(run: StoredRun) -> dict[str, str]:
-    """Of a run that recorded none, TFX's: it is a property of every artifact."""
+    """Returns the versions of a run that recorded none: only TFX's, a property of every artifact."""
     artifacts = (artifact for node in run.nodes for made in node.outputs.values() for artifact in made)
     known = {artifact.properties["tfx_version"] for artifact in artifacts if "tfx_version" in artifact.properties}
     return {"tfx": ", ".join(sorted(known))} if known else {}

@@ -1,4 +1,4 @@
-"""The configuration as the components were told it: the metadata store keeps every parameter."""
+"""The configuration as the components received it: the metadata store keeps every parameter."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ PREFIXES = {"HFPusher": "publish", "PublishedModel": "published_model", "Startin
 
 
 def read_settings(run: StoredRun) -> dict[str, str]:
-    """Values by field of the configuration, such as ``training.learning_rate``."""
-    found = {"profile": str(run.record["profile"])} if "profile" in run.record else {}
+    """Returns values by field of the configuration, such as ``training.learning_rate``."""
+    found = {"profile": run.record.profile} if run.record and run.record.profile else {}
     for node in run.nodes:
         found |= dict(_of_node(node))
     return found
 
 
-def read_told(run: StoredRun) -> dict[str, str]:
-    """The component that was told a value, by field of the configuration."""
+def read_setting_components(run: StoredRun) -> dict[str, str]:
+    """Returns the component that received a value, by field of the configuration."""
     return {name: node.node_id for node in run.nodes for name, _ in _of_node(node)}
 
 
@@ -85,7 +85,7 @@ def _patterns(input_config: str | None) -> Iterator[tuple[str, str]]:
 
 
 def conditions_as_settings(conditions: Iterable[ConditionFacts]) -> dict[str, str]:
-    """The thresholds by metric and slice."""
+    """Returns the thresholds by metric and slice."""
     found: dict[str, list[str]] = {}
     for condition in conditions:
         where = f" where {condition.rows}" if condition.rows else ""

@@ -1,4 +1,4 @@
-"""How the model was trained: the Trainer's report and its TensorBoard events."""
+"""How the model was trained: the Trainer's record and its TensorBoard events."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from modules.training_record import TrainingRecord
 from pipeline.report.facts import Curve, TrainingFacts
 from pipeline.report.reading.files import RunFiles
 
@@ -18,22 +19,22 @@ LOSS_NAMES = {"train": "training loss", "validation": "evaluation loss", "eval":
 
 
 def read_training(files: RunFiles) -> TrainingFacts | None:
-    """The facts; None if the run did not come to training, or nothing of it is left."""
-    report = files.json_of("Trainer", "model", "exports", "training.json")
+    """Returns the facts; None if the run did not come to training, or nothing of it is left."""
+    record = files.record(TrainingRecord, "Trainer", "model", "exports")
     folder = files.folder("Trainer", "model_run")
     series = read_events(files, folder) if folder else {}
-    if not report and not series:
+    if record is None and not series:
         return None
-    steps = report.get("steps")
+    steps = record.steps if record else None
     return TrainingFacts(
-        report=report,
+        record=record,
         loss=tuple(_curves(series, "loss", steps)),
         learning_rate=tuple(_curves(series, "learning_rate", steps)),
     )
 
 
 def read_events(files: RunFiles, folder: Path) -> dict[str, Series]:
-    """All scalars below `folder` by "<subfolder>/<tag>", in the order they were written."""
+    """Returns all scalars below `folder` by "<subfolder>/<tag>", in the order they were written."""
     series: dict[str, Series] = defaultdict(list)
     for path in sorted(folder.rglob("*tfevents*")):
         subfolder = path.parent.name if path.parent != folder else ""
@@ -79,7 +80,7 @@ def _scalar(value: Any) -> float | None:
 
 
 def _curves(series: dict[str, Series], quantity: str, steps: int | None) -> Iterator[Curve]:
-    """The series about `quantity`, over optimizer steps.
+    """Yields the series about `quantity`, over optimizer steps.
 
     Keras numbers epochs, and not one by one: their points are spread evenly over the steps.
     """

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from pipeline.report.store import RECORD
+from modules.record import Record
 
 PACKAGES = (
     "tfx", "ml-metadata", "apache-beam", "tensorflow", "tensorflow-text", "keras", "keras-hub", "tokenizers", "numpy",
     "ctranslate2", "safetensors", "huggingface_hub",
 )  # fmt: skip
+
+
+class RunRecord(Record):
+    """What a run says of itself; it lies in a custom property of the run's context, not in a file.
+
+    Attributes:
+        profile: its name or file.
+        seconds: from the command to the end.
+        log: path of the log file.
+        graph: every component and those that it waits for.
+        versions: of Python and the packages that a result depends on.
+        failure: the message that the user saw when the run failed or was interrupted; None if it ended well.
+        interrupted: whether the user ended it.
+    """
+
+    FILE: ClassVar[str] = "report"
+
+    profile: str | None = None
+    seconds: float | None = None
+    log: str | None = None
+    graph: Mapping[str, list[str]] = {}
+    versions: Mapping[str, str] = {}
+    failure: str | None = None
+    interrupted: bool = False
 
 
 def make_record(
@@ -25,8 +48,8 @@ def make_record(
     graph: Mapping[str, Sequence[str]],
     failure: str | None,
     interrupted: bool = False,
-) -> dict[str, Any]:
-    """What to keep of a run.
+) -> RunRecord:
+    """Returns what to keep of a run.
 
     Args:
         profile: its name or file.
@@ -36,9 +59,15 @@ def make_record(
         failure: what the user was told when it did not end well.
         interrupted: whether the user ended it.
     """
-    record: dict[str, Any] = {"profile": profile, "seconds": round(seconds, 3), "log": log}
-    record |= {"graph": {node_id: list(upstream) for node_id, upstream in graph.items()}, "versions": versions()}
-    return record | ({"failure": failure, "interrupted": interrupted} if failure else {})
+    return RunRecord(
+        profile=profile,
+        seconds=round(seconds, 3),
+        log=log,
+        graph={node_id: list(upstream) for node_id, upstream in graph.items()},
+        versions=versions(),
+        failure=failure,
+        interrupted=interrupted and failure is not None,
+    )
 
 
 def versions() -> dict[str, str]:
@@ -54,7 +83,7 @@ def _installed() -> Iterator[tuple[str, str]]:
             continue
 
 
-def write_record(metadata: Path, run_id: str, record: Mapping[str, Any]) -> bool:
+def write_record(metadata: Path, run_id: str, record: RunRecord) -> bool:
     """Puts `record` into the run's context; False if the run never came to a component."""
     from ml_metadata import MetadataStore
     from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig, SqliteMetadataSourceConfig
@@ -67,6 +96,6 @@ def write_record(metadata: Path, run_id: str, record: Mapping[str, Any]) -> bool
     context = store.get_context_by_type_and_name("pipeline_run", run_id)
     if context is None:
         return False
-    context.custom_properties[RECORD].string_value = json.dumps(record, ensure_ascii=False)
+    context.custom_properties[RunRecord.FILE].string_value = record.render()
     store.put_contexts([context])
     return True

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from modules.training_record import TrainingRecord
 from pipeline.evaluation import KINDS
 from pipeline.report.facts import RunFacts
 
@@ -28,14 +27,14 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def steps(report: Mapping[str, Any]) -> str:
-    """The optimizer steps in the Trainer's report: 500 steps; 425 of 500 steps if it stopped early."""
-    planned = f" of {report['planned_steps']:,}" if report.get("stop_reason") else ""
-    return f"{report.get('steps', 0):,}{planned} steps"
+def steps(record: TrainingRecord) -> str:
+    """Returns the optimizer steps that the Trainer did: 500 steps; 425 of 500 steps if it stopped early."""
+    planned = f" of {record.planned_steps:,}" if record.stop_reason else ""
+    return f"{record.steps:,}{planned} steps"
 
 
 def size(count: float) -> str:
-    """Bytes with a binary unit: 512 B, 3.6 MiB."""
+    """Returns a number of bytes with a binary unit: 512 B, 3.6 MiB."""
     unit = 0
     while count >= 1024 and unit < len(SIZES) - 1:
         count, unit = count / 1024, unit + 1
@@ -54,7 +53,7 @@ def figure(value: float | None) -> str:
 
 
 def metric(name: str, value: float | None) -> str:
-    """A metric's figure in its unit."""
+    """Returns a metric's figure in its unit."""
     if value is None:
         return "–"
     if name in COUNTS:
@@ -63,7 +62,7 @@ def metric(name: str, value: float | None) -> str:
 
 
 def change(name: str, now: float | None, before: float | None) -> str:
-    """How a metric moved, with its sign; empty if there is nothing to compare."""
+    """Returns how a metric moved, with its sign; empty if there is nothing to compare."""
     if now is None or before is None or not math.isfinite(now - before):
         return ""
     if now == before:
@@ -74,34 +73,34 @@ def change(name: str, now: float | None, before: float | None) -> str:
 
 
 def is_better(name: str, now: float | None, before: float | None) -> bool | None:
-    """Whether the metric moved the right way; None if it stayed, or neither way is better."""
+    """Returns whether the metric moved the right way; None if it stayed, or neither way is better."""
     if now is None or before is None or now == before or name in NEITHER_WAY or name not in KINDS:
         return None
     return now < before if KINDS[name].better == "<=" else now > before
 
 
 def readable(name: str) -> str:
-    """An identifier as words."""
+    """Returns an identifier as words."""
     return {"rouge_l": "ROUGE-L", "bleu": "BLEU", "stopped": "ended by themselves"}.get(name, name.replace("_", " "))
 
 
 def sentence(text: str) -> str:
-    """`text` with a capital letter."""
+    """Returns `text` with a capital letter."""
     return text[:1].upper() + text[1:]
 
 
 def place(uri: str) -> str:
-    """The last parts of an artifact's address: Trainer/model/7."""
+    """Returns the last parts of an artifact's address: Trainer/model/7."""
     return "/".join(uri.rstrip("/").split("/")[-3:])
 
 
 def moment(time: datetime | None) -> str:
-    """A point in time, UTC."""
+    """Returns a point in time, UTC."""
     return time.strftime("%-d %B %Y, %H:%M:%S UTC") if time else "unknown"
 
 
 def outcome(facts: RunFacts) -> str:
-    """What came of the run, in one sentence."""
+    """Returns what came of the run, in one sentence."""
     match facts.outcome:
         case "failed" | "interrupted" | "killed" as end:
             where = next((f" in {node.node_id}" for node in facts.nodes if node.state == end), "")
@@ -112,9 +111,9 @@ def outcome(facts: RunFacts) -> str:
         case "finished":
             return "Finished; publishing was off"
         case "published":
-            record = facts.publication.record if facts.publication else {}
-            again = "Already published as" if record.get("already_published") else "Published as"
-            return f"{again} {record.get('revision', 'a new revision')}"
+            record = facts.publication.record if facts.publication else None
+            again = "Already published as" if record and record.already_published else "Published as"
+            return f"{again} {(record and record.revision) or 'a new revision'}"
         case "not published":
             judged = facts.evaluation is not None and not facts.evaluation.blessed
             return "Not blessed, so not published" if judged else "Not published"
