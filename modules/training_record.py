@@ -121,7 +121,7 @@ class TrainingRecord(Record):
 
 
 class SampleRecord(Record):
-    """The part of ``training.json`` that every exported model has, trained here or not: its answers, and its settings."""
+    """The part of ``training.json`` that every exported model has, trained here or not: its answers and its sizes."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     FILE: ClassVar[str] = "training.json"

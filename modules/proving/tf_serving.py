@@ -1,16 +1,11 @@
-"""TensorFlow Serving's request and response shapes, applied to a SavedModel in this process.
+"""TensorFlow Serving's gRPC requests and responses, applied to a SavedModel in this process.
 
-Written from TensorFlow Serving's documentation and its sources (``predict_util.cc``, ``json_tensor.cc``): which inputs
-a request must name, which may be left out, and how JSON becomes tensors. The server's own binary is not part of this.
-
-A gRPC request (:func:`predict`) may leave out inputs that have defaults. A REST request (:func:`request_from_json`)
-must name every input: as rows (``instances``), of which each gives one value per input, or as columns (``inputs``).
+Written from TensorFlow Serving's documentation and its source (``predict_util.cc``): which inputs a request must name,
+and which may be left out because they have defaults. The server's own binary is not part of this.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,7 +68,7 @@ def predict(model: Servable, request: predict_pb2.PredictRequest) -> predict_pb2
     Raises:
         RequestError: If there is no such signature, or an input is missing, unknown, or of another type.
     """
-    name, signature = _signature(model, request.model_spec.signature_name)
+    name, signature = find_signature(model, request.model_spec.signature_name)
     unknown, missing = request.inputs.keys() - signature.inputs.keys(), _required(signature) - request.inputs.keys()
     if unknown or missing:
         raise RequestError(
@@ -92,42 +87,12 @@ def predict(model: Servable, request: predict_pb2.PredictRequest) -> predict_pb2
     return response
 
 
-def request_from_json(model: Servable, body: str) -> predict_pb2.PredictRequest:
-    """The gRPC request that a REST body stands for.
+def find_signature(model: Servable, name: str) -> tuple[str, meta_graph_pb2.SignatureDef]:
+    """Returns the name and the definition of a signature; an empty `name` stands for the default one.
 
     Raises:
-        RequestError: If it is neither rows nor columns, or does not name exactly the signature's inputs.
+        RequestError: If there is no such signature.
     """
-    parsed = json.loads(body)
-    if ("instances" in parsed) == ("inputs" in parsed):
-        raise RequestError(f"A body has either instances or inputs. Received: {', '.join(sorted(parsed))}.")
-    name, signature = _signature(model, parsed.get("signature_name", ""))
-    columns = _columns(parsed["instances"], signature) if "instances" in parsed else parsed["inputs"]
-    if not isinstance(columns, dict) or _is_bytes(columns):
-        columns = {_only_input(name, signature): columns}
-    if columns.keys() != signature.inputs.keys():
-        raise RequestError(
-            f"A REST request names every input, defaults or not. Received: {', '.join(sorted(columns))} "
-            f"for {name}({', '.join(sorted(signature.inputs))})."
-        )
-    types = {key: tf.as_dtype(info.dtype) for key, info in signature.inputs.items()}
-    request = predict_pb2.PredictRequest()
-    request.model_spec.signature_name = name
-    for key, value in columns.items():
-        request.inputs[key].CopyFrom(tf.make_tensor_proto(_decoded(value), dtype=types[key]))
-    return request
-
-
-def json_from_response(response: predict_pb2.PredictResponse, *, rows: bool) -> str:
-    """The REST body of a response: ``predictions`` for rows, ``outputs`` for columns; one output needs no name."""
-    columns = {name: _plain(tensor) for name, tensor in outputs(response).items()}
-    if rows:
-        listed = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        return json.dumps({"predictions": next(iter(columns.values())) if len(columns) == 1 else listed})
-    return json.dumps({"outputs": next(iter(columns.values())) if len(columns) == 1 else columns})
-
-
-def _signature(model: Servable, name: str) -> tuple[str, meta_graph_pb2.SignatureDef]:
     name = name or DEFAULT_SIGNATURE
     if name not in model.signatures:
         raise RequestError(f"There is no such signature. Received: {name}. Take {', '.join(sorted(model.signatures))}.")
@@ -136,36 +101,3 @@ def _signature(model: Servable, name: str) -> tuple[str, meta_graph_pb2.Signatur
 
 def _required(signature: meta_graph_pb2.SignatureDef) -> set[str]:
     return set(signature.inputs) - set(signature.defaults)
-
-
-def _columns(instances: Any, signature: meta_graph_pb2.SignatureDef) -> Any:
-    """Rows as columns; a value that is no row is one of the only input."""
-    if not isinstance(instances, list) or not instances:
-        raise RequestError(f"instances is a list of at least one. Received: {instances!r}.")
-    if not isinstance(instances[0], dict) or _is_bytes(instances[0]):
-        return instances
-    if any(row.keys() != instances[0].keys() for row in instances):
-        raise RequestError("All rows name the same inputs. Received: rows with different ones.")
-    return {key: [row[key] for row in instances] for key in instances[0]}
-
-
-def _only_input(name: str, signature: meta_graph_pb2.SignatureDef) -> str:
-    if len(signature.inputs) != 1:
-        raise RequestError(
-            f"Values without names need a signature with one input. Received: {name}({', '.join(signature.inputs)})."
-        )
-    return next(iter(signature.inputs))
-
-
-def _is_bytes(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == {"b64"}
-
-
-def _decoded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_decoded(item) for item in value]
-    return base64.b64decode(value["b64"]) if _is_bytes(value) else value
-
-
-def _plain(tensor: np.ndarray) -> Any:
-    return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in tensor.tolist()]

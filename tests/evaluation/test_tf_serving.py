@@ -1,5 +1,5 @@
 """The SavedModel through TensorFlow Serving's request shapes. The server's own binary does not run here: what it does
-to a request before the graph sees it is what ``tf_serving.py`` does."""
+to a request before the graph sees it is what ``tf_serving.py`` and ``rest_requests.py`` do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from modules.proving import tf_serving
 from modules.proving.tf_serving import RequestError, Servable
+from tests.evaluation.rest_requests import json_from_response, request_from_json
 
 PROMPTS = ["pear", "🙂 héllo", ""]
 OPTIONS: dict[str, Any] = {"max_new_tokens": 4, "temperature": 0.0, "top_k": 0, "top_p": 1.0, "seed": 0}
@@ -33,8 +34,8 @@ def grpc(model: Servable, signature: str, **inputs: Any) -> list[str]:
 
 
 def rest(model: Servable, body: dict[str, Any]) -> Any:
-    response = tf_serving.predict(model, tf_serving.request_from_json(model, json.dumps(body)))
-    return json.loads(tf_serving.json_from_response(response, rows="instances" in body))
+    response = tf_serving.predict(model, request_from_json(model, json.dumps(body)))
+    return json.loads(json_from_response(response, rows="instances" in body))
 
 
 def test_a_grpc_request_may_leave_out_what_has_a_default(model: Servable, answers: list[str]) -> None:
