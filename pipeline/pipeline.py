@@ -143,7 +143,7 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         components += judges
         blessings["model_blessing"] = judges[-1].outputs["blessing"]
     if config.evaluation.prove_serving:
-        proof = ServingProof(model=trainer.outputs["model"])
+        proof = ServingProof(model=trainer.outputs["model"], extra=config.export.extra)
         components.append(proof)
         blessings["infra_blessing"] = proof.outputs["blessing"]
     if config.publish.enabled:
@@ -165,7 +165,7 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
 
 def own_code(config: PipelineConfig) -> str:
     """Returns a hash of the modules of the user's own that settings refer to; "" if they refer to none."""
-    return reference_fingerprint([config.data.prompt_format, config.model.family])
+    return reference_fingerprint([config.data.prompt_format, config.model.family, *config.export.extra])
 
 
 def beam_arguments(beam: BeamConfig) -> list[str]:

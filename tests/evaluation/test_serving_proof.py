@@ -59,7 +59,7 @@ def requests(model: Path) -> Requests:
 @pytest.fixture(scope="module")
 def answers(model: Path, requests: Requests) -> dict[str, Answers]:
     """Of every form, in this process."""
-    return {form.name: form.ask(model, requests) for form in forms_to_ask(model) if form.ask}
+    return {form.name: form.ask(model, requests) for form in forms_to_ask(model).values() if form.ask}
 
 
 @pytest.fixture

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from modules.fingerprint import fingerprint
+from modules.registry import reference_fingerprint
 from pipeline.components.serving_proof.executor import Executor
 
 TIMEOUT_SECONDS = 3600
@@ -18,6 +22,7 @@ class ServingProofSpec(ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads class attributes
         "timeout_seconds": ExecutionParameter(type=int),
+        "extra": ExecutionParameter(type=str),  # JSON
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS = {"model": ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
@@ -30,18 +35,22 @@ class ServingProof(base_component.BaseComponent):
     SPEC_CLASS = ServingProofSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, *, model: types.BaseChannel, timeout_seconds: int = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, *, model: types.BaseChannel, timeout_seconds: int = TIMEOUT_SECONDS, extra: Sequence[str] = ()
+    ) -> None:
         """Describes one proof.
 
         Args:
             model: from the Trainer.
             timeout_seconds: for the whole proof.
+            extra: forms of the user's own that the model is exported in, as ``export.extra`` names them.
         """
         super().__init__(
             ServingProofSpec(
                 model=model,
                 timeout_seconds=timeout_seconds,
-                fingerprint=fingerprint(Executor.__module__),
+                extra=json.dumps(list(extra)),
+                fingerprint=fingerprint(Executor.__module__) + reference_fingerprint(extra),
                 blessing=types.Channel(type=standard_artifacts.InfraBlessing),
             )
         )

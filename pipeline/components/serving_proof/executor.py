@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: `model`.
             output_dict: `blessing`, an InfraBlessing.
-            exec_properties: `timeout_seconds`, for the whole proof.
+            exec_properties: `timeout_seconds`, for the whole proof; `extra`, forms of the user's own, as JSON.
 
         Raises:
             ServingProofError: If the proof takes too long.
@@ -33,7 +34,11 @@ class Executor(base_executor.BaseExecutor):
         model = artifact_utils.get_single_instance(input_dict["model"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         folder = Path(blessing.uri)
-        report = prove(Path(model.uri), timeout_seconds=exec_properties["timeout_seconds"])
+        report = prove(
+            Path(model.uri),
+            timeout_seconds=exec_properties["timeout_seconds"],
+            extra=json.loads(exec_properties["extra"]),
+        )
         reasons = reasons_in(report)
         forms = {form: FormProof(**found) for form, found in report.items()}
         ProofRecord(forms=forms, reasons=tuple(reasons)).write(folder)

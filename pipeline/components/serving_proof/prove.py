@@ -59,8 +59,10 @@ class ServingProofError(PipelineError):
     """The forms of a model could not be asked."""
 
 
-def prove(model_folder: Path, *, timeout_seconds: float, requests: Requests | None = None) -> dict[str, Any]:
-    """Returns each form's report, as :func:`modules.proving.comparison.compare` makes it.
+def prove(
+    model_folder: Path, *, timeout_seconds: float, requests: Requests | None = None, extra: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Returns each form's report, as :func:`pipeline.components.serving_proof.comparison.compare` makes it.
 
     ``seconds`` and ``arithmetic``, as :class:`Asked` has them, are added.
 
@@ -68,39 +70,42 @@ def prove(model_folder: Path, *, timeout_seconds: float, requests: Requests | No
         model_folder: a model artifact's.
         timeout_seconds: for the whole proof.
         requests: what to ask; usually :func:`make_requests`.
+        extra: forms of the user's own that the model was exported in, as ``export.extra`` names them.
 
     Raises:
         ServingProofError: If the proof takes longer than that.
     """
     requests = requests or make_requests(model_folder)
-    answers = ask_all(model_folder, requests, timeout_seconds=timeout_seconds)
-    report = compare({form: asked.found for form, asked in answers.items()}, model_folder, requests)
+    answers = ask_all(model_folder, requests, timeout_seconds=timeout_seconds, extra=extra)
+    judges = {form.name: form.judge for form in map(find_form, extra) if form.judge}
+    report = compare({form: asked.found for form, asked in answers.items()}, model_folder, requests, judges=judges)
     return {
         form: report[form] | {"seconds": asked.seconds, "arithmetic": asked.arithmetic}
         for form, asked in answers.items()
     }
 
 
-def forms_to_ask(model_folder: Path, extra: Sequence[str] = ()) -> list[ExportForm]:
-    """Returns the forms that a model must serve in, those that take longest first.
+def forms_to_ask(model_folder: Path, extra: Sequence[str] = ()) -> dict[str, ExportForm]:
+    """Returns the forms that a model must serve in, those that take longest first, by what settings call them.
 
     Args:
         model_folder: a model artifact's; forms that settings may leave out are asked if they are there.
         extra: forms of the user's own.
     """
-    found = [
-        form
-        for form in FORMS.values()
-        if form.ask is not None and (form.export_setting is None or (model_folder / form.artifact_folder).is_dir())
-    ]
-    return sorted([*found, *(form for form in map(find_form, extra) if form.ask)], key=lambda form: form.proof_order)
+    there = {
+        name: form
+        for name, form in FORMS.items()
+        if form.export_setting is None or (model_folder / form.artifact_folder).is_dir()
+    }
+    forms = {name: form for name, form in (there | {name: find_form(name) for name in extra}).items() if form.ask}
+    return dict(sorted(forms.items(), key=lambda item: item[1].proof_order))
 
 
 def ask_all(
     model_folder: Path, requests: Requests, *, timeout_seconds: float, extra: Sequence[str] = ()
 ) -> dict[str, Asked]:
-    """Returns what asking each form gave; the arguments are :func:`prove`'s."""
-    forms = [form.name for form in forms_to_ask(model_folder, extra)]
+    """Returns what asking each form gave, by its name; the arguments are :func:`prove`'s."""
+    forms = forms_to_ask(model_folder, extra)
     deadline = time.monotonic() + timeout_seconds
     pool = ThreadPoolExecutor(PROCESSES)
     with tempfile.TemporaryDirectory() as folder, PartsProgress("proving", total=len(forms)) as progress:
@@ -108,7 +113,9 @@ def ask_all(
         asked = Path(folder, "requests.json")
         asked.write_text(json.dumps(asdict(requests)), encoding="utf-8")
         try:
-            running = {form: pool.submit(_ask, form, model_folder, asked, deadline) for form in forms}
+            running = {
+                form.name: pool.submit(_ask, name, model_folder, asked, deadline) for name, form in forms.items()
+            }
             for future in running.values():
                 future.add_done_callback(lambda _: progress.advance())
             return {form: future.result() for form, future in running.items()}
@@ -117,7 +124,7 @@ def ask_all(
 
 
 def _ask(form: str, model_folder: Path, requests: Path, deadline: float) -> Asked:
-    started, answers = time.monotonic(), requests.with_name(f"{form}.npz")
+    started, answers = time.monotonic(), requests.with_name(f"{form.replace(':', '.')}.npz")
     command = [sys.executable, "-m", PROCESS, form, str(model_folder), str(requests), str(answers)]
     try:
         finished = subprocess.run(
