@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +38,11 @@ def fingerprint(*modules: str, project: Path = PROJECT) -> str:
     return digest.hexdigest()
 
 
+def project_modules(modules: Iterable[str], *, project: Path = PROJECT) -> list[str]:
+    """Returns those of `modules` that are files of the project, whichever of its packages they lie in."""
+    return [module for module in modules if _path(module, project, {module.partition(".")[0]}) is not None]
+
+
 def covered_sources(*modules: str, project: Path = PROJECT) -> Mapping[str, bytes]:
     """Returns the source of `modules` and of what they import, transitively, by module name.
 
@@ -48,16 +53,15 @@ def covered_sources(*modules: str, project: Path = PROJECT) -> Mapping[str, byte
     Raises:
         ModuleNotFoundError: If there is no such module.
     """
+    packages = {*PACKAGES, *(module.partition(".")[0] for module in modules)}
     for module in modules:
-        if _path(module, project) is None:
-            raise ModuleNotFoundError(
-                f"A fingerprint needs a module inside {', '.join(PACKAGES)}. Received: module={module!r}"
-            )
+        if _path(module, project, packages) is None:
+            raise ModuleNotFoundError(f"A fingerprint needs a module of the project. Received: module={module!r}")
     sources: dict[str, bytes] = {}
     pending = [*modules]
     while pending:
         name = pending.pop()
-        path = _path(name, project)
+        path = _path(name, project, packages)
         if name in sources or path is None:  # what a module defines, not a module
             continue
         sources[name] = path.read_bytes()
@@ -66,9 +70,9 @@ def covered_sources(*modules: str, project: Path = PROJECT) -> Mapping[str, byte
     return sources
 
 
-def _path(module: str, project: Path) -> Path | None:
-    """Returns the file of a module or a package of the project."""
-    if module.partition(".")[0] not in PACKAGES:
+def _path(module: str, project: Path, packages: Collection[str]) -> Path | None:
+    """Returns the file of a module or a package of the project, in one of `packages`."""
+    if module.partition(".")[0] not in packages:
         return None
     place = project.joinpath(*module.split("."))
     return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)

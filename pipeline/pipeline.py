@@ -25,11 +25,12 @@ from tfx.proto import example_gen_pb2, trainer_pb2
 from tfx.types import BaseChannel, Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
-from modules.fingerprint import fingerprint
+from modules.fingerprint import fingerprint, project_modules
 from modules.registry import reference_fingerprint
 from modules.settings.model import ModelSettings
 from modules.settings.rows import PreprocessingSettings, RowSettings
 from modules.settings.run import RunSettings, TunerSettings
+from modules.training.callback_names import module_of
 from pipeline.components.answer_quality.component import AnswerQuality
 from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.artifact import DataBlessing
@@ -165,7 +166,9 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
 
 def own_code(config: PipelineConfig) -> str:
     """Returns a hash of the modules of the user's own that settings refer to; "" if they refer to none."""
-    return reference_fingerprint([config.data.prompt_format, config.model.family, *config.export.extra])
+    return reference_fingerprint(
+        [config.data.prompt_format, config.model.family, *config.export.extra, *config.training.callbacks]
+    )
 
 
 def beam_arguments(beam: BeamConfig) -> list[str]:
@@ -187,7 +190,8 @@ def run_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool = Fa
     if checkpoints is None and not elsewhere:
         checkpoints = CHECKPOINTS  # an absolute path would keep a moved output folder from being a cache
     model, hashes = located(config.model, home)
-    code = "".join([fingerprint("modules.trainer"), *hashes, own_code(config)])
+    callbacks = project_modules(map(module_of, config.training.callbacks))
+    code = "".join([fingerprint("modules.trainer", *callbacks), *hashes, own_code(config)])
     return RunSettings(
         data=RowSettings(
             kind=config.data.kind,

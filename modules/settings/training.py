@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from modules.settings.types import FROZEN, OptionalCount, OptionalText, split_words
 
+CallbackName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+CallbackNames = Annotated[tuple[CallbackName, ...], BeforeValidator(split_words)]
 Attention = Literal["auto", "plain", "fused"]
 Backend = Literal["tensorflow", "jax"]
 Distribution = Literal["none", "data_parallel", "fully_sharded"]
@@ -145,3 +147,7 @@ class TrainingSettings(BaseModel):
     exact_answer_rows: int = Field(default=0, ge=0)
     """Evaluation rows whose answers are compared with the expected ones after training, at least 0; 0 for
     none."""
+
+    callbacks: CallbackNames = ()
+    """Keras callbacks that follow the training, as `package.module:ClassName`, of classes that can be made without
+    arguments; `none` for none. `batch` counts optimizer steps, and `logs` has loss and token_accuracy."""
