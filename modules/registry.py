@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import importlib.util
 import re
+import sysconfig
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,8 +79,12 @@ def load(reference: str, *, setting: str) -> Any:
 
 
 def reference_fingerprint(names: Iterable[str]) -> str:
-    """Returns a hash of the source files of the modules that references name, for TFX's cache key; "" without any."""
-    modules = sorted({name.partition(":")[0] for name in names if is_reference(name)})
+    """Returns a hash of the source files of the modules that references name, for TFX's cache key; "" without any.
+
+    Installed packages do not count, as in the project's own fingerprints.
+    """
+    named = {name.partition(":")[0] for name in names if is_reference(name)}
+    modules = sorted(module for module in named if not _is_installed(module))
     if not modules:
         return ""
     digest = hashlib.sha256()
@@ -88,3 +93,9 @@ def reference_fingerprint(names: Iterable[str]) -> str:
         source = Path(spec.origin).read_bytes() if spec and spec.origin else b""
         digest.update(f"{module}\0{len(source)}\0".encode() + source)
     return digest.hexdigest()
+
+
+def _is_installed(module: str) -> bool:
+    spec = importlib.util.find_spec(module)
+    origin = spec.origin if spec else None
+    return origin is not None and any(origin.startswith(sysconfig.get_path(kind)) for kind in ("purelib", "platlib"))
