@@ -15,9 +15,6 @@ from data.records import Damage, Example, read_records
 from data.tfrecords import verify
 from hub.card_rules import LICENSES
 from hub.server import served_folder
-from pipeline.components.hf_pusher.errors import SigningError, SpaceTemplateError
-from pipeline.components.hf_pusher.signing import key_signer
-from pipeline.components.hf_pusher.space_template import check_template
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import Reading, UnknownValueError
 from pipeline.dataset_manifest import dataset_manifest
@@ -29,6 +26,9 @@ from pipeline.placeholders import owner_problems
 from pipeline.publish_checks import publish_problems
 from pipeline.spans import PatternError, newest_files
 from pipeline.start_checks import start_problems
+from publishing.errors import SigningError, SpaceTemplateError
+from publishing.signing import key_signer
+from publishing.space_template import check_template
 
 # How the files of data.path come about, by data.kind.
 MAKING = {

@@ -1,7 +1,7 @@
 """Publishes a model that a Trainer left, without a pipeline; with --dry-run, shows what would happen. Or verifies.
 
-python -m pipeline.components.hf_pusher --model-dir output/tfx/…/Trainer/model/7 --repo-id local/my-model --dry-run
-python -m pipeline.components.hf_pusher verify local/my-model
+python -m publishing --model-dir output/tfx/…/Trainer/model/7 --repo-id local/my-model --dry-run
+python -m publishing verify local/my-model
 """
 
 from __future__ import annotations
@@ -11,26 +11,30 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.components.hf_pusher.connection import LOCAL_ENDPOINT, connect
-from pipeline.components.hf_pusher.permission import Target, permission_problems
-from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS, EXPORTS
-from pipeline.components.hf_pusher.publication import Publication, Signer, SpaceTarget, publication_of
-from pipeline.components.hf_pusher.space_template import SDKS
-from pipeline.errors import numbered
+from pydantic import ValidationError
+
+from publishing.connection import connect
+from publishing.errors import numbered
+from publishing.exports import DEFAULT_EXPORTS, EXPORTS
+from publishing.permissions import Target, permission_problems
+from publishing.publication import Signer, publication_of
+from publishing.settings import LOCAL_ENDPOINT, HubSettings, PublishSettings
+from publishing.space_template import SDKS
 
 if TYPE_CHECKING:
-    from pipeline.components.hf_pusher.hub_client import Hub
+    from publishing.hub_client import Hub
 
-PROGRAM = "python -m pipeline.components.hf_pusher"
+PROGRAM = "python -m publishing"
 VERIFY = "verify"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
@@ -45,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verify(words: Sequence[str]) -> tuple[str, bool]:
-    from pipeline.components.hf_pusher.verify import add_arguments, verify_folder, verify_revision
+    from publishing.verification import add_arguments, verify_folder, verify_revision
 
     parser = argparse.ArgumentParser(
         prog=f"{PROGRAM} {VERIFY}", description="Compare every file of a published revision with its manifest."
@@ -56,21 +60,23 @@ def _verify(words: Sequence[str]) -> tuple[str, bool]:
     if options.folder is not None:
         verified = verify_folder(options.folder, public_key=options.public_key)
     else:
-        with _connection(options, read_only=True) as hub:
+        with connect(HubSettings(**_hub_settings(options)), read_only=True) as hub:
             verified = verify_revision(hub, options.repo_id, revision=options.revision, public_key=options.public_key)
     return verified.render(), not verified.problems
 
 
 def _publish(words: Sequence[str]) -> tuple[str, bool]:
-    from pipeline.components.hf_pusher.preview import preview
-    from pipeline.components.hf_pusher.publisher import publish
+    from publishing.preview import preview
+    from publishing.publisher import publish
 
-    options = _parser().parse_args(words)
-    publication = _publication(options)
+    parser = _parser()
+    options = parser.parse_args(words)
+    settings = _publish_settings(parser, options)
+    publication = publication_of(options.model_dir, settings, signer=_signer(settings.signing_key_env))
     # An embedded Hub that is not there yet would be made by connecting to it.
     absent = options.endpoint == LOCAL_ENDPOINT and not options.storage_dir.is_dir()
-    with nullcontext() if options.dry_run and absent else _connection(options) as hub:
-        problems = _problems(hub, options)
+    with nullcontext() if options.dry_run and absent else connect(settings) as hub:
+        problems = _problems(hub, settings)
         if options.dry_run:
             plan = f"{preview(hub, publication, now=datetime.now(UTC))}\nDry run: nothing was changed."
             return "\n".join([plan, *_numbered("It would be refused", problems)]), not problems
@@ -82,13 +88,13 @@ def _publish(words: Sequence[str]) -> tuple[str, bool]:
     return f"{published.repo_id} {state} as {published.revision}, commit {published.commit}", True
 
 
-def _problems(hub: Hub | None, options: argparse.Namespace) -> list[str]:
+def _problems(hub: Hub | None, settings: PublishSettings) -> list[str]:
     """Returns why the token may not write where it is to; the embedded Hub lets everybody."""
-    if hub is None or options.endpoint == LOCAL_ENDPOINT:
+    if hub is None or settings.endpoint == LOCAL_ENDPOINT:
         return []
-    targets = [Target("--repo-id", options.repo_id, "model")]
-    if options.space_repo_id:
-        targets.append(Target("--space-repo-id", options.space_repo_id, "space"))
+    targets = [Target("--repo-id", settings.repo_id, "model")]
+    if settings.space_repo_id:
+        targets.append(Target("--space-repo-id", settings.space_repo_id, "space"))
     return permission_problems(hub, targets)
 
 
@@ -96,38 +102,39 @@ def _numbered(headline: str, problems: Sequence[str]) -> list[str]:
     return [numbered(headline, problems)] if problems else []
 
 
-def _connection(options: argparse.Namespace, *, read_only: bool = False) -> AbstractContextManager[Hub]:
-    return connect(
-        endpoint=options.endpoint,
-        token_env=options.token_env,
-        storage_dir=str(options.storage_dir),
-        local_port=options.local_port,
-        read_only=read_only,
-    )
+def _hub_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns the fields of `HubSettings`."""
+    return {
+        "endpoint": options.endpoint,
+        "token_env": options.token_env,
+        "storage_dir": str(options.storage_dir),
+        "local_port": options.local_port,
+    }
 
 
-def _publication(options: argparse.Namespace) -> Publication:
-    space = None
-    if options.space_repo_id:
-        space = SpaceTarget(options.space_repo_id, options.space_template, sdk=options.space_sdk)
-    return publication_of(
-        options.model_dir,
-        repo_id=options.repo_id,
-        license=options.license,
-        endpoint=options.endpoint,
-        private=options.private,
-        exports=options.exports,
-        keep_revisions=options.keep_revisions,
-        space=space,
-        datasets=options.datasets,
-        signer=_signer(options.signing_key_env),
-    )
+def _publish_settings(parser: argparse.ArgumentParser, options: argparse.Namespace) -> PublishSettings:
+    try:
+        return PublishSettings(
+            **_hub_settings(options),
+            repo_id=options.repo_id,
+            license=options.license,
+            private=options.private,
+            exports=options.exports,
+            keep_revisions=options.keep_revisions,
+            datasets=options.datasets,
+            signing_key_env=options.signing_key_env,
+            space_repo_id=options.space_repo_id,
+            space_template=str(options.space_template),
+            space_sdk=options.space_sdk,
+        )
+    except ValidationError as error:
+        parser.error("; ".join(f"{'.'.join(map(str, details['loc']))}: {details['msg']}" for details in error.errors()))
 
 
 def _signer(variable: str | None) -> Signer | None:
     if variable is None:
         return None
-    from pipeline.components.hf_pusher.signing import key_signer
+    from publishing.signing import key_signer
 
     return key_signer(os.environ, variable=variable)
 

@@ -1,4 +1,4 @@
-"""What a failed request to the Hub means: may it be repeated, may the Hub have acted, what can the user do."""
+"""Tells what a failed request to the Hub means: may it be repeated, may the Hub have acted, what can the user do."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
 )
 
-from pipeline.components.hf_pusher.connection import LOCAL_TOKEN
-from pipeline.components.hf_pusher.errors import HubError
+from publishing.connection import LOCAL_TOKEN
+from publishing.errors import HubError
 
 NO_ANSWER = 0
 FORBIDDEN = 403
@@ -32,36 +32,36 @@ COMMIT_FAILURES = (*FAILURES, RuntimeError, ValueError)
 
 
 def unwrapped(error: Exception) -> Exception:
-    """The failure of a request that the client reports as a failed upload."""
+    """Returns the failure of a request that the client reports as a failed upload."""
     cause = error.__cause__
     return cause if isinstance(error, RuntimeError) and isinstance(cause, FAILURES) else error
 
 
 def status_of(error: Exception) -> int:
-    """The HTTP status, 0 without an answer."""
+    """Returns the HTTP status, 0 without an answer."""
     return error.response.status_code if isinstance(error, HfHubHTTPError) else NO_ANSWER
 
 
-def is_passing(error: Exception) -> bool:
-    """Whether the same request may succeed a moment later."""
+def is_temporary(error: Exception) -> bool:
+    """Returns whether the same request may succeed a moment later."""
     status = status_of(error)
     no_answer = isinstance(error, (httpx2.TransportError, LocalEntryNotFoundError, *NOT_A_HUBS))
     return no_answer or status in (408, 429) or status >= 500
 
 
 def is_unclear(error: Exception) -> bool:
-    """Whether the Hub may have acted although the answer says otherwise, or does not say."""
-    return is_passing(error) or status_of(error) in (CONFLICT, PRECONDITION_FAILED)
+    """Returns whether the Hub may have acted although the answer says otherwise, or does not say."""
+    return is_temporary(error) or status_of(error) in (CONFLICT, PRECONDITION_FAILED)
 
 
 def asked_pause_seconds(error: Exception) -> float:
-    """How long the Hub asks to wait (`Retry-After`), within reason; 0 when it does not say."""
+    """Returns how many seconds the Hub asks to wait (`Retry-After`), within reason; 0 when it does not say."""
     text = error.response.headers.get("retry-after", "") if isinstance(error, HfHubHTTPError) else ""
     return min(float(text), MAX_PAUSE_SECONDS) if text.isascii() and text.isdecimal() else 0.0
 
 
 def refusal(action: str, error: Exception, *, endpoint: str, token_env: str, token: object) -> HubError:
-    """The one message for the user: what was asked, what came back, and the way out; never the token."""
+    """Returns the one message for the user: what was asked, what came back, and the way out; never the token."""
     status = status_of(error)
     if isinstance(error, OfflineModeIsEnabled):
         received, way_out = "offline mode", "Unset HF_HUB_OFFLINE."
@@ -108,11 +108,11 @@ def _server_words(error: Exception) -> str:
 
 
 def _words(error: Exception) -> str:
-    """The first lines of what the client says, as one."""
+    """Returns the first lines of what the client says, as one."""
     return " ".join(" ".join(str(error).split()[:40]).split()) or type(error).__name__
 
 
 def _without_token(text: str, token: object) -> str:
-    """The embedded Hub's token is a word that repository names hold, and no secret."""
+    """Returns the text without the token; that of the embedded Hub is no secret, and a word of repository names."""
     secret = isinstance(token, str) and token and token != LOCAL_TOKEN
     return text.replace(str(token), "***") if secret else text

@@ -1,4 +1,4 @@
-"""The few things a publication asks of a Hub, spoken through an injected `HfApi`.
+"""Asks a Hub the few things that a publication needs, spoken through an injected `HfApi`.
 
 Reads and requests that may safely be repeated are repeated when the Hub does not answer or answers 429 or 5xx. A
 commit is not: when its answer is lost, the branch is read, and only a commit that did not arrive is sent again, naming
@@ -20,9 +20,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
-from pipeline.components.hf_pusher.account import Account
-from pipeline.components.hf_pusher.errors import HubError
-from pipeline.components.hf_pusher.failures import (
+from publishing.errors import HubError
+from publishing.failures import (
     COMMIT_FAILURES,
     CONFLICT,
     FAILURES,
@@ -30,13 +29,15 @@ from pipeline.components.hf_pusher.failures import (
     NOT_FOUND,
     asked_pause_seconds,
     cause,
-    is_passing,
+    is_temporary,
     is_unclear,
     refusal,
     status_of,
     unwrapped,
 )
-from pipeline.components.hf_pusher.plan import HUB_OWN_FILES, SPACE_TITLE, Plan, RemoteFile
+from publishing.files import HUB_OWN_FILES, RemoteFile
+from publishing.permissions import Account
+from publishing.plan import SPACE_TITLE, Plan
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -63,7 +64,7 @@ class Hub:
         return self.api.endpoint
 
     def has_repo(self, repo_id: str, *, repo_type: str) -> bool:
-        """Whether there is such a repository, as far as the token may see."""
+        """Returns whether there is such a repository, as far as the token may see."""
 
         def look() -> bool:
             try:
@@ -120,14 +121,14 @@ class Hub:
             self._repeat(f"create the {repo_type} repository {repo_id}", create)
 
     def branches(self, repo_id: str, *, repo_type: str) -> dict[str, str]:
-        """Each branch with the commit that it names."""
+        """Returns each branch with the commit that it names."""
         refs = self._repeat(
             f"list the revisions of {repo_id}", lambda: self.api.list_repo_refs(repo_id, repo_type=repo_type)
         )
         return {ref.name: ref.target_commit for ref in refs.branches}
 
     def commit_of(self, repo_id: str, *, revision: str) -> str:
-        """The commit of a model repository that a branch, a tag or a commit's own name names."""
+        """Returns the commit of a model repository that a branch, a tag or a commit's own name names."""
         info = self._repeat(f"look up {revision} of {repo_id}", lambda: self.api.model_info(repo_id, revision=revision))
         return str(info.sha)
 
@@ -159,7 +160,7 @@ class Hub:
         self._repeat(f"delete the branch {branch} of {repo_id}", delete)
 
     def tree(self, repo_id: str, *, repo_type: str, commit: str) -> tuple[RemoteFile, ...]:
-        """Every file at `commit`, with its checksums."""
+        """Returns every file at `commit`, with its checksums."""
 
         def read() -> tuple[RemoteFile, ...]:
             entries = self.api.list_repo_tree(repo_id, recursive=True, revision=commit, repo_type=repo_type)
@@ -168,7 +169,7 @@ class Hub:
         return self._repeat(f"list the files of {repo_id} at {commit}", read)
 
     def read_file(self, repo_id: str, *, path: str, commit: str, repo_type: str = "model") -> bytes:
-        """The bytes of a small file."""
+        """Returns the bytes of a small file."""
 
         def download() -> bytes:
             with tempfile.TemporaryDirectory() as folder:
@@ -187,12 +188,12 @@ class Hub:
             self._repeat(f"read {path} of {repo_id} at {commit}", download)
 
     def spaces_of(self, repo_id: str) -> list[str]:
-        """The Spaces whose cards name this model."""
+        """Returns the Spaces whose cards name this model."""
         info = self._repeat(f"list the Spaces of {repo_id}", lambda: self.api.model_info(repo_id, expand=["spaces"]))
         return sorted(info.spaces or [])
 
     def served_revision(self, space_repo_id: str, *, model: str) -> str | None:
-        """The revision of `model` that a Space was published for; None when none of its commits tells."""
+        """Returns the revision of `model` that a Space was published for; None when none of its commits tells."""
         commits = self._repeat(
             f"list the commits of {space_repo_id}",
             lambda: self.api.list_repo_commits(space_repo_id, repo_type="space"),
@@ -230,7 +231,7 @@ class Hub:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _landed(self, plan: Plan, *, branch: str, parent: str) -> str | None:
-        """The branch's head when it is no longer `parent` and holds the plan: then the commit did arrive."""
+        """Returns the branch's head when it is no longer `parent` and holds the plan: then the commit did arrive."""
         head = self.branches(plan.repo_id, repo_type=plan.repo_type).get(branch)
         if head is None or head == parent:
             return None
@@ -247,7 +248,7 @@ class Hub:
 
     def _pause_or_raise(self, action: str, error: Exception, *, attempt: int) -> None:
         """Waits before the next attempt, where one may help."""
-        if not is_passing(error) or attempt == self.attempts:
+        if not is_temporary(error) or attempt == self.attempts:
             raise self._refusal(action, error) from cause(error, self.api.token)
         seconds = max(self.first_pause_seconds * 2 ** (attempt - 1), asked_pause_seconds(error))
         status = status_of(error)

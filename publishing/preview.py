@@ -1,4 +1,4 @@
-"""What a publication would do, as text: reads the Hub, changes nothing."""
+"""Writes what a publication would do, as text: reads the Hub, changes nothing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pipeline.components.hf_pusher.plan import CARD_PATH, HUB_OWN_FILES, MANIFEST_PATH, Plan, PlannedFile, RemoteFile
-from pipeline.components.hf_pusher.publisher import MAIN, Found, find_revision, history_before
-from pipeline.components.hf_pusher.retention import retired_revisions
-from pipeline.components.hf_pusher.revision_names import revision_at
+from publishing.files import HUB_OWN_FILES, PlannedFile, RemoteFile
+from publishing.manifest import MANIFEST_PATH
+from publishing.plan import CARD_PATH, Plan
+from publishing.retention import retired_revisions
+from publishing.revision_names import MAIN, revision_at
+from publishing.revisions import Revision, find_revision, history_before
 
 if TYPE_CHECKING:
-    from pipeline.components.hf_pusher.hub_client import Hub
-    from pipeline.components.hf_pusher.publication import Publication
+    from publishing.hub_client import Hub
+    from publishing.publication import Publication
 
 _UNKNOWN_COMMIT = "0" * 40  # stands for the commit that only the publication itself can make
 
@@ -29,7 +31,7 @@ class _There:
 
 
 def preview(hub: Hub | None, publication: Publication, *, now: datetime) -> str:
-    """The plan against what is there: files, sizes, revision, and the differences of card and Space.
+    """Returns the plan against what is there, as text: files, sizes, revision, and the differences of card and Space.
 
     Args:
       hub: where it would go; None for an embedded Hub that does not exist yet.
@@ -45,7 +47,7 @@ def _lines(hub: Hub | None, publication: Publication, *, now: datetime) -> Itera
     branches = hub.branches(repo_id, repo_type="model") if hub and there.commit else {}
     found = find_revision(hub, publication, branches) if hub and branches else None
     name = revision_at(now)
-    new = Found(publication.plan(name, history=history_before(name, branches)), _UNKNOWN_COMMIT)
+    new = Revision(publication.plan(name, history=history_before(name, branches)), _UNKNOWN_COMMIT)
     plan, commit = (found or new).plan, (found or new).commit
     revision = plan.revision
     if found:
@@ -86,7 +88,7 @@ def _visibility(private: bool, there: _There) -> str:
 
 
 def _file_lines(plan: Plan, tree: Iterable[RemoteFile]) -> Iterator[str]:
-    """A line for each file that is planned or would go, and what of it must be sent."""
+    """Yields a line for each file that is planned or would go, and what of it must be sent."""
     remote = {file.path: file for file in tree if file.path not in HUB_OWN_FILES}
     to_send = 0
     for file in sorted(plan.files, key=lambda file: file.path):
@@ -101,14 +103,13 @@ def _file_lines(plan: Plan, tree: Iterable[RemoteFile]) -> Iterator[str]:
 def _file_state(planned: PlannedFile, there: RemoteFile | None) -> str:
     if there is None:
         return "new"
-    same = there.sha256 == planned.sha256 if there.sha256 else there.git_oid == planned.git_oid
-    return "same" if same else "changed"
+    return "changed" if planned.difference(there) else "same"
 
 
 def _text_differences(
     hub: Hub | None, plan: Plan, there: _There, *, only: Iterable[str] | None = None
 ) -> Iterator[str]:
-    """Unified differences of the rendered texts that are there already in another form."""
+    """Yields unified differences of the rendered texts that are there already in another form."""
     remote: Mapping[str, RemoteFile] = {file.path: file for file in there.tree}
     for file in plan.files:
         wanted = file.path != MANIFEST_PATH and (only is None or file.path in only)

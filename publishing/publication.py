@@ -1,4 +1,4 @@
-"""What is to be published: one model, its card, its Space; and what came of it. Nothing here speaks to a Hub."""
+"""A publication and its outcome: one model, its card, its Space. Nothing here speaks to a Hub."""
 
 from __future__ import annotations
 
@@ -8,21 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.components.hf_pusher.card import write_card
-from pipeline.components.hf_pusher.card_facts import CardFacts, Findings
-from pipeline.components.hf_pusher.errors import PlanError
-from pipeline.components.hf_pusher.plan import (
-    DEFAULT_EXPORTS,
-    EXPORTS,
-    PastRevision,
-    Plan,
-    PlannedFile,
-    check_exports,
-    plan_files,
-    plan_model,
-    plan_space,
-)
-from pipeline.components.hf_pusher.space_template import (
+from publishing.card.facts import CardFacts, Findings
+from publishing.card.model_card import write_card
+from publishing.errors import PlanError
+from publishing.exports import known_exports, plan_files
+from publishing.files import PlannedFile
+from publishing.manifest import PastRevision
+from publishing.plan import Plan, plan_model, plan_space
+from publishing.settings import PublishSettings
+from publishing.space_template import (
     PLACEHOLDERS,
     check_template,
     read_template,
@@ -36,14 +30,16 @@ SPACE_EXPORT = "ctranslate2"
 class Signer(Protocol):
     """Signs the files of a revision, and knows its own signatures again."""
 
-    def sign(self, files: Sequence[PlannedFile]) -> bytes: ...
+    def sign(self, files: Sequence[PlannedFile]) -> bytes:
+        """Returns the signature of the files."""
 
-    def made(self, signature: bytes, files: Sequence[PlannedFile]) -> bool: ...
+    def made(self, signature: bytes, files: Sequence[PlannedFile]) -> bool:
+        """Returns whether this signer made the signature of just these files."""
 
 
 @dataclass(frozen=True)
 class SpaceTarget:
-    """Where the Space goes and what it is rendered from."""
+    """The Space to publish: its repository, and the template that it is rendered from."""
 
     repo_id: str
     template: Path
@@ -54,7 +50,7 @@ class SpaceTarget:
 
     @property
     def readme_sdk(self) -> str:
-        """What the rendered README names."""
+        """Returns the SDK that the rendered README names."""
         return space_sdk(self.template, sdk=self.sdk)
 
 
@@ -71,7 +67,7 @@ class Publication:
     signer: Signer | None = None  # None: the revision is not signed
 
     def plan(self, revision: str, *, history: tuple[PastRevision, ...] = (), signature: bytes | None = None) -> Plan:
-        """The plan of a revision that came after those in `history`; `signature` is one that was made before."""
+        """Returns the plan of a revision that came after those in `history`; `signature` was made before."""
         plan = plan_model(
             self.files,
             repo_id=self.repo_id,
@@ -82,17 +78,18 @@ class Publication:
         return plan if signature is None else plan.signed(signature)
 
     def new_plan(self, revision: str, *, history: tuple[PastRevision, ...]) -> Plan:
-        """The plan of a revision that is about to be made, signed if it is to be."""
+        """Returns the plan of a revision that is about to be made, signed if it is to be."""
         plan = self.plan(revision, history=history)
         return plan if self.signer is None else plan.signed(self.signer.sign(plan.files))
 
     def accepts(self, plan: Plan) -> bool:
-        """Whether a plan that was read back from a Hub is signed as this publication would be."""
+        """Returns whether a plan that was read back from a Hub is signed as this publication would be."""
         if self.signer is None:
             return plan.signature is None
         return plan.signature is not None and self.signer.made(plan.signature, plan.signed_files)
 
     def space_plan(self, target: SpaceTarget, *, revision: str, commit: str, endpoint: str) -> Plan:
+        """Returns the plan of the Space that runs a revision of the model."""
         values = {
             **target.values,
             "MODEL_REPO_ID": self.repo_id,
@@ -106,6 +103,8 @@ class Publication:
 
 @dataclass(frozen=True)
 class PublishedSpace:
+    """The Space that is on the Hub now."""
+
     repo_id: str
     commit: str
     url: str
@@ -113,7 +112,7 @@ class PublishedSpace:
 
 @dataclass(frozen=True)
 class Published:
-    """What is on the Hub now."""
+    """The model that is on the Hub now, and its Space."""
 
     repo_id: str
     revision: str
@@ -128,49 +127,67 @@ class Published:
 
 
 def publication_of(
-    model_folder: Path,
-    *,
-    repo_id: str,
-    endpoint: str,
-    license: str | None = None,
-    private: bool = False,
-    exports: Collection[str] = DEFAULT_EXPORTS,
-    keep_revisions: int = 0,
-    space: SpaceTarget | None = None,
-    datasets: Sequence[str] = (),
-    found: Findings | None = None,
-    signer: Signer | None = None,
+    model_folder: Path, settings: PublishSettings, *, found: Findings | None = None, signer: Signer | None = None
 ) -> Publication:
-    """The publication of a Trainer's model artifact; reads its files and checks the Space's template.
+    """Returns the publication of a Trainer's model artifact; reads its files and checks the Space's template.
+
+    Args:
+      model_folder: the artifact.
+      settings: what to publish, and where to.
+      found: what the components before found, for the card.
+      signer: signs the revision; None for an unsigned one.
 
     Raises:
       PlanError: an export is missing or unknown, or the Space cannot run without one.
       SpaceTemplateError: the template cannot be rendered.
     """
-    check_exports(exports)
+    space = space_target(settings)
     if space is not None:
-        check_template(space.template, sdk=space.sdk, placeholders=(*PLACEHOLDERS, *space.values))
-        if SPACE_EXPORT not in exports:
-            raise PlanError(
-                f"The Space answers with the export {SPACE_EXPORT}. Received: {', '.join(exports)}. "
-                f"Add {SPACE_EXPORT}, or publish no Space."
-            )
-    files = plan_files(model_folder, exports)
+        _check_space(space, settings.exports)
     return Publication(
-        repo_id=repo_id,
-        files=files,
-        facts=CardFacts(
-            training=json.loads((model_folder / "exports" / "training.json").read_text()),
-            prompt=json.loads((model_folder / "exports" / "prompt.json").read_text()),
-            license=license,
-            endpoint=endpoint,
-            space_repo_id=space.repo_id if space else None,
-            exports=tuple(name for name in EXPORTS if name in exports),
-            datasets=tuple(datasets),
-            found=found or Findings(),
-        ),
-        private=private,
+        repo_id=settings.repo_id,
+        files=plan_files(model_folder, settings.exports, own=settings.own_exports),
+        facts=card_facts(model_folder, settings, found or Findings()),
+        private=settings.private,
         space=space,
-        keep_revisions=keep_revisions,
+        keep_revisions=settings.keep_revisions,
         signer=signer,
     )
+
+
+def space_target(settings: PublishSettings) -> SpaceTarget | None:
+    """Returns where the Space goes; None where there is to be none."""
+    if settings.space_repo_id is None:
+        return None
+    return SpaceTarget(
+        repo_id=settings.space_repo_id,
+        template=Path(str(settings.space_template)),
+        private=settings.space_private,
+        hardware=settings.space_hardware,
+        values=settings.space_values,
+        sdk=settings.space_sdk,
+    )
+
+
+def card_facts(model_folder: Path, settings: PublishSettings, found: Findings) -> CardFacts:
+    """Returns what the card may say of a model artifact that is published with these settings."""
+    return CardFacts(
+        training=json.loads((model_folder / "exports" / "training.json").read_text(encoding="utf-8")),
+        prompt=json.loads((model_folder / "exports" / "prompt.json").read_text(encoding="utf-8")),
+        license=settings.license,
+        endpoint=settings.endpoint,
+        space_repo_id=settings.space_repo_id,
+        exports=tuple(name for name in known_exports(settings.own_exports) if name in settings.exports),
+        own_exports=settings.own_exports,
+        datasets=settings.datasets,
+        found=found,
+    )
+
+
+def _check_space(space: SpaceTarget, exports: Collection[str]) -> None:
+    check_template(space.template, sdk=space.sdk, placeholders=(*PLACEHOLDERS, *space.values))
+    if SPACE_EXPORT not in exports:
+        raise PlanError(
+            f"The Space answers with the export {SPACE_EXPORT}. Received: {', '.join(exports)}. "
+            f"Add {SPACE_EXPORT}, or publish no Space."
+        )

@@ -1,4 +1,4 @@
-"""Which old revisions go: all but the newest so many, never the one that `main` or a Space is on."""
+"""Deletes old revisions: all but the newest so many, never the one that `main` or a Space is on."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import logging
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from pipeline.components.hf_pusher.errors import HubError
-from pipeline.components.hf_pusher.revision_names import dated_revisions
+from publishing.errors import HubError
+from publishing.revision_names import dated_revisions
 
 if TYPE_CHECKING:
-    from pipeline.components.hf_pusher.hub_client import Hub
-    from pipeline.components.hf_pusher.publication import Publication
+    from publishing.hub_client import Hub
+    from publishing.publication import Publication
 
 logger = logging.getLogger(__name__)
 
 
 def old_revisions(branches: Iterable[str], *, keep: int, in_use: Collection[str]) -> list[str]:
-    """The dated revisions to delete, oldest first.
+    """Returns the dated revisions to delete, oldest first.
 
     Args:
       branches: names of all branches.
@@ -47,7 +47,7 @@ def delete_old_revisions(hub: Hub, publication: Publication, revision: str) -> t
 
 
 def retired_revisions(hub: Hub, publication: Publication, revision: str) -> list[str]:
-    """The revisions that go once `revision` is there, on `main` and on the publication's own Space."""
+    """Returns the revisions that go once `revision` is there, on `main` and on the publication's own Space."""
     repo_id, own = publication.repo_id, publication.space and publication.space.repo_id
     in_use = {revision}
     for space in hub.spaces_of(repo_id):

@@ -10,20 +10,21 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+MAIN = "main"
 _FORMAT = "v%Y%m%d-%H%M%S"
 _NAME = re.compile(r"v\d{8}-\d{6}")
 _UNFINISHED = "-unfinished"
 
 
 def revision_at(moment: datetime) -> str:
-    """The revision published at `moment`, which must know its time zone."""
+    """Returns the revision published at `moment`, which must know its time zone."""
     if moment.tzinfo is None:
         raise ValueError(f"A revision is named by UTC: the moment needs a time zone. Received: {moment!r}")
     return moment.astimezone(UTC).strftime(_FORMAT)
 
 
 def moment_of(revision: str) -> datetime | None:
-    """The moment that names `revision`; None for a name that is no moment."""
+    """Returns the moment that names `revision`; None for a name that is no moment."""
     try:
         return datetime.strptime(revision, _FORMAT).replace(tzinfo=UTC)
     except ValueError:
@@ -31,15 +32,15 @@ def moment_of(revision: str) -> datetime | None:
 
 
 def dated_revisions(branches: Iterable[str]) -> list[str]:
-    """Those branches that are dated revisions, oldest first."""
+    """Returns those branches that are dated revisions, oldest first."""
     return sorted(name for name in branches if _NAME.fullmatch(name))
 
 
 def unfinished_branch(revision: str) -> str:
-    """The branch on which `revision` is made."""
+    """Returns the branch on which `revision` is made."""
     return revision + _UNFINISHED
 
 
 def unfinished_revisions(branches: Iterable[str]) -> list[str]:
-    """The revisions that are being made, or were when their publisher died; oldest first."""
+    """Returns the revisions that are being made, or were when their publisher died; oldest first."""
     return dated_revisions(name.removesuffix(_UNFINISHED) for name in branches if name.endswith(_UNFINISHED))

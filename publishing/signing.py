@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from pipeline.components.hf_pusher.errors import SigningError
-from pipeline.components.hf_pusher.plan import SIGNATURE_PATH, PlannedFile
+from publishing.errors import SigningError
+from publishing.files import PlannedFile
+from publishing.plan import SIGNATURE_PATH
 
 # What a download leaves in a folder besides the revision's files; git's own files are ignored by the format.
 _IGNORED = (SIGNATURE_PATH, ".cache")
@@ -37,7 +38,7 @@ class KeySigner:
         self._signing = _required("model_signing.signing")
 
     def sign(self, files: Sequence[PlannedFile]) -> bytes:
-        """The contents of `model.sig` for these files."""
+        """Returns the contents of `model.sig` for these files."""
         hashing = _required("model_signing.hashing").Config().set_ignored_paths(paths=_IGNORED)
         with _laid_out(files) as folder, tempfile.TemporaryDirectory() as other:
             signature = Path(other) / SIGNATURE_PATH
@@ -46,7 +47,7 @@ class KeySigner:
             return signature.read_bytes()
 
     def made(self, signature: bytes, files: Sequence[PlannedFile]) -> bool:
-        """Whether this key made `signature` for just these files."""
+        """Returns whether this key made `signature` for just these files."""
         with _laid_out(files) as folder, tempfile.TemporaryDirectory() as other:
             key = Path(other) / "key.pub.pem"
             key.write_bytes(self._public_key)
@@ -55,7 +56,7 @@ class KeySigner:
 
 
 def key_signer(environment: Mapping[str, str], *, variable: str) -> KeySigner:
-    """The signer whose key lies where the environment variable says.
+    """Returns the signer whose key lies where the environment variable says.
 
     Raises:
       SigningError: it is not set, or nothing can be signed with what it names.
@@ -70,7 +71,7 @@ def key_signer(environment: Mapping[str, str], *, variable: str) -> KeySigner:
 
 
 def signature_problem(folder: Path, *, public_key: Path) -> str | None:
-    """What is wrong with the signature of the files in `folder`; None when nothing is.
+    """Returns what is wrong with the signature of the files in `folder`; None when nothing is.
 
     Raises:
       SigningError: the public key cannot be read, or `model-signing` is not installed.
@@ -127,7 +128,7 @@ def _required(name: str) -> ModuleType:
 
 @contextmanager
 def _laid_out(files: Sequence[PlannedFile]) -> Iterator[Path]:
-    """A folder with `files` at their places; large ones are linked, not copied, where the disk allows it."""
+    """Yields a folder with `files` at their places; large ones are linked, not copied, where the disk allows it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         for file in files:

@@ -1,4 +1,4 @@
-"""The Space template: a folder whose text files, whatever their suffix, name a few placeholders.
+"""Renders the Space template: a folder whose text files, whatever their suffix, name a few placeholders.
 
 `$MODEL_REPO_ID` and `${MODEL_REPO_ID}` are placeholders: two or more of `A-Z0-9_`, starting with a letter.
 `$$NAME` is a literal `$NAME`. Every other dollar (`$5`, `$$`, `$name`, `\\$`) stays as it is. A placeholder
@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from pipeline.components.hf_pusher.errors import SpaceTemplateError
+from publishing.errors import SpaceTemplateError
 
 SDKS = ("gradio", "docker")
 PLACEHOLDERS = ("MODEL_REPO_ID", "MODEL_REPO_URL", "MODEL_VERSION", "SHA")
@@ -49,7 +49,7 @@ def check_template(folder: Path, *, sdk: str | None = None, placeholders: Collec
 
 
 def read_template(folder: Path, *, sdk: str | None = None) -> dict[str, bytes]:
-    """The template's files by path, for the SDK that is asked for; caches left out.
+    """Returns the template's files by path, for the SDK that is asked for; caches left out.
 
     Raises:
       SpaceTemplateError: no such folder, or a symbolic link in it (its target would be published).
@@ -69,7 +69,7 @@ def read_template(folder: Path, *, sdk: str | None = None) -> dict[str, bytes]:
 
 
 def render(template: Mapping[str, bytes], values: Mapping[str, str]) -> dict[str, bytes]:
-    """Every text file with its placeholders filled in.
+    """Returns every text file with its placeholders filled in.
 
     Raises:
       SpaceTemplateError: a placeholder has no value.
@@ -81,13 +81,13 @@ def render(template: Mapping[str, bytes], values: Mapping[str, str]) -> dict[str
 
 
 def space_sdk(folder: Path, *, sdk: str | None = None) -> str:
-    """The SDK that the README names, as the Hub knows it: "gradio" or "docker"."""
+    """Returns the SDK that the README names, as the Hub knows it: "gradio" or "docker"."""
     readme = read_template(folder, sdk=sdk).get("README.md", b"")
     return str(front_matter(_render_blank(readme)).get("sdk", "gradio"))
 
 
 def front_matter(readme: str) -> dict[str, object]:
-    """The YAML front matter of a card; empty when it has none or it is no mapping."""
+    """Returns the YAML front matter of a card; empty when it has none or it is no mapping."""
     import yaml
 
     match = _FRONT_MATTER.match(readme)
@@ -136,7 +136,7 @@ def _front_matter_problems(template: Mapping[str, bytes], *, sdk: str | None) ->
 
 
 def _render_blank(content: bytes) -> str:
-    """The text with every placeholder replaced by a word, so that it parses as YAML."""
+    """Returns the text with every placeholder replaced by a word, so that it parses as YAML."""
     return _DOLLAR.sub("placeholder", content.decode(errors="replace"))
 
 

@@ -1,31 +1,31 @@
-"""Checks that every file of a published revision is what its manifest says: `… hf_pusher verify REPO_ID`.
+"""Checks that every file of a published revision is what its manifest says.
 
-python -m pipeline.components.hf_pusher verify local/my-model --revision v20261121-225207 --public-key key.pub.pem
+python -m publishing verify local/my-model --revision v20261121-225207 --public-key key.pub.pem
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.components.hf_pusher.plan import HUB_OWN_FILES, MANIFEST_PATH, SIGNATURE_PATH, Manifest, read_manifest
+from publishing.files import HUB_OWN_FILES, sha256_of
+from publishing.manifest import MANIFEST_PATH, Manifest, read_manifest
+from publishing.plan import SIGNATURE_PATH
 
 if TYPE_CHECKING:
-    from pipeline.components.hf_pusher.hub_client import Hub
+    from publishing.hub_client import Hub
 
-_READ_BYTES = 1 << 20
 # Left by the client beside what it downloads into a folder.
 _CLIENTS_FOLDER = ".cache"
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What came of a check: the revision that the manifest names, and every problem."""
+    """The outcome of a check: the revision that the manifest names, and every problem."""
 
     revision: str | None  # None: there is no manifest to go by
     files: int
@@ -34,6 +34,7 @@ class Verified:
     problems: tuple[str, ...]
 
     def render(self) -> str:
+        """Returns the outcome as text: one line if all is well, else one for each problem."""
         if self.problems:
             return "\n".join([f"Not as published: {len(self.problems)} problems", *(f"  {p}" for p in self.problems)])
         return f"{self.revision}: {self.files} files, {self.size_bytes:,} bytes, all as published; {self.signature}"
@@ -68,35 +69,27 @@ def _differences(folder: Path, manifest: Manifest) -> Iterable[str]:
             yield f"{path}: missing"
         elif (folder / path).stat().st_size != size:
             yield f"{path}: {(folder / path).stat().st_size:,} bytes instead of {size:,}"
-        elif (found := _sha256(folder / path)) != sha256:
+        elif (found := sha256_of(folder / path)) != sha256:
             yield f"{path}: sha256 {found} instead of {sha256}"
     for path in sorted(there - manifest.files.keys() - HUB_OWN_FILES - {MANIFEST_PATH, SIGNATURE_PATH}):
         yield f"{path}: not in the manifest"
 
 
 def _signature(folder: Path, public_key: Path | None) -> tuple[str, str | None]:
-    """About the signature in words, and what is wrong with it."""
+    """Returns the signature in words, and what is wrong with it."""
     is_signed = (folder / SIGNATURE_PATH).is_file()
     if public_key is None:
         return ("signed, but no key was given to check it with" if is_signed else "not signed"), None
     if not is_signed:
         return "not signed", f"{SIGNATURE_PATH}: missing, and a key was given"
-    from pipeline.components.hf_pusher.signing import signature_problem
+    from publishing.signing import signature_problem
 
     problem = signature_problem(folder, public_key=public_key)
     return f"signed by the key of {public_key.name}", problem and f"{SIGNATURE_PATH}: {problem}"
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_READ_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `verify`, besides those that say which Hub."""
+    """Adds the arguments of `verify`, besides those that say which Hub."""
     parser.add_argument("repo_id", help="model repository, namespace/name")
     parser.add_argument("--revision", default="main", help="branch, tag or commit (main)")
     parser.add_argument("--folder", type=Path, help="a downloaded copy to check instead; asks no Hub")

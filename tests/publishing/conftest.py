@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from hub import server
-from pipeline.components.hf_pusher.connection import loopback_client
-from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.publication import Publication
-from tests.publish.publishing import hub_at, publication_of
-from tests.publish.tiny_model import write_model
+from publishing.client_settings import loopback_client
+from publishing.hub_client import Hub
+from publishing.publication import Publication
+from tests.publishing.publications import hub_at, publication_of
+from tests.publishing.tiny_model import write_model
 
 
 @pytest.fixture(scope="session")

@@ -22,16 +22,18 @@ from huggingface_hub.utils import _http
 from hub.names import repo_id
 from hub.repository import BRANCHES, Repository
 from hub.storage import Storage
-from pipeline.components.hf_pusher.card_facts import CardFacts
-from pipeline.components.hf_pusher.connection import impatient_client, loopback_client
-from pipeline.components.hf_pusher.errors import HubError
-from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.plan import Manifest, Plan, PlannedFile, RemoteFile, read_manifest
-from pipeline.components.hf_pusher.publication import Publication, SpaceTarget
-from pipeline.components.hf_pusher.publisher import MAIN, publish
-from pipeline.components.hf_pusher.revision_names import dated_revisions
-from pipeline.components.hf_pusher.space_template import read_template
-from tests.publish.fault_processes import (
+from publishing.card.facts import CardFacts
+from publishing.client_settings import impatient_client, loopback_client
+from publishing.errors import HubError
+from publishing.files import PlannedFile, RemoteFile
+from publishing.hub_client import Hub
+from publishing.manifest import Manifest, read_manifest
+from publishing.plan import Plan
+from publishing.publication import Publication, SpaceTarget
+from publishing.publisher import publish
+from publishing.revision_names import MAIN, dated_revisions
+from publishing.space_template import read_template
+from tests.publishing.fault_processes import (
     LIMIT_SECONDS,
     last_words,
     reserved_port,
@@ -41,7 +43,7 @@ from tests.publish.fault_processes import (
     wait,
     wait_for_server,
 )
-from tests.publish.publishing import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN, noon
+from tests.publishing.publications import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN, noon
 
 EARLIER: Final = "earlier"
 STORAGE: Final = "hub"

@@ -1,7 +1,7 @@
 """Every request of a publication × every fault: what is on the Hub afterwards, and after running again?
 
-    python -m tests.publish.fault_matrix              every case
-    python -m tests.publish.fault_matrix --bounded    every request and every fault, but not each with each
+    python -m tests.publishing.fault_matrix              every case
+    python -m tests.publishing.fault_matrix --bounded    every request and every fault, but not each with each
 
 The real server and the real client run in processes of their own, so that either can be killed. After the faulty run,
 nobody may see anything half done; after the next one, the publication is finished, once.
@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.publish.fault_case import EARLIER, FAULTS, SCENARIOS, Case, prepare, requests_of, run_case
+from tests.publishing.fault_case import EARLIER, FAULTS, SCENARIOS, Case, prepare, requests_of, run_case
 
 WORKERS = 4
 
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.publish.fault_matrix", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.publishing.fault_matrix", description=__doc__)
     parser.add_argument("--bounded", action="store_true", help="a sample that meets every request and every fault")
     parser.add_argument("--only", help="only cases whose name contains this")
     options = parser.parse_args(arguments)

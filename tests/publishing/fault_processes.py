@@ -19,7 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.server import create_app
-from tests.publish.faulty_hub import answer, cut, hang, nowhere
+from tests.publishing.faulty_hub import answer, cut, hang, nowhere
 
 LIMIT_SECONDS: Final = 120.0
 CRASHED: Final = 99

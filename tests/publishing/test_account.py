@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.components.hf_pusher.account import Account
+from publishing.permissions import Account
 
 ORGANISATIONS = [
     {"type": "org", "id": "1", "name": "Team", "fullname": "Team", "roleInOrg": "contributor"},

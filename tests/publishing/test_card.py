@@ -8,12 +8,13 @@ import pytest
 from huggingface_hub import ModelCard
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from data.origin import Origin
 from hub.front_matter import validate
-from pipeline.components.hf_pusher.card import write_card
-from pipeline.components.hf_pusher.card_facts import CardFacts, Findings, SliceMetrics, read_statistics
-from pipeline.components.hf_pusher.plan import PastRevision
-from tests.publish.publishing import REVISION, facts_of
+from pipeline.components.hf_pusher.findings import read_statistics
+from publishing.card.facts import CardFacts, DataOrigin, Findings, SliceMetrics
+from publishing.card.model_card import write_card
+from publishing.manifest import PastRevision
+from tests.publishing.golden_card import GOLDEN, golden_card
+from tests.publishing.publications import REVISION, facts_of
 
 
 def test_the_front_matter_says_what_the_hub_searches_by(facts: CardFacts) -> None:
@@ -90,7 +91,7 @@ def test_a_non_commercial_licence_is_spelt_out(facts: CardFacts) -> None:
 def test_a_licence_is_the_data_s_or_the_publishers_or_not_claimed(
     facts: CardFacts, told: str | None, of_data: str | None, claimed: str | None, words: str
 ) -> None:
-    found = Findings(origin=Origin(of_data, ("tatsu-lab/alpaca",), ("alpaca_data.json",)))
+    found = Findings(origin=DataOrigin(of_data, ("tatsu-lab/alpaca",), ("alpaca_data.json",)))
     card = _card(dataclasses.replace(facts, license=told, found=found))
 
     assert card.data.get("license") == claimed
@@ -236,6 +237,11 @@ def test_a_base_model_is_not_said_to_follow_instructions(facts: CardFacts) -> No
     assert 'prompt = "Once upon a time"' in card.text
     assert "### Instruction" not in card.text.replace(facts.training["samples"][0]["prompt"], "")
     assert "instruction-following" not in (card.data.get("tags") or [])
+
+
+def test_a_card_with_all_that_it_can_say_is_byte_for_byte_the_golden_file(facts: CardFacts) -> None:
+    """`python -m tests.publishing.golden_card` writes the file anew; read the difference."""
+    assert golden_card(facts).encode() == GOLDEN.read_bytes()
 
 
 @pytest.fixture

@@ -14,12 +14,13 @@ import pytest
 from huggingface_hub import HfApi
 
 from hub import server
-from pipeline.components.hf_pusher.connection import loopback_client
-from pipeline.components.hf_pusher.plan import EXPORTS
-from pipeline.components.hf_pusher.publication import publication_of
-from pipeline.components.hf_pusher.publisher import publish
-from tests.publish.publishing import REPO_ID, hub_at, noon
-from tests.publish.trained_model import ANSWER
+from publishing.client_settings import loopback_client
+from publishing.exports import EXPORTS
+from publishing.publication import publication_of
+from publishing.publisher import publish
+from publishing.settings import PublishSettings
+from tests.publishing.publications import REPO_ID, hub_at, noon
+from tests.publishing.trained_model import ANSWER
 
 PARITY_PYTHON = Path(__file__).parents[2] / ".venv-parity" / "bin" / "python"
 TITLES = ("KerasHub:", "CTranslate2 (8-bit", "CTranslate2 (float32", "TensorFlow ")
@@ -74,9 +75,10 @@ class OnTheHub:
 @pytest.fixture(scope="module")
 def published(trained_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnTheHub]:
     folder = tmp_path_factory.mktemp("published")
-    publication = publication_of(
-        trained_model, repo_id=REPO_ID, license="cc0-1.0", endpoint="local", exports=tuple(EXPORTS)
+    settings = PublishSettings(
+        repo_id=REPO_ID, license="cc0-1.0", storage_dir=str(folder / "hub"), exports=tuple(EXPORTS)
     )
+    publication = publication_of(trained_model, settings)
     with loopback_client(), server.running(folder / "hub", port=0) as endpoint:
         hub = hub_at(endpoint)
         result = publish(hub, publication, clock=noon)

@@ -13,9 +13,9 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 
 from hub import demo, server
-from pipeline.components.hf_pusher.publisher import publish
-from pipeline.components.hf_pusher.space_template import PLACEHOLDERS, read_template, render
-from tests.publish.publishing import SPACE_REPO_ID, TEMPLATE, TOKEN, hub_at, noon, publication_of
+from publishing.publisher import publish
+from publishing.space_template import PLACEHOLDERS, read_template, render
+from tests.publishing.publications import SPACE_REPO_ID, TEMPLATE, TOKEN, hub_at, noon, publication_of
 
 ROOT = Path(__file__).parents[2]
 

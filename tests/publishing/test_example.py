@@ -8,7 +8,7 @@ import pytest
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from hub import server
-from tests.publish.publishing import hub_at
+from tests.publishing.publications import hub_at
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "publish_a_model.py"
 

@@ -5,14 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.publish.fault_case import FAULTS
+from tests.publishing.fault_case import FAULTS
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_whatever_fails_at_whichever_request_nothing_half_done_is_seen_and_the_next_run_finishes() -> None:
     """The bounded form; `make fault-matrix` runs every fault at every request."""
-    command = [sys.executable, "-m", "tests.publish.fault_matrix", "--bounded"]
+    command = [sys.executable, "-m", "tests.publishing.fault_matrix", "--bounded"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
     assert result.returncode == 0, result.stdout + result.stderr

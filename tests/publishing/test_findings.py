@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pipeline.components.data_gate.record import DataRecord
 from pipeline.components.evaluator.record import EvaluationRecord
-from pipeline.components.hf_pusher.card_facts import SliceMetrics
 from pipeline.components.hf_pusher.findings import allowed_anomalies, read_slices
+from publishing.card.facts import SliceMetrics
 
 
 def test_the_evaluators_report_is_read_without_what_it_says_of_other_models(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from huggingface_hub import HfApi, constants
 from starlette.routing import Route
 
 from hub.server import create_app
-from pipeline.components.hf_pusher.connection import connect, is_public
-from pipeline.components.hf_pusher.publication import Publication
-from pipeline.components.hf_pusher.publisher import publish
-from tests.publish.publishing import REPO_ID, noon, serving
+from publishing.connection import connect, is_public
+from publishing.publication import Publication
+from publishing.publisher import publish
+from publishing.settings import HubSettings
+from tests.publishing.publications import REPO_ID, noon, serving
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,7 @@ def _as_a_user_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_hub_without_xet_is_published_to(tmp_path: Path, publication: Publication) -> None:
     app = create_app(tmp_path / "hub")
     app.router.routes = [route for route in app.router.routes if not (isinstance(route, Route) and "xet" in route.path)]
-    with serving(app) as endpoint, connect(endpoint=endpoint, token_env="MY_TOKEN") as hub:
+    with serving(app) as endpoint, connect(HubSettings(endpoint=endpoint, token_env="MY_TOKEN")) as hub:
         publish(hub, publication, clock=noon)
         files = HfApi(endpoint=endpoint, token=False).model_info(REPO_ID, files_metadata=True).siblings or []
     assert any(file.lfs for file in files)

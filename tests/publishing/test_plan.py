@@ -9,20 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.components.hf_pusher.errors import PlanError
-from pipeline.components.hf_pusher.plan import (
-    Manifest,
-    PastRevision,
-    Plan,
-    PlannedFile,
-    RemoteFile,
-    plan_files,
-    plan_model,
-    plan_space,
-    read_manifest,
-)
-from pipeline.components.hf_pusher.revision_names import dated_revisions, revision_at
-from tests.publish.tiny_model import write_model
+from publishing.errors import PlanError
+from publishing.exports import plan_files
+from publishing.files import PlannedFile, RemoteFile
+from publishing.manifest import Manifest, PastRevision, read_manifest
+from publishing.plan import Plan, plan_model, plan_space
+from publishing.revision_names import dated_revisions, revision_at
+from tests.publishing.tiny_model import write_model
 
 MODEL_PATHS = [
     "config.json",

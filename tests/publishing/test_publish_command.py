@@ -1,4 +1,4 @@
-"""`python -m pipeline.components.hf_pusher`: a dry run shows the plan and touches nothing."""
+"""`python -m publishing`: a dry run shows the plan and touches nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 from hub import server
 from hub.access import Identity
-from pipeline.components.hf_pusher.__main__ import main
-from pipeline.components.hf_pusher.connection import loopback_client
-from tests.publish.fault_processes import free_port
-from tests.publish.publishing import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN, hub_at
-from tests.publish.tiny_model import write_model
+from publishing.__main__ import main
+from publishing.client_settings import loopback_client
+from tests.publishing.fault_processes import free_port
+from tests.publishing.publications import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN, hub_at
+from tests.publishing.tiny_model import write_model
 
 
 def test_a_first_dry_run_lists_everything_and_makes_nothing(

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from huggingface_hub import CommitOperationDelete, HfApi
 
-from pipeline.components.hf_pusher.errors import HubError
-from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.publication import Publication
-from pipeline.components.hf_pusher.publisher import MAIN, publish
-from tests.publish.publishing import (
+from publishing.errors import HubError
+from publishing.hub_client import Hub
+from publishing.publication import Publication
+from publishing.publisher import publish
+from publishing.revision_names import MAIN
+from tests.publishing.publications import (
     REPO_ID,
     REVISION,
     SPACE_REPO_ID,

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from hub.server import create_app
-from pipeline.components.hf_pusher.errors import HubError
-from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.publication import Publication
-from pipeline.components.hf_pusher.publisher import MAIN, publish
-from tests.publish.faulty_hub import Fault, FaultyHub
-from tests.publish.publishing import REPO_ID, REVISION, SPACE_REPO_ID, TOKEN, hub_at, noon, serving
+from publishing.errors import HubError
+from publishing.hub_client import Hub
+from publishing.publication import Publication
+from publishing.publisher import publish
+from publishing.revision_names import MAIN
+from tests.publishing.faulty_hub import Fault, FaultyHub
+from tests.publishing.publications import REPO_ID, REVISION, SPACE_REPO_ID, TOKEN, hub_at, noon, serving
 
 BRANCH_COMMIT = f"/commit/{REVISION}"
 MAIN_COMMIT = f"/models/{REPO_ID}/commit/main"

@@ -20,12 +20,12 @@ from pipeline.components.data_gate.artifact import DataBlessing
 from pipeline.components.data_gate.record import DataRecord
 from pipeline.components.evaluator.record import EvaluationRecord
 from pipeline.components.hf_pusher.component import HFPusher
-from pipeline.components.hf_pusher.connection import read_token
-from pipeline.components.hf_pusher.errors import TokenError
 from pipeline.components.hf_pusher.executor import Executor
 from pipeline.components.hf_pusher.fingerprint import publication_fingerprint
-from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS
-from tests.publish.publishing import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN, hub_at
+from publishing.connection import read_token
+from publishing.errors import TokenError
+from publishing.settings import PublishSettings
+from tests.publishing.publications import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN, hub_at
 
 
 @pytest.fixture
@@ -115,11 +115,12 @@ def test_what_other_components_found_is_on_the_card_and_a_second_run_finds_it_pu
     evaluation, statistics, blessing = findings(tmp_path)
     found = {"evaluation": [evaluation], "statistics": [statistics], "data_blessing": [blessing]}
 
-    first = _execute(model_folder, tmp_path, found=found, datasets="tatsu-lab/alpaca,yahma/alpaca-cleaned")
+    datasets = ("tatsu-lab/alpaca", "yahma/alpaca-cleaned")
+    first = _execute(model_folder, tmp_path, found=found, datasets=datasets)
     report = Path(evaluation.uri) / "report.json"
     changed = {"seconds": 99.0, "baseline": {"id": 7, "uri": "/models/7"}}
     report.write_text(json.dumps(json.loads(report.read_text()) | changed))
-    again = _execute(model_folder, tmp_path, found=found, datasets="tatsu-lab/alpaca,yahma/alpaca-cleaned")
+    again = _execute(model_folder, tmp_path, found=found, datasets=datasets)
 
     with server.running(tmp_path / "hub", port=0) as address:
         card = hub_at(address).read_file(REPO_ID, path="README.md", commit="main").decode()
@@ -139,14 +140,14 @@ def test_licence_and_data_sets_are_those_that_the_gate_recorded_unless_told(
     dataset = {"license": "cc-by-nc-4.0", "datasets": ["tatsu-lab/alpaca"]}
     report.write_text(json.dumps({"rows": {"train": 7}, "dataset": dataset}))
 
-    _execute(model_folder, tmp_path, found={"data_blessing": [blessing]}, license="none")
+    _execute(model_folder, tmp_path, found={"data_blessing": [blessing]}, license=None)
     with server.running(tmp_path / "hub", port=0) as address:
         card = hub_at(address).read_file(REPO_ID, path="README.md", commit="main").decode()
     assert "license: cc-by-nc-4.0\n" in card
     assert "datasets:\n- tatsu-lab/alpaca\n" in card
     assert "claims no licence" not in caplog.text
 
-    _execute(model_folder, tmp_path, license="none")
+    _execute(model_folder, tmp_path, license=None)
     with server.running(tmp_path / "hub", port=0) as address:
         card = hub_at(address).read_file(REPO_ID, path="README.md", commit="main").decode()
     assert "\nlicense:" not in card
@@ -174,14 +175,24 @@ def test_a_token_is_not_sent_unencrypted() -> None:
 def test_the_component_refuses_parameters_that_cannot_work() -> None:
     model = types.Channel(type=standard_artifacts.Model)
     with pytest.raises(ValueError, match="The embedded Hub needs a folder"):
-        HFPusher(model=model, repo_id="a/b", endpoint="local")
+        HFPusher(model=model, settings=PublishSettings(repo_id="a/b", endpoint="local"))
     with pytest.raises(ValueError, match="A Space needs a template folder"):
-        HFPusher(model=model, repo_id="a/b", endpoint="https://hub", space_repo_id="a/c")
+        HFPusher(model=model, settings=PublishSettings(repo_id="a/b", endpoint="https://hub", space_repo_id="a/c"))
 
 
-def test_three_parameters_are_enough() -> None:
-    pusher = HFPusher(model=types.Channel(type=standard_artifacts.Model), repo_id="me/model", endpoint="https://hub")
+def test_a_model_a_repository_and_an_address_are_enough() -> None:
+    settings = PublishSettings(repo_id="me/model", endpoint="https://hub")
+    pusher = HFPusher(model=types.Channel(type=standard_artifacts.Model), settings=settings)
     assert list(pusher.outputs) == ["pushed_model"]
+
+
+def test_the_settings_are_one_parameter_that_reads_back_as_they_were(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, space_values={"COLOUR": "blue"}, exports=("keras", "ctranslate2"))
+    pusher = HFPusher(model=types.Channel(type=standard_artifacts.Model), settings=settings)
+
+    assert pusher.exec_properties.keys() == {"settings", "fingerprint"}
+    assert PublishSettings.model_validate_json(pusher.exec_properties["settings"]) == settings
+    assert json.loads(pusher.exec_properties["settings"])["repo_id"] == REPO_ID, "readable in the metadata store"
 
 
 def test_the_fingerprint_changes_with_the_template_alone(tmp_path: Path) -> None:
@@ -217,7 +228,7 @@ def findings(folder: Path) -> tuple[types.Artifact, types.Artifact, types.Artifa
 
 def _pipeline(folder: Path, model_folder: Path, **parameters: Any) -> Pipeline:
     importer = Importer(source_uri=str(model_folder), artifact_type=standard_artifacts.Model).with_id("model")
-    pusher = HFPusher(model=importer.outputs["result"], **_parameters(folder, **parameters))
+    pusher = HFPusher(model=importer.outputs["result"], settings=_settings(folder, **parameters))
     return Pipeline(
         pipeline_name="publish",
         pipeline_root=str(folder / "tfx"),
@@ -227,15 +238,16 @@ def _pipeline(folder: Path, model_folder: Path, **parameters: Any) -> Pipeline:
     )
 
 
-def _parameters(folder: Path, **changes: Any) -> dict[str, Any]:
-    return {
+def _settings(folder: Path, **changes: Any) -> PublishSettings:
+    fields: dict[str, Any] = {
         "repo_id": REPO_ID,
         "space_repo_id": SPACE_REPO_ID,
         "space_template": str(TEMPLATE),
         "endpoint": "local",
         "storage_dir": str(folder / "hub"),
         "local_port": 0,
-    } | changes
+    }
+    return PublishSettings(**fields | changes)
 
 
 def _states(folder: Path) -> list[str]:
@@ -266,7 +278,7 @@ def _execute(model_folder: Path, folder: Path, **changes: Any) -> types.Artifact
             blessing = kind()
             blessing.set_int_custom_property("blessed", changes.pop(key))
             inputs[key] = [blessing]
-    properties = {"private": 0, "token_env": "HF_TOKEN", "license": "apache-2.0", "fingerprint": ""}
-    properties |= {"exports": ",".join(DEFAULT_EXPORTS), "keep_revisions": 0}
-    Executor().Do(inputs, {"pushed_model": [pushed]}, properties | _parameters(folder, **changes))
+    settings = _settings(folder, **{"license": "apache-2.0"} | changes)
+    properties = {"settings": settings.model_dump_json(), "fingerprint": ""}
+    Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
     return pushed

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 from huggingface_hub import CommitOperationAdd
 
-from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.publication import Publication, Published
-from pipeline.components.hf_pusher.publisher import MAIN, publish
-from pipeline.components.hf_pusher.retention import old_revisions
-from pipeline.components.hf_pusher.revision_names import revision_at, unfinished_branch
-from tests.publish.publishing import REPO_ID, noon
-from tests.publish.test_two_publishers import with_weights
+from publishing.hub_client import Hub
+from publishing.publication import Publication, Published
+from publishing.publisher import publish
+from publishing.retention import old_revisions
+from publishing.revision_names import MAIN, revision_at, unfinished_branch
+from tests.publishing.publications import REPO_ID, noon
+from tests.publishing.test_two_publishers import with_weights
 
 NAMES = [f"v20261121-12000{second}" for second in range(5)]
 

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.publish.test_card_snippets import PARITY_PYTHON
+from tests.publishing.test_card_snippets import PARITY_PYTHON
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "parity" / "signed_publication.py"

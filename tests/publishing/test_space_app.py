@@ -16,10 +16,10 @@ import gradio as gr
 import pytest
 
 from modules.prompts import ALPACA
-from pipeline.components.hf_pusher.card import write_card
-from pipeline.components.hf_pusher.space_template import read_template, render
-from tests.publish.publishing import TEMPLATE, facts_of
-from tests.publish.tiny_model import ANSWER, CONTEXT_LENGTH, END_TOKEN, write_model
+from publishing.card.model_card import write_card
+from publishing.space_template import read_template, render
+from tests.publishing.publications import TEMPLATE, facts_of
+from tests.publishing.tiny_model import ANSWER, CONTEXT_LENGTH, END_TOKEN, write_model
 
 VALUES = {
     "MODEL_REPO_ID": "me/tiny",

@@ -10,10 +10,10 @@ import pytest
 
 from benchmarks.space_load import INSTRUCTION, free_port, visit
 from hub import demo, server
-from pipeline.components.hf_pusher.connection import loopback_client
-from pipeline.components.hf_pusher.publisher import publish
-from tests.publish.publishing import hub_at, noon, publication_of
-from tests.publish.tiny_model import ANSWER
+from publishing.client_settings import loopback_client
+from publishing.publisher import publish
+from tests.publishing.publications import hub_at, noon, publication_of
+from tests.publishing.tiny_model import ANSWER
 
 pytestmark = pytest.mark.load
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.components.hf_pusher.errors import SpaceTemplateError
-from pipeline.components.hf_pusher.space_template import (
+from publishing.errors import SpaceTemplateError
+from publishing.space_template import (
     PLACEHOLDERS,
     check_template,
     front_matter,
@@ -15,7 +15,7 @@ from pipeline.components.hf_pusher.space_template import (
     render,
     space_sdk,
 )
-from tests.publish.publishing import TEMPLATE
+from tests.publishing.publications import TEMPLATE
 
 VALUES = {
     "MODEL_REPO_ID": "me/model",

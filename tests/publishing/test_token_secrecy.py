@@ -13,8 +13,8 @@ import pytest
 
 from hub.access import Identity
 from hub.server import running
-from pipeline.components.hf_pusher.plan import DEFAULT_EXPORTS, EXPORTS
-from tests.publish.publishing import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN
+from publishing.exports import DEFAULT_EXPORTS, EXPORTS
+from tests.publishing.publications import REPO_ID, SPACE_REPO_ID, TEMPLATE, TOKEN
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "MARKED_TOKEN"
@@ -27,7 +27,7 @@ from google.protobuf import json_format
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.dsl.compiler.compiler import Compiler
-from tests.publish.test_pusher_component import _pipeline
+from tests.publishing.test_pusher_component import _pipeline
 folder, model, endpoint, variable = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4]
 pipeline = _pipeline(folder, model, endpoint=endpoint, token_env=variable)
 (folder / "compiled.json").write_text(json_format.MessageToJson(Compiler().compile(pipeline)))
@@ -71,7 +71,7 @@ def test_the_token_is_in_nothing_that_a_run_leaves(accepts: bool, model_folder: 
 
 def test_the_publishing_command_keeps_the_token_to_itself(model_folder: Path, tmp_path: Path) -> None:
     with running(tmp_path / "hub", port=0) as endpoint:
-        command = ["-m", "pipeline.components.hf_pusher", "--model-dir", str(model_folder), "--repo-id", REPO_ID]
+        command = ["-m", "publishing", "--model-dir", str(model_folder), "--repo-id", REPO_ID]
         options = ["--space-repo-id", SPACE_REPO_ID, "--space-template", str(TEMPLATE), "--endpoint", endpoint]
         run = start([*command, *options, "--token-env", VARIABLE], tmp_path)
 
@@ -83,7 +83,7 @@ def test_the_publishing_command_keeps_the_token_to_itself(model_folder: Path, tm
 
 
 def test_a_published_model_holds_no_token_in_any_of_its_exports(model_folder: Path) -> None:
-    assert {EXPORTS[name][0] for name in DEFAULT_EXPORTS} <= {
+    assert {EXPORTS[name].model_folder for name in DEFAULT_EXPORTS} <= {
         path.relative_to(model_folder).as_posix() for path in model_folder.rglob("*") if path.is_dir()
     }
     assert Run(0, model_folder, "", set()).files_with_the_token() == []

@@ -14,12 +14,12 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from hub.server import create_app
-from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.plan import PlannedFile
-from pipeline.components.hf_pusher.publication import Publication, Published
-from pipeline.components.hf_pusher.publisher import MAIN, publish
-from pipeline.components.hf_pusher.revision_names import dated_revisions
-from tests.publish.publishing import REPO_ID, REVISION, SPACE_REPO_ID, hub_at, noon, serving
+from publishing.files import PlannedFile
+from publishing.hub_client import Hub
+from publishing.publication import Publication, Published
+from publishing.publisher import publish
+from publishing.revision_names import MAIN, dated_revisions
+from tests.publishing.publications import REPO_ID, REVISION, SPACE_REPO_ID, hub_at, noon, serving
 
 LATER = "v20261121-120001"
 

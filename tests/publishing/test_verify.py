@@ -1,4 +1,4 @@
-"""`python -m pipeline.components.hf_pusher verify`: every file of a revision against its manifest."""
+"""`python -m publishing verify`: every file of a revision against its manifest."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from huggingface_hub import CommitOperationAdd
 
-from pipeline.components.hf_pusher.__main__ import main
-from pipeline.components.hf_pusher.errors import SigningError
-from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.publication import Publication
-from pipeline.components.hf_pusher.publisher import publish
-from pipeline.components.hf_pusher.signing import key_signer
-from pipeline.components.hf_pusher.verify import verify_folder, verify_revision
-from tests.publish.publishing import REPO_ID, REVISION, noon
+from publishing.__main__ import main
+from publishing.errors import SigningError
+from publishing.hub_client import Hub
+from publishing.publication import Publication
+from publishing.publisher import publish
+from publishing.signing import key_signer
+from publishing.verification import verify_folder, verify_revision
+from tests.publishing.publications import REPO_ID, REVISION, noon
 
 
 def test_a_published_revision_is_as_published(hub: Hub, publication: Publication) -> None:

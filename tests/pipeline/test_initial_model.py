@@ -8,13 +8,13 @@ from huggingface_hub import CommitOperationAdd, HfApi
 
 from hub.server import running
 from pipeline import disk_checks
-from pipeline.components.hf_pusher.errors import HubError
-from pipeline.components.starting_point.download import wanted_files
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import ConfigError, load_config
-from pipeline.hub_model import HubModel, hub_model, pinned
+from pipeline.initial_model import HubRevision, hub_revision, pinned
 from pipeline.layout import hub_folder
 from pipeline.start_checks import start_problems
+from publishing.downloads import initial_model_files
+from publishing.errors import HubError
 
 GPT2 = {"model_type": "gpt2", "vocab_size": 300, "n_layer": 1, "n_head": 2, "n_embd": 32, "n_positions": 64}
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "vocab.json", "merges.txt")
@@ -43,16 +43,16 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 @pytest.mark.parametrize(
     ("preset", "expected"),
     [
-        ("hub:me/model", HubModel("me/model", "main")),
-        ("hub:me/model@v20261122-033627", HubModel("me/model", "v20261122-033627")),
-        (f"hub:me/model@{COMMIT}", HubModel("me/model", COMMIT)),
+        ("hub:me/model", HubRevision("me/model", "main")),
+        ("hub:me/model@v20261122-033627", HubRevision("me/model", "v20261122-033627")),
+        (f"hub:me/model@{COMMIT}", HubRevision("me/model", COMMIT)),
         ("gpt2_base_en", None),
         ("hf://me/model", None),
         (None, None),
     ],
 )
-def test_a_preset_may_name_a_revision(preset: str | None, expected: HubModel | None) -> None:
-    assert hub_model(preset) == expected
+def test_a_preset_may_name_a_revision(preset: str | None, expected: HubRevision | None) -> None:
+    assert hub_revision(preset) == expected
     if expected:
         assert expected.is_pinned == (expected.revision == COMMIT)
 
@@ -103,12 +103,12 @@ def test_a_folders_problems_are_found_before_the_run(tmp_path: Path) -> None:
 def test_of_a_repository_the_smallest_set_that_makes_a_model_is_wanted() -> None:
     shards = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json")
     preset = ("keras/config.json", "keras/model.weights.h5")
-    assert wanted_files([*FILES, "README.md", "saved_model/x", *preset]) == (
+    assert initial_model_files([*FILES, "README.md", "saved_model/x", *preset]) == (
         "config.json", "merges.txt", "model.safetensors", "vocab.json"
     )  # fmt: skip
-    assert wanted_files(["config.json", *shards, "tokenizer.json"]) == ("config.json", *shards, "tokenizer.json")
-    assert wanted_files(["README.md", *preset]) == preset
-    assert wanted_files(["config.json", "pytorch_model.bin", "vocab.json", "merges.txt"]) == ()
+    assert initial_model_files(["config.json", *shards, "tokenizer.json"]) == ("config.json", *shards, "tokenizer.json")
+    assert initial_model_files(["README.md", *preset]) == preset
+    assert initial_model_files(["config.json", "pytorch_model.bin", "vocab.json", "merges.txt"]) == ()
 
 
 def test_a_quantised_base_needs_adapters_and_a_rank_fits_the_heads(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import uvicorn
 from huggingface_hub import HfApi
 from starlette.types import ASGIApp
 
-from pipeline.components.hf_pusher.card_facts import CardFacts
-from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.plan import plan_files
-from pipeline.components.hf_pusher.publication import Publication, SpaceTarget
+from publishing.card.facts import CardFacts
+from publishing.exports import plan_files
+from publishing.hub_client import Hub
+from publishing.publication import Publication, SpaceTarget
 
 TEMPLATE = Path(__file__).parents[2] / "space"
 REPO_ID = "local/tiny"

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.publication import Publication
-from pipeline.components.hf_pusher.publisher import publish
-from pipeline.components.published_model.download import DownloadError, PublishedFiles, download_published
-from tests.publish.publishing import REPO_ID, noon
+from publishing.downloads import Download, download_baseline
+from publishing.errors import DownloadError
+from publishing.hub_client import Hub
+from publishing.publication import Publication
+from publishing.publisher import publish
+from publishing.settings import DownloadSettings
+from tests.publishing.publications import REPO_ID, noon
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -23,10 +25,10 @@ def test_the_saved_model_and_the_tokenizer_of_main_come_back_as_the_trainer_left
 ) -> None:
     published = publish(hub, publication, clock=noon)
 
-    found = download_published(hub, REPO_ID, tmp_path / "model")
+    found = download_baseline(hub, REPO_ID, tmp_path / "model")
 
-    assert found == PublishedFiles(REPO_ID, published.main_commit, None)
-    assert PublishedFiles.read(tmp_path / "model") == found
+    assert found == Download(REPO_ID, published.main_commit, None)
+    assert Download.read(tmp_path / "model") == found
     trained = files_below(model_folder)
     fetched = files_below(tmp_path / "model")
     assert fetched.pop("published.json")
@@ -38,20 +40,20 @@ def test_the_saved_model_and_the_tokenizer_of_main_come_back_as_the_trainer_left
 
 
 def test_a_repository_that_is_not_there_is_no_error(hub: Hub, tmp_path: Path) -> None:
-    found = download_published(hub, "local/absent", tmp_path / "model")
+    found = download_baseline(hub, "local/absent", tmp_path / "model")
 
-    assert found == PublishedFiles("local/absent", None, "nothing was published to local/absent before")
+    assert found == Download("local/absent", None, "nothing was published to local/absent before")
     assert files_below(tmp_path / "model").keys() == {"published.json"}
 
 
 def test_a_repository_without_a_saved_model_says_so(hub: Hub, tmp_path: Path) -> None:
     hub.ensure_repo(REPO_ID, repo_type="model", private=False)
 
-    assert download_published(hub, REPO_ID, tmp_path).reason == f"main of {REPO_ID} holds no SavedModel"
+    assert download_baseline(hub, REPO_ID, tmp_path).reason == f"main of {REPO_ID} holds no SavedModel"
 
 
 def test_a_folder_without_a_record_has_none(tmp_path: Path) -> None:
-    assert PublishedFiles.read(tmp_path) is None
+    assert Download.read(tmp_path) is None
 
 
 def test_a_file_that_arrives_changed_is_refused(
@@ -68,15 +70,21 @@ def test_a_file_that_arrives_changed_is_refused(
     monkeypatch.setattr(Hub, "download_files", fetch_and_damage)
 
     with pytest.raises(DownloadError, match="A published file must arrive as the Hub lists it"):
-        download_published(hub, REPO_ID, tmp_path)
+        download_baseline(hub, REPO_ID, tmp_path)
     assert not (tmp_path / "Format-Serving").exists()
 
 
-def test_the_component_describes_one_download() -> None:
-    from pipeline.components.published_model.component import PublishedModel
+@pytest.mark.parametrize(
+    ("purpose", "node_id"), [("initial_model", "InitialModel"), ("baseline_model", "BaselineModel")]
+)
+def test_the_component_describes_one_download(purpose: str, node_id: str) -> None:
+    from pipeline.components.model_downloader.component import ModelDownloader
+    from pipeline.components.model_downloader.executor import Purpose
 
-    component = PublishedModel(repo_id=REPO_ID, endpoint="https://hub.example")
+    settings = DownloadSettings(repo_id=REPO_ID, endpoint="https://hub.example")
+    component = ModelDownloader(purpose=Purpose(purpose), settings=settings)
 
-    assert component.exec_properties["token_env"] == "HF_TOKEN"
+    assert component.id == node_id
+    assert json.loads(component.exec_properties["settings"])["token_env"] == "HF_TOKEN"
     assert list(component.outputs) == ["model"]
     assert json.dumps(component.exec_properties)
