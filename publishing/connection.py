@@ -22,13 +22,10 @@ from publishing.client_settings import (
     silent_client,
 )
 from publishing.errors import EmbeddedHubError, TokenError
-from publishing.settings import LOCAL_ENDPOINT, HubSettings
+from publishing.settings import LOCAL_ENDPOINT, LOCAL_TOKEN, HubSettings
 
 if TYPE_CHECKING:
     from publishing.hub_client import Hub
-
-# The embedded server takes any word; this one is no secret. A real token is never sent there.
-LOCAL_TOKEN = "local"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
 )
 
-from publishing.connection import LOCAL_TOKEN
 from publishing.errors import HubError
+from publishing.settings import LOCAL_TOKEN
 
 NO_ANSWER = 0
 FORBIDDEN = 403

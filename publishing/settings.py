@@ -16,6 +16,8 @@ from publishing.errors import PlanError
 from publishing.exports import DEFAULT_EXPORTS, Export, check_exports
 
 LOCAL_ENDPOINT = "local"
+# The embedded server takes any word; this one is no secret. A real token is never sent there.
+LOCAL_TOKEN = "local"
 FROZEN = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 # The namespace and the name as the Hub allows them.
