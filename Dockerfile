@@ -32,10 +32,10 @@ COPY pyproject.toml uv.lock /app/
 COPY compat /app/compat
 
 FROM build AS build-cpu
-RUN uv sync --frozen --no-dev
+RUN uv sync --frozen --no-dev --extra hub
 
 FROM build AS build-gpu
-RUN uv sync --frozen --no-dev --extra gpu
+RUN uv sync --frozen --no-dev --extra hub --extra gpu
 
 # ---------------------------------------------------------------------------------------------------------- Runtime
 
@@ -48,6 +48,7 @@ COPY data /app/data
 COPY hub /app/hub
 COPY modules /app/modules
 COPY pipeline /app/pipeline
+COPY publishing /app/publishing
 COPY space /app/space
 
 FROM runtime AS gpu

@@ -11,12 +11,12 @@ IMAGE ?= gpt2-alpaca-pipeline:$(TARGET)
 # glibc returns freed memory to the system after each training step and asks for it again in the next: let it keep it.
 TEST_SETTINGS := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: image help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-load fault-matrix lint types tensorboard sample requirements clean
+.PHONY: image wheel help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-load fault-matrix lint types tensorboard sample requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-setup: ## Make .venv from the lock file (EXTRAS="gpu jax jax-gpu")
+setup: ## Make .venv from the lock file (EXTRAS="gpu jax jax-gpu signing")
 	@python3 bootstrap.py
 
 run: setup ## Run the pipeline: data checks, training, publishing (ARGS="--profile ...")
@@ -73,7 +73,7 @@ test-hub-client: setup ## Run huggingface_hub's own tests against the local Hub 
 	@$(PYTHON) -m pytest -m hub_client $(ARGS)
 
 test-jax: setup ## Train on JAX, on one and on several devices, and compare with TensorFlow (makes .venv-jax from the lock)
-	@test .venv-jax/.ready -nt uv.lock || { UV_PROJECT_ENVIRONMENT=.venv-jax $(UV) sync --frozen --quiet --extra jax --python 3.11 && touch .venv-jax/.ready; }
+	@test .venv-jax/.ready -nt uv.lock || { UV_PROJECT_ENVIRONMENT=.venv-jax $(UV) sync --frozen --quiet --extra hub --extra jax --python 3.11 && touch .venv-jax/.ready; }
 	@.venv-jax/bin/python -m pytest tests/jax $(ARGS)
 
 test-arithmetic: setup ## Run the tests that depend on arithmetic under every library, instruction set and number of threads
@@ -83,7 +83,7 @@ test-load: setup ## Send sixteen visitors at once to the published Space
 	@$(PYTHON) -m pytest -m load $(ARGS)
 
 fault-matrix: setup ## Publish with every fault at every request, and tell whether all end whole (20 minutes)
-	@$(PYTHON) -m tests.publish.fault_matrix $(ARGS)
+	@$(PYTHON) -m tests.publishing.fault_matrix $(ARGS)
 
 lint: setup ## Check style and formatting
 	@.venv/bin/ruff check .
@@ -99,10 +99,13 @@ sample: setup ## Write the sample data set anew
 	@$(PYTHON) -m data.sample.generate $(ARGS)
 
 requirements: setup ## Export requirements.txt from uv.lock
-	@$(UV) export --frozen --quiet --no-dev --no-hashes --no-annotate --no-emit-project --output-file requirements.txt
+	@$(UV) export --frozen --quiet --no-dev --extra hub --extra demo --extra datasets --no-hashes --no-annotate --no-emit-project --output-file requirements.txt
+
+wheel: setup ## Build the wheel that other projects install, in dist/
+	@$(UV) build --wheel
 
 image: ## Build the container image (TARGET=gpu, IMAGE=registry/name:tag); needs Docker
 	docker build --target $(TARGET) --tag $(IMAGE) .
 
 clean: ## Remove what runs and tools made (not .venv)
-	rm -rf output tests/artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf output dist tests/artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis

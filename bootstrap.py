@@ -18,7 +18,9 @@ UV_VENV = os.path.join(ROOT, ".uv")
 STAMP = os.path.join(VENV, ".ready")
 PYTHON = "3.11"
 UV = "uv==0.13.9"
-EXTRAS = ("gpu", "jax", "jax-gpu")
+# What the quickstart and the tests need, and what one may ask for besides.
+ALWAYS = ("datasets", "demo", "hub")
+EXTRAS = ("gpu", "jax", "jax-gpu", "signing")
 # What decides about the environment; a change of any makes it anew.
 INPUTS = (
     "pyproject.toml",
@@ -46,7 +48,7 @@ def main():
 
 
 def read_extras(text):
-    """The extras named in `text`, parted by spaces or commas."""
+    """Returns the extras named in `text`, with spaces or commas between them."""
     extras = sorted(set(text.replace(",", " ").split()))
     unknown = [extra for extra in extras if extra not in EXTRAS]
     if unknown:
@@ -108,7 +110,7 @@ def install(uv, extras):
     command = [uv, "sync", "--frozen", "--quiet", "--python", PYTHON]
     # Compiled once here instead of at each start: TensorFlow's import takes 8 s instead of 19 s.
     command.append("--compile-bytecode")
-    for extra in extras:
+    for extra in [*ALWAYS, *extras]:
         command += ["--extra", extra]
     try:
         call(command)

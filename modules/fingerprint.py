@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-PACKAGES = ("data", "hub", "modules", "pipeline")
+PACKAGES = ("data", "hub", "modules", "pipeline", "publishing")
+TEMPLATES = "templates"  # folder of a package, with the Jinja templates that its code renders
 _MODULE_NAME = re.compile(rf"({'|'.join(PACKAGES)})(\.\w+)+")
 
 
@@ -47,8 +48,8 @@ def covered_sources(*modules: str, project: Path = PROJECT) -> Mapping[str, byte
     """Returns the source of `modules` and of what they import, transitively, by module name.
 
     Imports inside functions count, and so do the packages that a module lies in, whose ``__init__.py`` runs first, and
-    modules that are named in a text: those are run as processes, or imported by TFX. Imports for type checkers alone do
-    not count. Nothing is imported, only parsed.
+    modules that are named in a text: those are run as processes, or imported by TFX. The Jinja templates of such a
+    package count, by their paths. Imports for type checkers alone do not count. Nothing is imported, only parsed.
 
     Raises:
         ModuleNotFoundError: If there is no such module.
@@ -65,6 +66,7 @@ def covered_sources(*modules: str, project: Path = PROJECT) -> Mapping[str, byte
         if name in sources or path is None:  # what a module defines, not a module
             continue
         sources[name] = path.read_bytes()
+        sources |= _templates(path, project)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         pending.extend([*_parents(name), *_imported(sources[name], package)])
     return sources
@@ -76,6 +78,12 @@ def _path(module: str, project: Path, packages: Collection[str]) -> Path | None:
         return None
     place = project.joinpath(*module.split("."))
     return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+
+
+def _templates(path: Path, project: Path) -> dict[str, bytes]:
+    """Returns the templates of a package by their paths in the project; none for a module."""
+    files = (path.parent / TEMPLATES).rglob("*.j2") if path.name == "__init__.py" else ()
+    return {file.relative_to(project).as_posix(): file.read_bytes() for file in files}
 
 
 def _parents(module: str) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from modules.exports import find_forms, forms_to_write
 from modules.models.family import Sizes
 from pipeline.config import PipelineConfig
-from pipeline.hub_model import hub_model
+from pipeline.initial_model import hub_revision
 from pipeline.layout import absolute, hub_folder, pipeline_root
 from pipeline.report.formatting import size
 from pipeline.start_checks import family_in, start_parameters
@@ -103,7 +103,7 @@ def _downloaded(config: PipelineConfig, parameters: int) -> Iterator[Need]:
     """Yields the models that a run brings from a Hub."""
     root = pipeline_root(config.output_dir, config.pipeline_name)
     weights = parameters * WEIGHT_BYTES
-    if hub_model(config.model.preset):
+    if hub_revision(config.model.preset):
         yield Need("the model to start from", weights, root, "output_dir")
     if config.evaluation.enabled and config.evaluation.baseline == "published":
         yield Need("the model to compare with", weights, root, "output_dir")

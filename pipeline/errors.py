@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from publishing.errors import numbered
+
 
 class PipelineError(RuntimeError):
     """Something the user can put right."""
@@ -35,17 +37,3 @@ class RunLockedError(PipelineError):
 
 class NodeNotRunError(PipelineError):
     """TFX decided not to run a component, so everything behind it would be stale."""
-
-
-def numbered(headline: str, problems: Sequence[str]) -> str:
-    """`headline` and all `problems` as one readable list.
-
-    A problem may span lines; the later ones are indented under the first.
-    """
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    lines = [f"{headline}: {count}."]
-    for number, problem in enumerate(problems, start=1):
-        first, *rest = problem.splitlines()
-        lines.append(f"  {number}. {first}")
-        lines.extend(f"     {line}" for line in rest)
-    return "\n".join(lines)

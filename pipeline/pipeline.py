@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tfx.components import (
     ExampleValidator,
@@ -42,17 +41,19 @@ from pipeline.components.evaluator.component import Evaluator
 from pipeline.components.example_gen.component import import_example_gen
 from pipeline.components.hf_pusher.component import HFPusher
 from pipeline.components.hf_pusher.fingerprint import publication_fingerprint
-from pipeline.components.published_model.component import PublishedModel
+from pipeline.components.model_downloader.component import ModelDownloader
+from pipeline.components.model_downloader.executor import Purpose
 from pipeline.components.serving_proof.component import ServingProof
-from pipeline.components.starting_point.component import StartingPoint
 from pipeline.config import PipelineConfig
 from pipeline.config.cluster import BeamConfig
 from pipeline.config.data import DataConfig
 from pipeline.config.rules import context_length
 from pipeline.dataset_manifest import dataset_manifest
 from pipeline.evaluation import of_answers, of_scores, parse_all
-from pipeline.hub_model import hub_model
+from pipeline.initial_model import hub_revision
 from pipeline.layout import CHECKPOINTS, absolute, hub_folder, metadata_path, pipeline_root
+from publishing.revision_names import MAIN
+from publishing.settings import DownloadSettings
 
 INFER_SCHEMA = "infer"
 # Fields, or groups of them, that decide how many tokens a row has and may have.
@@ -102,9 +103,16 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
-    start = _starting_point(config, home)
+    initial_model = _initial_model(config, home)
     gate_parts = _data_gate(
-        config, example_gen, statistics_gen, schema_gen, example_validator, start, home=home, remembers=remembers
+        config,
+        example_gen,
+        statistics_gen,
+        schema_gen,
+        example_validator,
+        initial_model,
+        home=home,
+        remembers=remembers,
     )
     gate = gate_parts[-1]
     transform = Transform(
@@ -122,7 +130,7 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         disable_analyzer_cache=True,
     )
     transform.add_upstream_node(gate)
-    tuner = _tuner(config, transform, schema_gen, start, home) if config.tuning.enabled else None
+    tuner = _tuner(config, transform, schema_gen, initial_model, home) if config.tuning.enabled else None
     trainer = Trainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -131,12 +139,12 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
-        base_model=start.outputs[MODEL] if start else None,
+        base_model=initial_model.outputs[MODEL] if initial_model else None,
         custom_config=run_settings(config, home, elsewhere=bool(root)).to_json(),
     )
     components: list[BaseNode] = [
-        example_gen, statistics_gen, schema_gen, example_validator, *([start] if start else []), *gate_parts,
-        transform, *([tuner] if tuner else []), trainer,
+        example_gen, statistics_gen, schema_gen, example_validator, *([initial_model] if initial_model else []),
+        *gate_parts, transform, *([tuner] if tuner else []), trainer,
     ]  # fmt: skip
     blessings: dict[str, BaseChannel] = {}
     if config.evaluation.enabled:
@@ -207,16 +215,17 @@ def run_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool = Fa
     )
 
 
-def _starting_point(config: PipelineConfig, home: str) -> StartingPoint | None:
-    """What brings the published model that training starts from; None if it starts elsewhere."""
-    start = hub_model(config.model.preset)
-    if start is None:
+def _initial_model(config: PipelineConfig, home: str) -> ModelDownloader | None:
+    """Returns what downloads the published model that training starts from; None if it starts from another."""
+    initial = hub_revision(config.model.preset)
+    if initial is None:
         return None
-    return StartingPoint(repo_id=start.repo_id, revision=start.revision, **_hub_access(config, home))
+    settings = _download_settings(config, initial.repo_id, home, revision=initial.revision)
+    return ModelDownloader(purpose=Purpose.INITIAL_MODEL, settings=settings)
 
 
 def _tuner(
-    config: PipelineConfig, transform: BaseNode, schema_gen: BaseNode, start: StartingPoint | None, home: str
+    config: PipelineConfig, transform: BaseNode, schema_gen: BaseNode, initial_model: ModelDownloader | None, home: str
 ) -> Tuner:
     """What finds the hyperparameters that Trainer is given."""
     settings = run_settings(config, home, elsewhere=True)  # a trial leaves no checkpoints
@@ -226,7 +235,7 @@ def _tuner(
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
         tuner_fn="modules.tuning.tuner_fn",
-        base_model=start.outputs[MODEL] if start else None,
+        base_model=initial_model.outputs[MODEL] if initial_model else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         custom_config=settings.to_json() | search.to_json(),
@@ -296,7 +305,7 @@ def _data_gate(
     statistics_gen: BaseNode,
     schema_gen: BaseNode,
     example_validator: BaseNode,
-    start: StartingPoint | None,
+    initial_model: ModelDownloader | None,
     *,
     home: str,
     remembers: bool,
@@ -316,7 +325,7 @@ def _data_gate(
         schema=schema_gen.outputs["schema"],
         anomalies=example_validator.outputs["anomalies"],
         earlier=resolver.outputs[EARLIER] if resolver else None,
-        base_model=start.outputs[MODEL] if start else None,
+        base_model=initial_model.outputs[MODEL] if initial_model else None,
         limits=Limits(
             prompt_characters=data.max_prompt_characters,
             response_characters=data.max_response_characters,
@@ -409,36 +418,31 @@ def _baseline(config: PipelineConfig, candidate: BaseChannel, *, home: str, reme
         return Resolver(strategy_class=PreviousBlessedModelStrategy, **channels).with_id("BaselineResolver")
     if baseline == "none" or not publish.enabled or "saved_model" not in publish.exports:
         return None
-    return PublishedModel(repo_id=publish.repo_id, **_hub_access(config, home))
+    return ModelDownloader(purpose=Purpose.BASELINE_MODEL, settings=_download_settings(config, publish.repo_id, home))
 
 
 def _pusher(config: PipelineConfig, model: BaseChannel, verdicts: Mapping[str, BaseChannel], home: str) -> HFPusher:
-    """HFPusher; `verdicts` are its optional inputs, by name."""
-    publish = config.publish
+    """Returns HFPusher; `verdicts` are its optional inputs, by name."""
+    publish, template = config.publish, config.publish.space_template
     return HFPusher(
         model=model,
         **verdicts,
-        repo_id=publish.repo_id,
-        space_repo_id=publish.space_repo_id if publish.space else None,
-        space_template=absolute(publish.space_template, home) if publish.space else None,
-        space_sdk=publish.space_sdk if publish.space else None,
-        exports=publish.exports,
-        keep_revisions=publish.keep_revisions,
-        private=publish.private,
-        license=publish.license,
-        datasets=publish.datasets,
-        signing_key_env=publish.signing_key_env,
-        fingerprint=publication_fingerprint(Path(absolute(publish.space_template)) if publish.space else None),
-        **_hub_access(config, home),
+        settings=publish.settings(storage_dir=_hub_folder(config, home), space_template=absolute(template, home)),
+        fingerprint=publication_fingerprint(Path(absolute(template)) if publish.space else None),
     )
 
 
-def _hub_access(config: PipelineConfig, home: str) -> dict[str, Any]:
-    """How a component reaches the Hub: parameters of HFPusher and of PublishedModel."""
+def _download_settings(config: PipelineConfig, repo_id: str, home: str, *, revision: str = MAIN) -> DownloadSettings:
     publish = config.publish
-    return {
-        "endpoint": publish.endpoint,
-        "storage_dir": str(hub_folder(absolute(config.output_dir, home))),
-        "local_port": publish.local_port,
-        "token_env": publish.token_env,
-    }
+    return DownloadSettings(
+        repo_id=repo_id,
+        revision=revision,
+        endpoint=publish.endpoint,
+        token_env=publish.token_env,
+        storage_dir=_hub_folder(config, home),
+        local_port=publish.local_port,
+    )
+
+
+def _hub_folder(config: PipelineConfig, home: str) -> str:
+    return str(hub_folder(absolute(config.output_dir, home)))

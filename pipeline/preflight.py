@@ -16,9 +16,6 @@ from data.tfrecords import verify
 from hub.card_rules import LICENSES
 from hub.server import served_folder
 from modules.training.callback_names import name_problems
-from pipeline.components.hf_pusher.errors import SigningError, SpaceTemplateError
-from pipeline.components.hf_pusher.signing import key_signer
-from pipeline.components.hf_pusher.space_template import check_template
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import Reading, UnknownValueError
 from pipeline.dataset_manifest import dataset_manifest
@@ -30,6 +27,9 @@ from pipeline.placeholders import owner_problems
 from pipeline.publish_checks import publish_problems
 from pipeline.spans import PatternError, newest_files
 from pipeline.start_checks import start_problems
+from publishing.errors import SigningError, SpaceTemplateError
+from publishing.signing import key_signer
+from publishing.space_template import check_template
 
 # How the files of data.path come about, by data.kind.
 MAKING = {

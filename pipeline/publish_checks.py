@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from pipeline.components.hf_pusher.connection import LOCAL_ENDPOINT, QUESTION, Patience, connect
-from pipeline.components.hf_pusher.errors import HubError, TokenError
-from pipeline.components.hf_pusher.permission import Target, permission_problems
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import UnknownValueError
 from pipeline.placeholders import has_placeholder
+from publishing.connection import QUESTION, Patience, connect
+from publishing.errors import HubError, TokenError
+from publishing.permissions import Target, permission_problems
+from publishing.settings import LOCAL_ENDPOINT, HubSettings
 
 
 def publish_problems(
@@ -27,9 +28,8 @@ def publish_problems(
     if not publish.enabled or publish.endpoint == LOCAL_ENDPOINT:
         return
     try:
-        with connect(
-            endpoint=publish.endpoint, token_env=publish.token_env, environment=environment, patience=patience
-        ) as hub:
+        settings = HubSettings(endpoint=publish.endpoint, token_env=publish.token_env)
+        with connect(settings, environment=environment, patience=patience) as hub:
             yield from permission_problems(hub, targets(config))
     except TokenError as error:
         yield f"publish.token_env: {error} Without publishing, set publish.enabled to false."

@@ -11,10 +11,10 @@ from pathlib import Path
 from modules.models.families import find_family
 from modules.models.family import ModelFamily, Sizes
 from modules.models.model_files import CONFIG, CheckpointError, TokenizerError
-from pipeline.components.hf_pusher.errors import PublishError
 from pipeline.config import PipelineConfig
-from pipeline.hub_model import HubModel, hub_model
-from pipeline.layout import absolute, hub_folder
+from pipeline.initial_model import HubRevision, hub_revision, look_settings
+from pipeline.layout import absolute
+from publishing.errors import NoModelError, PublishError
 
 
 def family_in(config: PipelineConfig) -> ModelFamily:
@@ -28,8 +28,8 @@ def start_problems(config: PipelineConfig) -> Iterator[str]:
     if preset is None:
         return
     try:
-        if start := hub_model(preset):
-            yield from _context_problems(config, _hub_sizes(config, start))
+        if initial := hub_revision(preset):
+            yield from _context_problems(config, _hub_sizes(config, initial))
         elif "://" not in preset and preset not in family_in(config).presets:
             yield from _folder_problems(config, preset)
     except (CheckpointError, TokenizerError, PublishError, ValueError) as error:
@@ -41,7 +41,7 @@ def start_parameters(config: PipelineConfig, preset: str) -> int:
     family = family_in(config)
     if preset in family.presets:
         return family.presets[preset].parameters
-    place, start = Path(absolute(preset)), hub_model(preset)
+    place, start = Path(absolute(preset)), hub_revision(preset)
     if start is None and not place.is_dir():
         return 0
     try:
@@ -67,28 +67,20 @@ def _folder_problems(config: PipelineConfig, preset: str) -> Iterator[str]:
         )
 
 
-def _hub_sizes(config: PipelineConfig, start: HubModel) -> Sizes:
+def _hub_sizes(config: PipelineConfig, initial: HubRevision) -> Sizes:
     """What the revision's configuration tells, asked of the Hub."""
-    from pipeline.components.hf_pusher.connection import QUESTION, connect
-    from pipeline.components.starting_point.download import KERAS, StartError, wanted_files
+    from publishing.connection import QUESTION, connect
+    from publishing.downloads import KERAS, initial_model_files
 
-    publish = config.publish
-    with (
-        connect(
-            endpoint=publish.endpoint,
-            token_env=publish.token_env,
-            storage_dir=str(hub_folder(config.output_dir)),
-            local_port=0,  # for a look at the folder, any will do
-            patience=QUESTION,
-        ) as hub,
-        tempfile.TemporaryDirectory() as place,
-    ):
-        commit = hub.commit_of(start.repo_id, revision=start.revision)
-        paths = wanted_files([file.path for file in hub.tree(start.repo_id, repo_type="model", commit=commit)])
+    with connect(look_settings(config), patience=QUESTION) as hub, tempfile.TemporaryDirectory() as place:
+        commit = hub.commit_of(initial.repo_id, revision=initial.revision)
+        paths = initial_model_files([file.path for file in hub.tree(initial.repo_id, repo_type="model", commit=commit)])
         if not paths:
-            raise StartError(f"The revision must hold a model in safetensors or a KerasHub preset. Received: {start}.")
+            raise NoModelError(
+                f"The revision must hold a model in safetensors or a KerasHub preset. Received: {initial}."
+            )
         path = f"{KERAS}{CONFIG}" if paths[0].startswith(KERAS) else CONFIG
-        (Path(place) / CONFIG).write_bytes(hub.read_file(start.repo_id, path=path, commit=commit))
+        (Path(place) / CONFIG).write_bytes(hub.read_file(initial.repo_id, path=path, commit=commit))
         return family_in(config).read_sizes(Path(place))
 
 

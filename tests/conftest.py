@@ -90,7 +90,7 @@ def forked_children() -> Iterator[None]:
 def trained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model artifact that has learnt one answer, with its adapter's base beside it; made once for all workers, so
     no test may change it."""
-    from tests.publish.trained_model import train_model
+    from tests.publishing.trained_model import train_model
 
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if IS_WORKER else own) / "trained"

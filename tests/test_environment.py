@@ -27,6 +27,7 @@ def test_requirements_txt_is_what_the_lock_file_exports() -> None:
         "--frozen",
         "--quiet",
         "--no-dev",
+        *("--extra", "hub", "--extra", "demo", "--extra", "datasets"),
         "--no-hashes",
         "--no-annotate",
         "--no-emit-project",
@@ -57,7 +58,7 @@ def test_an_unknown_extra_is_refused() -> None:
         [sys.executable, "bootstrap.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert done.stderr == "setup: EXTRAS takes gpu, jax, jax-gpu. Received: tpu.\n"
+    assert done.stderr == "setup: EXTRAS takes gpu, jax, jax-gpu, signing. Received: tpu.\n"
 
 
 def test_the_same_extras_in_any_order_are_one_environment() -> None:

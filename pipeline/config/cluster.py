@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from modules.settings.types import FROZEN, OptionalText, Text, Words
-from pipeline.config.types import Arguments, EnvironmentName, Labels, Memory, ObjectStore, Processors
+from pipeline.config.types import Arguments, Labels, Memory, ObjectStore, Processors
+from publishing.settings import EnvironmentName
 
 
 class BeamConfig(BaseModel):
@@ -133,9 +134,9 @@ class KubeflowConfig(BaseModel):
     trainer_timeout_seconds: int = Field(default=86_400, ge=60, le=2_592_000)
     """Time after which Trainer, or Tuner, is stopped, in seconds, 60 to 2592000 (thirty days)."""
 
-    uncached: Words = ("ImportExampleGen", "StartingPoint", "PublishedModel", "HFPusher")
+    uncached: Words = ("ImportExampleGen", "InitialModel", "BaselineModel", "HFPusher")
     """Components that run even if nothing changed. ImportExampleGen belongs here unless data.path gets a new name
-    with new rows: Kubeflow's cache sees the path alone. StartingPoint, PublishedModel and HFPusher must look at the Hub
+    with new rows: Kubeflow's cache sees the path alone. InitialModel, BaselineModel and HFPusher must look at the Hub
     as it is."""
 
     parameters: Words = (

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import field_validator
 
-from modules.settings.types import FROZEN, OptionalText, Text
-from pipeline.config.types import (
-    DatasetIds,
-    Endpoint,
-    EnvironmentName,
-    Exports,
-    OptionalEnvironmentName,
-    OptionalPort,
-    RepoId,
-)
+from modules.exports import ExportForm, find_forms
+from modules.settings.types import Text, none_from_word
+from pipeline.config.types import DatasetIds, Exports, OptionalPort
+from publishing.exports import EXPORTS, Export
+from publishing.settings import PublishOptions, PublishSettings, RepoId
 
 
-class PublishConfig(BaseModel):
+class PublishConfig(PublishOptions):
     """Where the model and its demo go."""
-
-    model_config = FROZEN
 
     enabled: bool = True
     """Publish a revision at the end of the run: true or false."""
@@ -30,16 +23,20 @@ class PublishConfig(BaseModel):
     """Whether a local run that ends well but publishes nothing, because the model was not blessed, has exit status 3
     instead of 0: true or false."""
 
-    endpoint: Endpoint = "local"
-    """`local` for the embedded Hub, or the address of a Hub such as https://huggingface.co, without
-    credentials."""
-
     local_port: OptionalPort = None
     """Port of the embedded Hub on 127.0.0.1, 1 to 65535; `none` for 8642, or a free one where something else listens
     there."""
 
     repo_id: RepoId = "local/gpt2-alpaca"
     """Model repository, namespace/name; the embedded Hub's namespace is `local`."""
+
+    exports: Exports = ("transformers", "keras", "ctranslate2", "saved_model")
+    """What to publish of transformers, keras, ctranslate2, saved_model, ctranslate2_float32 and, of a model trained
+    with LoRA, adapter; the Space needs ctranslate2."""
+
+    datasets: DatasetIds = ()
+    """The Hub's names of what the model was trained on, for the card, such as tatsu-lab/alpaca; `none` for those in the
+    data's dataset.json."""
 
     space: bool = True
     """Publish a Space that answers instructions with the model: true or false; not for data.kind = text."""
@@ -53,27 +50,34 @@ class PublishConfig(BaseModel):
     space_sdk: Literal["gradio", "docker"] = "gradio"
     """What the Space runs on: `gradio`, or `docker`, the same page in an image of one's own."""
 
-    private: bool = False
-    """Whether repositories are created private: true or false."""
+    @field_validator("license", "signing_key_env", mode="before")
+    @classmethod
+    def _word_for_none(cls, value: Any) -> Any:
+        return none_from_word(value)
 
-    exports: Exports = ("transformers", "keras", "ctranslate2", "saved_model")
-    """What to publish of transformers, keras, ctranslate2, saved_model, ctranslate2_float32 and, of a model trained
-    with LoRA, adapter; the Space needs ctranslate2."""
+    def settings(self, *, storage_dir: str, space_template: str) -> PublishSettings:
+        """Returns what HFPusher is told.
 
-    keep_revisions: int = Field(default=0, ge=0)
-    """Newest dated revisions that stay, 0 for all; the one that a Space runs always stays."""
+        Args:
+            storage_dir: folder of the embedded Hub, where HFPusher will run.
+            space_template: folder of the Space's template there.
+        """
+        forms = find_forms(self.exports)
+        chosen = self.model_dump(include=set(PublishOptions.model_fields) | {"repo_id", "datasets", "local_port"})
+        chosen |= {"exports": [form.name for form in forms]}
+        chosen |= {"own_exports": [published_export(form) for form in forms if form.name not in EXPORTS]}
+        if self.space:
+            chosen |= {"space_repo_id": self.space_repo_id, "space_sdk": self.space_sdk}
+            chosen |= {"space_template": space_template}
+        return PublishSettings(**chosen, storage_dir=storage_dir)
 
-    token_env: EnvironmentName = "HF_TOKEN"
-    """Name of the environment variable that holds the access token; never the token itself."""
 
-    license: OptionalText = None
-    """Licence of the published model, as the Hub's identifier; `none` for that of the training data, which the file
-    dataset.json beside the rows names. Without both, the card claims none."""
-
-    datasets: DatasetIds = ()
-    """The Hub's names of what the model was trained on, for the card, such as tatsu-lab/alpaca; `none` for those in the
-    data's dataset.json."""
-
-    signing_key_env: OptionalEnvironmentName = None
-    """Name of the environment variable with the path of a private key (PEM, elliptic curve) that signs each revision;
-    `none` for unsigned. Needs the extra `signing`."""
+def published_export(form: ExportForm) -> Export:
+    """Returns what is published of an exported form."""
+    return Export(
+        name=form.name,
+        model_folder=form.artifact_folder,
+        revision_folder=str(form.revision_folder),
+        library_name=form.library,
+        snippet=form.card_snippet,
+    )

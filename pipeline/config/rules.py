@@ -10,7 +10,7 @@ from modules.exports import find_forms
 from modules.models.families import find_family
 from modules.registry import RegistryError, is_reference
 from pipeline.evaluation import of_answers, parse_condition
-from pipeline.hub_model import hub_model
+from pipeline.initial_model import hub_revision
 
 if TYPE_CHECKING:
     from pipeline.config.pipeline import PipelineConfig
@@ -86,7 +86,7 @@ def _preset_brings_tokenizer(config: PipelineConfig) -> str | None:
 
 def _hub_spelling(config: PipelineConfig) -> str | None:
     try:
-        hub_model(config.model.preset)
+        hub_revision(config.model.preset)
     except ValueError as error:
         return str(error)
     return None

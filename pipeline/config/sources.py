@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDic
 
 from pipeline.config import PipelineConfig
 from pipeline.config.rules import RULES
-from pipeline.errors import numbered
+from publishing.errors import numbered
 
 SIMILAR = 0.6  # of difflib's ratio, from where on a name is suggested for another
 ENVIRONMENT_PREFIX = "GPT2_ALPACA_"

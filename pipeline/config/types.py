@@ -12,11 +12,6 @@ from modules.exports import find_form
 from modules.settings.types import Words, none_from_word, split_items, split_words
 
 OptionalPort = Annotated[Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(none_from_word)]
-# The namespace and the name as the Hub allows them.
-RepoId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,94}/[A-Za-z0-9][\w.-]{0,94}$")]
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
-OptionalEnvironmentName = Annotated[EnvironmentName | None, BeforeValidator(none_from_word)]
-Endpoint = Annotated[str, StringConstraints(pattern=r"^(local|https?://[^\s/@]+(/[^\s@]*)?)$")]
 PipelineName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 # As Kubernetes writes them: "500m" or "2" processors, "512Mi" or "16Gi" of memory.
 Processors = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]*m|[0-9]+(\.[0-9]+)?)$")]

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 from pipeline.config import PipelineConfig
-from pipeline.errors import PipelineError, numbered
+from pipeline.errors import PipelineError
 from pipeline.kubeflow.parameters import allowed_fields
 from pipeline.placeholders import owner_problems
+from publishing.errors import numbered
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -48,7 +49,7 @@ def deployment_problems(config: PipelineConfig) -> list[str]:
         problems.append(
             "A pod has no file with a private key. "
             f"Received: publish.signing_key_env = {config.publish.signing_key_env}. "
-            "Set it to none; `python -m pipeline.components.hf_pusher` publishes signed from where the key is."
+            "Set it to none; `python -m publishing` publishes signed from where the key is."
         )
     if config.kubeflow.image.partition("/")[0].partition(":")[0].endswith(".example"):
         problems.append(

@@ -1,9 +1,10 @@
 """Fields of the configuration that a run can still set, as parameters of the compiled pipeline.
 
 A parameter is called like its field's environment variable: ``training__learning_rate`` for
-``training.learning_rate``. Those of ``data`` and ``publish`` are inputs of a component as they are. Those of
-``model``, ``training`` and ``generation`` travel to Trainer beside its ``custom_config``, one JSON text, and the
-entrypoint puts them into it: TFX's own RuntimeParameter stands for a whole input, never for a part of one.
+``training.learning_rate``. The one of ``data`` is an input of a component as it is. Those of ``model``, ``training``
+and ``generation`` travel to Trainer beside its ``custom_config``, those of ``publish`` to HFPusher and ModelDownloader
+beside their ``settings``: one JSON text each, into which the entrypoint puts them. TFX's own RuntimeParameter stands
+for a whole input, never for a part of one.
 """
 
 from __future__ import annotations
@@ -13,26 +14,31 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from pipeline.config import PipelineConfig
+from pipeline.config.publish import PublishConfig
 from pipeline.config.sources import fields
 
 SEPARATOR = "__"
 CUSTOM_CONFIG = "custom_config"
 # Groups of the configuration that custom_config holds.
 TRAINER_GROUPS = ("model", "training", "generation")
-# Field -> components and their inputs.
-COMPONENT_INPUTS = {
-    "data.path": [("ImportExampleGen", "input_base")],
-    "publish.repo_id": [("HFPusher", "repo_id"), ("PublishedModel", "repo_id")],
-    "publish.space_repo_id": [("HFPusher", "space_repo_id")],
-    "publish.license": [("HFPusher", "license")],
+# Field -> component and its input.
+COMPONENT_INPUTS = {"data.path": ("ImportExampleGen", "input_base")}
+SETTINGS = "settings"
+PUBLISH_GROUP = "publish"
+# Field -> components that have it among their settings.
+COMPONENT_SETTINGS = {
+    "publish.repo_id": ("HFPusher", "BaselineModel"),
+    "publish.space_repo_id": ("HFPusher",),
+    "publish.license": ("HFPusher",),
 }
 # In Python's order: True is an int.
 TYPES = ((bool, "BOOLEAN"), (int, "NUMBER_INTEGER"), (float, "NUMBER_DOUBLE"))
 
 
 def allowed_fields() -> list[str]:
-    """The fields that can be parameters."""
-    return [*COMPONENT_INPUTS, *(name for name in fields() if name.partition(".")[0] in TRAINER_GROUPS)]
+    """Returns the fields that can be parameters."""
+    trained = [name for name in fields() if name.partition(".")[0] in TRAINER_GROUPS]
+    return [*COMPONENT_INPUTS, *COMPONENT_SETTINGS, *trained]
 
 
 def parameter_name(field: str) -> str:
@@ -46,14 +52,27 @@ def add_parameters(spec: dict[str, Any], config: PipelineConfig) -> None:
     Those of a component that this pipeline lacks, or that it gives no such input, are left out.
     """
     for field in config.kubeflow.parameters:
-        for component, key in COMPONENT_INPUTS.get(field, [("Trainer", parameter_name(field))]):
-            if component in spec["components"] and (field not in COMPONENT_INPUTS or _takes(spec, component, key)):
+        for component, key in _inputs(field):
+            if component in spec["components"] and _takes(spec, component, field, key):
                 _add_parameter(spec, field, component, key, config)
 
 
-def _takes(spec: Mapping[str, Any], component: str, key: str) -> bool:
-    """Whether a component is given this input: HFPusher without a Space knows no name of one."""
-    return key in spec["root"]["dag"]["tasks"][component]["inputs"].get("parameters", {})
+def _inputs(field: str) -> list[tuple[str, str]]:
+    """Returns the components that a field's parameter goes to, each with the name of its input there."""
+    if field in COMPONENT_INPUTS:
+        return [COMPONENT_INPUTS[field]]
+    return [(component, parameter_name(field)) for component in COMPONENT_SETTINGS.get(field, ("Trainer",))]
+
+
+def _takes(spec: Mapping[str, Any], component: str, field: str, key: str) -> bool:
+    """Returns whether a component has a use for a parameter: HFPusher without a Space has none for the name of one."""
+    given = spec["root"]["dag"]["tasks"][component]["inputs"].get("parameters", {})
+    if field in COMPONENT_INPUTS:
+        return key in given
+    if field not in COMPONENT_SETTINGS or _may_be_none(field):
+        return True
+    settings = json.loads(given[SETTINGS]["runtimeValue"]["constant"])
+    return settings[field.partition(".")[2]] is not None
 
 
 def _add_parameter(spec: dict[str, Any], field: str, component: str, key: str, config: PipelineConfig) -> None:
@@ -83,7 +102,7 @@ def value(config: PipelineConfig, field: str) -> Any:
 
 
 def apply_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A component's parameters with those of the configuration put into ``custom_config``.
+    """Returns a component's parameters with those of the configuration put into ``custom_config`` or ``settings``.
 
     Args:
         values: of all parameters, by name; numbers may be floats, as in JSON.
@@ -91,17 +110,30 @@ def apply_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         pydantic.ValidationError: If a value is out of its field's range.
     """
-    ours = {name: values[name] for name in values if name.partition(SEPARATOR)[0] in TRAINER_GROUPS}
-    if not ours:
-        return dict(values)
-    settings = json.loads(values[CUSTOM_CONFIG])
-    for name, chosen in ours.items():
-        group, _, key = name.partition(SEPARATOR)
-        settings[group][key] = chosen
-    groups = {group: settings[group] for group in TRAINER_GROUPS}
+    ours = [name for name in values if name.partition(SEPARATOR)[0] in (*TRAINER_GROUPS, PUBLISH_GROUP)]
+    chosen: dict[str, dict[str, Any]] = {}
+    for group, _, key in (name.partition(SEPARATOR) for name in ours):
+        chosen.setdefault(group, {})[key] = values[f"{group}{SEPARATOR}{key}"]
+    changed = {name: value for name, value in values.items() if name not in ours}
+    if PUBLISH_GROUP in chosen:
+        changed[SETTINGS] = _with_publish(changed[SETTINGS], chosen.pop(PUBLISH_GROUP))
+    if chosen:
+        changed[CUSTOM_CONFIG] = _with_training(changed[CUSTOM_CONFIG], chosen)
+    return changed
+
+
+def _with_publish(settings: str, chosen: Mapping[str, Any]) -> str:
+    """Returns `settings` with other values, checked as fields of the configuration."""
+    checked = PublishConfig.model_validate(chosen).model_dump(mode="json", include=set(chosen))
+    return json.dumps(json.loads(settings) | checked)
+
+
+def _with_training(custom_config: str, chosen: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns ``custom_config`` with other values, checked together as the configuration's groups."""
+    settings = json.loads(custom_config)
+    groups = {group: settings[group] | chosen.get(group, {}) for group in TRAINER_GROUPS}
     checked = PipelineConfig.model_validate(groups).model_dump(mode="json", include=set(TRAINER_GROUPS))
-    others = {name: values[name] for name in values if name not in ours}
-    return others | {CUSTOM_CONFIG: json.dumps(settings | checked, sort_keys=True)}
+    return json.dumps(settings | checked, sort_keys=True)
 
 
 def _type(field: str, default: Any) -> str:

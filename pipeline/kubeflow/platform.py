@@ -14,7 +14,7 @@ from pipeline.config.cluster import KubeflowConfig
 
 TRAINERS = ("Trainer_executor", "Tuner_executor")
 EXAMPLE_GEN = "ImportExampleGen_executor"
-HUB_USERS = ("HFPusher_executor", "PublishedModel_executor", "StartingPoint_executor")
+HUB_USERS = ("HFPusher_executor", "BaselineModel_executor", "InitialModel_executor")
 
 
 def platform_spec(spec: dict[str, Any], config: PipelineConfig) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import ConfigError, load_config
-from pipeline.errors import PipelineError, numbered
+from pipeline.errors import PipelineError
 from pipeline.kubeflow import checks
 from pipeline.kubeflow.parameters import parameter_name
+from publishing.errors import numbered
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.client import Connection

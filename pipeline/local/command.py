@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline import preflight
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import read_config
-from pipeline.hub_model import pinned
+from pipeline.initial_model import pinned
 from pipeline.layout import lock_path, log_path, metadata_path, pipeline_root
 from pipeline.local.console import Console
 from pipeline.local.failure import message_of

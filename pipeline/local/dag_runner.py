@@ -22,19 +22,19 @@ from tfx.types import Artifact
 from modules.provenance import RUN_ID_VARIABLE
 from pipeline.config import PipelineConfig
 from pipeline.errors import NodeNotRunError
-from pipeline.hub_model import hub_model
+from pipeline.initial_model import hub_revision
 
 logger = logging.getLogger(__name__)
 
 # They look at the Hub as it is; from cache they would miss that it was emptied, or that another run published.
-NEVER_CACHED = ("PublishedModel", "HFPusher")
+NEVER_CACHED = ("BaselineModel", "HFPusher")
 
 
 def never_cached(config: PipelineConfig) -> tuple[str, ...]:
-    """Ids of components that run even if nothing they know of changed; among them the starting point, unless its
-    revision is a commit."""
-    start = hub_model(config.model.preset)
-    return NEVER_CACHED if start is None or start.is_pinned else (*NEVER_CACHED, "StartingPoint")
+    """Returns the ids of components that run even if nothing they know of changed; among them the initial model's,
+    unless its revision is a commit."""
+    initial = hub_revision(config.model.preset)
+    return NEVER_CACHED if initial is None or initial.is_pinned else (*NEVER_CACHED, "InitialModel")
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pipeline.components.answer_quality.record import AnswerRecord
 from pipeline.components.data_gate.record import DataRecord
 from pipeline.components.evaluator.record import EvaluationRecord
 from pipeline.components.hf_pusher.record import PublicationRecord
-from pipeline.components.published_model.download import PublishedFiles
 from pipeline.components.serving_proof.record import ProofRecord
 from pipeline.report.formatting import steps
+from publishing.downloads import Download
 
 if TYPE_CHECKING:
     from tfx.types import Artifact
@@ -169,7 +169,7 @@ def _baseline(node: NodeRun) -> str:
 
 
 def _published(node: NodeRun) -> str:
-    record = PublishedFiles.read(Path(_only(node, "model").uri))
+    record = Download.read(Path(_only(node, "model").uri))
     assert record is not None  # the component always leaves one
     return record.reason or f"main of {record.repo_id}, commit {(record.commit or '')[:7]}"
 
@@ -215,10 +215,10 @@ _DESCRIPTIONS: Mapping[str, Callable[[NodeRun], str]] = {
     "DataGate": _gate,
     "Transform": lambda node: "prompt, response",
     "Tuner": _tuner,
-    "StartingPoint": _start,
+    "InitialModel": _start,
     "Trainer": _trainer,
     "BaselineResolver": _baseline,
-    "PublishedModel": _published,
+    "BaselineModel": _published,
     "AnswerQuality": lambda node: answer_figures(answers(node)),
     "Evaluator": _evaluator,
     "ServingProof": _proof,

@@ -15,13 +15,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from hub import demo, server
-from pipeline.components.hf_pusher.connection import loopback_client
-from pipeline.components.hf_pusher.publication import Published, SpaceTarget
-from pipeline.components.hf_pusher.publisher import publish
+from publishing.client_settings import loopback_client
+from publishing.publication import Published, SpaceTarget
+from publishing.publisher import publish
 from tests.browser.contrast import CONTRAST_WITH_SURROUNDINGS, LEAST_EDGE_CONTRAST
 from tests.browser.opening import NEEDS_CHROMIUM, Scheme, assert_readable, new_page, screenshot
-from tests.publish.publishing import SPACE_REPO_ID, TEMPLATE, hub_at, noon, publication_of
-from tests.publish.tiny_model import ANSWER, write_model
+from tests.publishing.publications import SPACE_REPO_ID, TEMPLATE, hub_at, noon, publication_of
+from tests.publishing.tiny_model import ANSWER, write_model
 
 ALL_TOKENS = "99"
 

@@ -10,11 +10,11 @@ from huggingface_hub import HfApi
 from playwright.sync_api import Browser, Page, expect
 
 from hub import server
-from pipeline.components.hf_pusher.connection import loopback_client
-from pipeline.components.hf_pusher.publisher import publish
+from publishing.client_settings import loopback_client
+from publishing.publisher import publish
 from tests.browser.opening import NEEDS_CHROMIUM, Scheme, assert_readable, new_page, screenshot
-from tests.publish.publishing import REPO_ID, REVISION, TOKEN, hub_at, noon, publication_of
-from tests.publish.tiny_model import write_model
+from tests.publishing.publications import REPO_ID, REVISION, TOKEN, hub_at, noon, publication_of
+from tests.publishing.tiny_model import write_model
 
 pytestmark = NEEDS_CHROMIUM
 

@@ -22,7 +22,7 @@ PIPELINE = "kerasnlp-gpt2-alpaca-pipeline"
 # With which users start a run; `sys.executable` starts processes that have imported everything.
 PYTHON = sys.executable
 # Code that a run needs: what a changed copy of the project consists of.
-PROJECT = ("pipeline", "modules", "data", "hub", "space", "local_runner.py")
+PROJECT = ("pipeline", "publishing", "modules", "data", "hub", "space", "local_runner.py")
 TINY = {
     "profile": str(REPOSITORY / "tests/e2e/tiny.toml"),
     "data.path": str(REPOSITORY / "data/sample/tfrecords"),

@@ -10,6 +10,8 @@ import pytest
 
 from data.records import Example, write_record
 from data.tfrecords import Row, encode, write_examples
+from pipeline.report.reading.run import read_facts
+from pipeline.report.store import find_run, stores
 from tests.e2e.conftest import REPOSITORY, Place, free_port
 from tests.e2e.test_local_pipeline import ALL
 
@@ -91,3 +93,8 @@ def test_the_gate_stops_the_run_with_the_anomalys_own_words(tmp_path: Path) -> N
     assert "DataGateError" in log.read_text()
     assert not (place.root / "Trainer").exists()
     assert not (place.output / "hub").exists()
+    data = read_facts(find_run(stores(str(place.output)), None)).data  # of a gate that refused, the record stays
+    assert data is not None
+    assert data.content_hash is not None
+    assert data.measured["train rows: longer than training.sequence_length"] == 1.0
+    assert {feature.longest for feature in data.splits[0].features} == {len(ROW.instruction), 0, len(ROW.output)}

@@ -97,7 +97,7 @@ def test_every_containers_own_command_runs_to_a_published_revision(
     record = published(cluster, tasks)
 
     # Kubeflow looks nothing up: what is published stands for what was blessed.
-    assert sorted(tasks) == sorted({*ALL, "PublishedModel"} - {"BaselineResolver", "DataResolver"})
+    assert sorted(tasks) == sorted({*ALL, "BaselineModel"} - {"BaselineResolver", "DataResolver"})
     refs = HfApi(endpoint=hub[0], token="any").list_repo_refs("me/tiny")
     assert {branch.name: branch.target_commit for branch in refs.branches}[record["revision"]] == record["commit"]
     assert tasks["HFPusher"].outputs["pushed_model"].metadata["revision"] == record["revision"]
@@ -117,7 +117,7 @@ def test_the_token_comes_from_the_secret_and_is_nowhere_else(executed: Executed,
 
     assert set(hub[1]) == {TOKEN, "any"}
     assert tasks["HFPusher"].environment == {"HF_TOKEN": TOKEN}
-    assert sorted(task.name for task in tasks.values() if task.environment) == ["HFPusher", "PublishedModel"]
+    assert sorted(task.name for task in tasks.values() if task.environment) == ["HFPusher", "BaselineModel"]
     assert TOKEN not in package.read_text(encoding="utf-8")
     assert [name for name, task in tasks.items() if TOKEN in task.log] == []
     everything = [path for path in cluster.folder.rglob("*") if path.is_file()]
@@ -142,7 +142,7 @@ def test_the_next_run_is_compared_with_what_this_one_published(executed: Execute
     first = json.loads((cluster.stored(tasks["Evaluator"].outputs["evaluation"]) / "report.json").read_text("utf-8"))
     assert first["notes"] == ["nothing was published to me/tiny before, so there was nothing to compare with"]
 
-    again = cluster.run(package, only={"PublishedModel", "Evaluator"})
+    again = cluster.run(package, only={"BaselineModel", "Evaluator"})
 
     report = json.loads((cluster.stored(again["Evaluator"].outputs["evaluation"]) / "report.json").read_text("utf-8"))
     overall = next(row for row in report["slices"] if not row["slice"])

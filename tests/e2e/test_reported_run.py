@@ -16,7 +16,6 @@ from modules.training_record import TrainingRecord
 from pipeline.components.answer_quality.record import AnswerRecord
 from pipeline.components.data_gate.record import DataRecord
 from pipeline.components.evaluator.record import EvaluationRecord
-from pipeline.components.hf_pusher.card_facts import Findings
 from pipeline.components.hf_pusher.findings import read_findings
 from pipeline.components.hf_pusher.record import PublicationRecord
 from pipeline.components.serving_proof.record import ProofRecord
@@ -25,6 +24,7 @@ from pipeline.local.results import result_of
 from pipeline.report.command import main
 from pipeline.report.reading.run import read_facts
 from pipeline.report.store import find_run, stores
+from publishing.card.facts import Findings
 from tests.e2e.conftest import Finished, Place
 
 pytestmark = pytest.mark.e2e

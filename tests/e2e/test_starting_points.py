@@ -44,8 +44,8 @@ def artifacts(place: Place, component: str) -> list[Path]:
 def test_adapters_are_trained_from_the_published_model(warm: tuple[Place, Finished]) -> None:
     there, run = warm
     assert run.status == 0, run.err
-    assert [name for name in run.ran if name in ("StartingPoint", "Trainer", "HFPusher")] == [
-        "StartingPoint", "Trainer", "HFPusher"
+    assert [name for name in run.ran if name in ("InitialModel", "Trainer", "HFPusher")] == [
+        "InitialModel", "Trainer", "HFPusher"
     ]  # fmt: skip
     exports = artifacts(there, "Trainer")[-1] / "exports"
     report = json.loads((exports / "training.json").read_text(encoding="utf-8"))
@@ -60,7 +60,7 @@ def test_adapters_are_trained_from_the_published_model(warm: tuple[Place, Finish
 
 
 def test_only_what_is_needed_is_downloaded(warm: tuple[Place, Finished]) -> None:
-    (start,) = artifacts(warm[0], "StartingPoint")
+    (start,) = artifacts(warm[0], "InitialModel")
     files = {path.relative_to(start).as_posix() for path in start.rglob("*") if path.is_file()}
     names = ("config.json", "merges.txt", "model.safetensors", "vocab.json")
     assert {file for file in files if ".cache" not in file} == {f"exports/transformers/{name}" for name in names}
@@ -68,7 +68,7 @@ def test_only_what_is_needed_is_downloaded(warm: tuple[Place, Finished]) -> None
 
 def test_the_exported_model_is_the_published_one_with_the_adapters_merged(warm: tuple[Place, Finished]) -> None:
     there, _ = warm
-    start = load_file(artifacts(there, "StartingPoint")[0] / "exports/transformers/model.safetensors")
+    start = load_file(artifacts(there, "InitialModel")[0] / "exports/transformers/model.safetensors")
     end = load_file(artifacts(there, "Trainer")[-1] / "exports/transformers/model.safetensors")
     assert start.keys() == end.keys()
     changed = {name.rpartition("h.0.")[2] for name in start if not np.array_equal(start[name], end[name])}
@@ -85,12 +85,12 @@ def test_a_moved_branch_is_a_new_start_and_an_unmoved_one_comes_from_cache(
     there, _ = warm
     moved = head(there)
     again = there.run(**WARM | {"publish__enabled": "false"})
-    assert "StartingPoint" in again.ran
+    assert "InitialModel" in again.ran
     assert "Trainer" in again.ran
     report = json.loads((artifacts(there, "Trainer")[-1] / "exports/training.json").read_text(encoding="utf-8"))
     assert report["model"]["preset"] == f"hub:local/tiny@{moved}"
     unmoved = there.run(**WARM | {"publish__enabled": "false"})
-    assert "StartingPoint" in unmoved.cached
+    assert "InitialModel" in unmoved.cached
     assert "Trainer" in unmoved.cached
 
 

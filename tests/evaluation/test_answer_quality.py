@@ -17,7 +17,7 @@ from pipeline.components.answer_quality.answering import Answer, ask
 from pipeline.components.answer_quality.artifact import AnswerSample
 from pipeline.components.answer_quality.executor import Executor
 from tests.evaluation.evaluating import artifact, evaluate, examples_of
-from tests.publish.trained_model import ANSWER
+from tests.publishing.trained_model import ANSWER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.arithmetic]
 

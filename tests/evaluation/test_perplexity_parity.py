@@ -10,7 +10,7 @@ import pytest
 
 from data.tfrecords import Row, read_examples
 from tests.evaluation.evaluating import evaluate
-from tests.publish.trained_model import ANSWER
+from tests.publishing.trained_model import ANSWER
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-parity" / "bin" / "python"

@@ -14,7 +14,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from starlette.types import Receive, Scope, Send
 
 from hub.server import create_app
-from tests.publish.publishing import serving
+from tests.publishing.publications import serving
 
 PART = 100_000
 CONTENT = random.Random(7).randbytes(5 * PART + 17)

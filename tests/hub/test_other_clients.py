@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hub.server import create_app
-from tests.publish.publishing import serving
+from tests.publishing.publications import serving
 
 ROOT = Path(__file__).parents[2]
 OLDER = ROOT / ".venv-parity-hub1" / "bin" / "python"

@@ -140,8 +140,8 @@ def test_the_token_comes_from_a_secret_in_the_pods_that_talk_to_the_hub_alone(po
     assert secret["secretName"] == "hugging-face"
     assert secret["keyToEnv"] == [{"secretKey": "token", "envVar": "HF_TOKEN"}]
     assert [label for label, pod in pods.items() if "secretAsEnv" in pod] == [
+        "BaselineModel_executor",
         "HFPusher_executor",
-        "PublishedModel_executor",
     ]
 
 
@@ -149,8 +149,8 @@ def test_no_parameter_is_a_token(package: Package) -> None:
     parameters = package.pipeline["root"]["inputDefinitions"]["parameters"]
 
     assert [name for name in parameters if "token" in name] == []
-    inputs = package.pipeline["components"]["HFPusher"]["inputDefinitions"]["parameters"]
-    assert [name for name in inputs if "token" in name] == ["token_env"]
+    settings = settings_of(package.pipeline["root"]["dag"]["tasks"]["HFPusher"])
+    assert [name for name in settings if "token" in name] == ["token_env"]
 
 
 def test_trainer_gets_the_gpu_and_the_node_and_nobody_else(executors: dict[str, Any], pods: dict[str, Any]) -> None:
@@ -194,7 +194,7 @@ def test_every_pod_has_a_time_limit(pods: dict[str, Any]) -> None:
 def test_caching_is_chosen_per_component(tasks: dict[str, Any]) -> None:
     uncached = [name for name, task in tasks.items() if not task["cachingOptions"].get("enableCache")]
 
-    assert sorted(uncached) == ["HFPusher", "ImportExampleGen", "PublishedModel"]
+    assert sorted(uncached) == ["BaselineModel", "HFPusher", "ImportExampleGen"]
 
 
 def test_the_cache_can_be_switched_off_altogether() -> None:
@@ -212,10 +212,9 @@ def test_rows_come_from_a_volume_claim(pods: dict[str, Any]) -> None:
 
 def test_paths_are_those_of_the_image(tasks: dict[str, Any]) -> None:
     schema = tasks["ImportSchemaGen"]["inputs"]["parameters"]["schema_file"]
-    template = tasks["HFPusher"]["inputs"]["parameters"]["space_template"]
 
     assert schema["runtimeValue"]["constant"] == "/app/pipeline/schema/alpaca.pbtxt"
-    assert template["runtimeValue"]["constant"] == "/app/space"
+    assert settings_of(tasks["HFPusher"])["space_template"] == "/app/space"
 
 
 def test_every_container_starts_the_projects_entrypoint_in_the_image(executors: dict[str, Any]) -> None:
@@ -282,6 +281,11 @@ def test_a_heading_without_parameters_names_none() -> None:
     spec = {"pipelineInfo": {"name": "p"}, "root": {}}
 
     assert heading(spec, "c") == "# PIPELINE DEFINITION\n# Name: p\n# Made by: c\n"
+
+
+def settings_of(task: dict[str, Any]) -> dict[str, Any]:
+    """What HFPusher is told."""
+    return dict(json.loads(task["inputs"]["parameters"]["settings"]["runtimeValue"]["constant"]))
 
 
 def _titles(package: Package) -> list[str]:

@@ -45,8 +45,10 @@ def test_without_tuning_there_is_no_tuner() -> None:
 def test_a_pipeline_without_a_space_has_no_parameter_for_one() -> None:
     package = compiled("--profile", "pretrain", "--data.path", "/data/text")
     pusher = tasks(package)["HFPusher"]["inputs"]["parameters"]
+    settings = json.loads(pusher["settings"]["runtimeValue"]["constant"])
 
-    assert {"space_repo_id", "space_template"} & pusher.keys() == set()
+    assert (settings["space_repo_id"], settings["space_template"]) == (None, None)
+    assert "publish__space_repo_id" not in pusher
     assert "publish__space_repo_id" not in package.pipeline["root"]["inputDefinitions"]["parameters"]
     transform = tasks(package)["Transform"]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"]
     assert json.loads(transform)["kind"] == "text"
@@ -55,7 +57,7 @@ def test_a_pipeline_without_a_space_has_no_parameter_for_one() -> None:
 def test_a_run_can_name_a_licence_that_was_not_configured() -> None:
     package = compiled("--kubeflow.parameters", "publish.license")
 
-    assert tasks(package)["HFPusher"]["inputs"]["parameters"]["license"] == {
+    assert tasks(package)["HFPusher"]["inputs"]["parameters"]["publish__license"] == {
         "componentInputParameter": "publish__license"
     }
     parameter = package.pipeline["root"]["inputDefinitions"]["parameters"]["publish__license"]

@@ -60,8 +60,8 @@ def test_the_targets_differ_in_their_packages_alone() -> None:
     }
 
     assert both["cpu"] == both["gpu"]
-    assert instructions("RUN", "build-cpu")[-1] == "uv sync --frozen --no-dev"
-    assert instructions("RUN", "build-gpu")[-1] == "uv sync --frozen --no-dev --extra gpu"
+    assert instructions("RUN", "build-cpu")[-1] == "uv sync --frozen --no-dev --extra hub"
+    assert instructions("RUN", "build-gpu")[-1] == "uv sync --frozen --no-dev --extra hub --extra gpu"
 
 
 def test_what_is_copied_exists_and_gets_past_the_ignore_file() -> None:
@@ -113,4 +113,4 @@ def test_the_containers_command_finds_python_and_the_project(target: str) -> Non
 def test_what_the_pipeline_reads_by_path_is_in_the_image() -> None:
     copied = {value.split()[0] for value in instructions("COPY", "cpu") if not value.startswith("--from=")}
 
-    assert {"data", "hub", "modules", "pipeline", "space"} <= copied
+    assert {"data", "hub", "modules", "pipeline", "publishing", "space"} <= copied

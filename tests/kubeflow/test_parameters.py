@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import load_config
 from pipeline.kubeflow.parameters import add_parameters, allowed_fields, apply_parameters, parameter_name
+from publishing.settings import PublishSettings
 
 
 def spec_with(*components: str) -> dict[str, Any]:
@@ -145,3 +146,39 @@ def test_a_value_out_of_range_is_refused() -> None:
 def test_values_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(ValidationError, match="cannot exceed the model's context"):
         apply_parameters({"custom_config": settings(), "training__sequence_length": 4096.0})
+
+
+def publish_settings(**changes: Any) -> str:
+    """HFPusher's settings."""
+    fields = {"repo_id": "me/model", "endpoint": "https://hub", "license": "mit"} | changes
+    return PublishSettings(**fields).model_dump_json()
+
+
+@pytest.mark.parametrize(("written", "license"), [("cc0-1.0", "cc0-1.0"), ("none", None)])
+def test_a_runs_repository_and_licence_reach_the_settings_of_hfpusher(written: str, license: str | None) -> None:
+    given = {"settings": publish_settings(), "publish__repo_id": "you/model", "publish__license": written}
+
+    chosen = apply_parameters(given)
+
+    assert chosen.keys() == {"settings"}
+    expected = PublishSettings(repo_id="you/model", endpoint="https://hub", license=license)
+    assert PublishSettings.model_validate_json(chosen["settings"]) == expected
+
+
+def test_a_repository_without_a_namespace_is_refused() -> None:
+    with pytest.raises(ValidationError, match="repo_id"):
+        apply_parameters({"settings": publish_settings(), "publish__repo_id": "model"})
+
+
+def test_only_a_component_with_a_space_takes_the_name_of_one() -> None:
+    for space, taken in ((None, False), ("me/demo", True)):
+        spec = spec_with("HFPusher")
+        constant = publish_settings(space_repo_id=space, space_template="space")
+        spec["root"]["dag"]["tasks"]["HFPusher"]["inputs"]["parameters"] = {
+            "settings": {"runtimeValue": {"constant": constant}}
+        }
+
+        add_parameters(spec, config_with("publish.space_repo_id"))
+
+        given = spec["root"]["dag"]["tasks"]["HFPusher"]["inputs"]["parameters"]
+        assert ("publish__space_repo_id" in given) == taken

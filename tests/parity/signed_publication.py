@@ -10,13 +10,15 @@ from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi
 
-from pipeline.components.hf_pusher.hub_client import Hub
-from pipeline.components.hf_pusher.publication import publication_of
-from pipeline.components.hf_pusher.publisher import publish
-from pipeline.components.hf_pusher.signing import key_signer
-from pipeline.components.hf_pusher.verify import verify_revision
+from publishing.hub_client import Hub
+from publishing.publication import publication_of
+from publishing.publisher import publish
+from publishing.settings import PublishSettings
+from publishing.signing import key_signer
+from publishing.verification import verify_revision
 
 REPO_ID = "local/signed"
+SETTINGS = PublishSettings(repo_id=REPO_ID, license="cc0-1.0", storage_dir="", exports=("ctranslate2",))
 MOMENT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -26,9 +28,7 @@ def main(endpoint: str, model: Path, keys: Path) -> dict[str, object]:
 
     def published(key: str | None, minutes: int) -> list[object]:
         signer = key_signer({"KEY": str(keys / f"{key}.pem")}, variable="KEY") if key else None
-        publication = publication_of(
-            model, repo_id=REPO_ID, license="cc0-1.0", endpoint="local", signer=signer, exports=["ctranslate2"]
-        )
+        publication = publication_of(model, SETTINGS, signer=signer)
         result = publish(hub, publication, clock=lambda: MOMENT + timedelta(minutes=minutes))
         return [result.revision, result.already_published]
 

@@ -21,15 +21,17 @@ from pipeline.components.data_gate.component import DataGate
 from pipeline.components.evaluator.component import SLICES_MODULE, Evaluator
 from pipeline.components.hf_pusher.component import HFPusher
 from pipeline.components.hf_pusher.fingerprint import publication_fingerprint
-from pipeline.components.published_model.component import PublishedModel
+from pipeline.components.model_downloader.component import ModelDownloader
+from pipeline.components.model_downloader.executor import Purpose
 from pipeline.components.serving_proof.component import ServingProof
-from pipeline.components.starting_point.component import StartingPoint
 from pipeline.config.sources import load_config
 from pipeline.pipeline import create_pipeline
+from publishing.settings import DownloadSettings, PublishSettings
 from tests.pipeline.gating import LIMITS
 
 REPOSITORY = Path(__file__).parents[2]
-HUB = {"repo_id": "me/model", "endpoint": "https://hub"}
+SETTINGS = PublishSettings(repo_id="me/model", endpoint="https://hub")
+DOWNLOAD = DownloadSettings(repo_id="me/model", endpoint="https://hub")
 
 
 def channel(kind: type[types.Artifact]) -> types.BaseChannel:
@@ -56,10 +58,9 @@ COMPONENTS: Mapping[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         lambda: Evaluator(examples=EXAMPLES, schema=SCHEMA, model=MODEL, thresholds=["loss<=1"]),
         (SLICES_MODULE,),
     ),
-    "hf_pusher": (lambda: HFPusher(model=MODEL, **HUB), ()),
-    "published_model": (lambda: PublishedModel(**HUB), ()),
+    "hf_pusher": (lambda: HFPusher(model=MODEL, settings=SETTINGS), ()),
+    "model_downloader": (lambda: ModelDownloader(purpose=Purpose.INITIAL_MODEL, settings=DOWNLOAD), ()),
     "serving_proof": (lambda: ServingProof(model=MODEL), ()),
-    "starting_point": (lambda: StartingPoint(revision="main", **HUB), ()),
 }
 EXAMPLE_GEN = "pipeline.components.example_gen.executor"  # which has its fingerprint in TFX's own custom_config
 GIVEN = (EXAMPLE_GEN, "modules.preprocessing", "modules.trainer", "modules.tuning")
@@ -147,7 +148,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code, to be edited."""
     folder = tmp_path_factory.mktemp("project")
     for package in PACKAGES:
-        for path in (REPOSITORY / package).rglob("*.py"):
+        for path in (*(REPOSITORY / package).rglob("*.py"), *(REPOSITORY / package).rglob("*.j2")):
             copy = folder / path.relative_to(REPOSITORY)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
@@ -164,9 +165,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("evaluator", "modules/prompts/format.py", "modules/trainer.py"),
         ("serving_proof", "modules/proving/answers.py", "pipeline/evaluation.py"),
         ("serving_proof", "modules/processes.py", "modules/models/training_model.py"),
-        ("hf_pusher", "pipeline/components/hf_pusher/card_text.py", "pipeline/report/page.py"),
-        ("published_model", "pipeline/components/hf_pusher/hub_client.py", "pipeline/components/hf_pusher/card.py"),
-        ("starting_point", "pipeline/components/hf_pusher/connection.py", "modules/trainer.py"),
+        ("hf_pusher", "publishing/card/model_card.py", "pipeline/report/page.py"),
+        ("hf_pusher", "publishing/card/templates/model_card.md.j2", "pipeline/report/templates/report.html.j2"),
+        ("model_downloader", "publishing/hub_client.py", "publishing/card/model_card.py"),
+        ("model_downloader", "publishing/connection.py", "modules/trainer.py"),
         (EXAMPLE_GEN, "data/tfrecords.py", "data/sample/facts.py"),
         ("modules.preprocessing", "modules/prompts/format.py", "data/tfrecords.py"),
         ("modules.trainer", "modules/training/callbacks/callback_list.py", "modules/tuning.py"),

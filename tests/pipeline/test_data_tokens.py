@@ -140,7 +140,7 @@ def test_a_cut_prompt_is_no_way_out_where_prompts_are_cut_already(folder: Path) 
 
 @pytest.fixture(scope="module")
 def model(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What StartingPoint leaves, as far as the tokenizer goes: a Transformers checkpoint's configuration."""
+    """What InitialModel leaves, as far as the tokenizer goes: a Transformers checkpoint's configuration."""
     place = tmp_path_factory.mktemp("model") / "exports/transformers"
     place.mkdir(parents=True)
     config = {"model_type": "gpt2", "vocab_size": 300, "n_layer": 1, "n_head": 2, "n_embd": 32, "n_positions": 90}

@@ -15,7 +15,8 @@ RUNNERS = ("local_runner", "kubeflow_runner")
 ALLOWED = {
     "local_runner": {"pipeline"},
     "kubeflow_runner": {"pipeline"},
-    "pipeline": {"pipeline", "modules", "data", "hub"},
+    "pipeline": {"pipeline", "publishing", "modules", "data", "hub"},
+    "publishing": {"publishing", "hub"},
     "modules": {"modules"},
     "data": {"data"},
     "hub": {"hub"},
@@ -33,6 +34,7 @@ ALLOWED_IN_MODULES = {
 }
 # Packages that only what runs inside TFX may import at its top.
 HEAVY = ("tensorflow", "tfx", "keras", "keras_hub", "apache_beam", "ml_metadata", "torch", "jax", "gradio")
+NOT_FOR_PUBLISHING = {*HEAVY, "tensorflow_metadata", "tfx_bsl", "kfp"}
 LIGHT = (
     "data",
     "hub",
@@ -42,6 +44,9 @@ LIGHT = (
     "pipeline.config.sources",
     "pipeline.preflight",
     "pipeline.local.command",
+    "publishing.__main__",
+    "publishing.publisher",
+    "publishing.settings",
 )
 
 
@@ -71,6 +76,11 @@ def test_folders_of_modules_import_one_way() -> None:
             parts = [name.split(".") for name in imported_names(path) if name.startswith("modules.")]
             others = {part[1] for part in parts} & folders - {folder}
             assert others <= ALLOWED_IN_MODULES[folder], f"{path.relative_to(REPOSITORY)} imports {others}"
+
+
+def test_publishing_knows_nothing_of_tfx_and_tensorflow() -> None:
+    for path in sources("publishing"):
+        assert imported_packages(path) & NOT_FOR_PUBLISHING == set(), path.relative_to(REPOSITORY)
 
 
 def test_modules_know_nothing_of_orchestration() -> None:
@@ -124,7 +134,7 @@ def test_a_light_module_imports_nothing_heavy(module: str) -> None:
 def test_importing_opens_no_file_network_or_device() -> None:
     modules = [
         ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
-        for package in ("pipeline", "data", "hub", "local_runner")
+        for package in ("pipeline", "publishing", "data", "hub", "local_runner")
         for path in sources(package)
         if path.name not in ("__main__.py",)
     ]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from modules.training_record import TrainingRecord
-from pipeline.errors import PipelineError, RunLockedError, numbered
+from pipeline.errors import PipelineError, RunLockedError
 from pipeline.layout import metadata_path
 from pipeline.local.console import Console, seconds
 from pipeline.local.failure import message_of
@@ -24,6 +24,7 @@ from pipeline.local.results import training_figures
 from pipeline.local.store import StoreError, tidy
 from pipeline.local.summary import quality
 from pipeline.run_lock import exclusive
+from publishing.errors import numbered
 from tests.report.made_run import RUNNING, MadeStore
 
 LOG = Path("output/logs/x.log")

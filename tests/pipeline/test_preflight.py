@@ -13,10 +13,10 @@ from data.tfrecords import Row, write_examples
 from hub.access import Identity
 from hub.server import running
 from pipeline import disk_checks, preflight
-from pipeline.components.hf_pusher.connection import loopback_client
 from pipeline.config.sources import load_config, read_config
 from pipeline.errors import PreflightError
 from pipeline.layout import hub_folder
+from publishing.client_settings import loopback_client
 
 ROW = Row("Name the capital of France.", "", "Paris")
 

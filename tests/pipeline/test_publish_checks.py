@@ -11,11 +11,12 @@ from huggingface_hub import HfApi
 
 from hub.access import Identity
 from hub.server import create_app
-from pipeline.components.hf_pusher.connection import QUESTION, Patience, loopback_client
 from pipeline.config.sources import load_config
 from pipeline.publish_checks import publish_problems
-from tests.publish.faulty_hub import Fault, FaultyHub
-from tests.publish.publishing import serving
+from publishing.client_settings import loopback_client
+from publishing.connection import QUESTION, Patience
+from tests.publishing.faulty_hub import Fault, FaultyHub
+from tests.publishing.publications import serving
 
 IDENTITIES = {
     "hf_of_anna": Identity("anna", "write", frozenset({"anna", "team"})),

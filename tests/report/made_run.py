@@ -333,4 +333,4 @@ def _publish(made: MadeStore, settings: Settings, files: Path, inputs: Mapping[s
     record.write(files / "pushed")
     pushed = made.artifact("PushedModel", files / "pushed", **record.properties)
     made.execute(settings.run_id, "HFPusher", inputs=inputs, outputs={"pushed_model": pushed},
-                 properties={"repo_id": "local/tiny", "private": 0})  # fmt: skip
+                 properties={"settings": json.dumps({"repo_id": "local/tiny", "private": False})})  # fmt: skip

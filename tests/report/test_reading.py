@@ -176,7 +176,7 @@ def test_settings_are_what_the_components_were_told(facts: RunFacts) -> None:
         "data.max_overlong": "0.01",
         "training.learning_rate": "0.002",
         "training.max_steps": "none",
-        "publish.private": "0",
+        "publish.private": "False",
         "publish.repo_id": "local/tiny",
         "evaluation.loss": "at most 2.5",
         "evaluation.token_accuracy": "at most 0.01 less than before",

@@ -14,7 +14,8 @@ from data.tfrecords import FIELDS, MUST_NOT_BE_BLANK, Kind, Row, content_problem
 from pipeline.components.data_gate.anomalies import Anomaly
 from pipeline.components.data_gate.survey import Finding, Survey
 from pipeline.components.data_gate.texts import TextSurvey
-from pipeline.errors import PipelineError, numbered
+from pipeline.errors import PipelineError
+from publishing.errors import numbered
 
 EXCERPT_CHARACTERS = 60
 

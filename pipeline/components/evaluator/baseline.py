@@ -13,7 +13,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact
 from tfx.utils import path_utils
 
-from pipeline.components.published_model.download import PublishedFiles
+from publishing.downloads import Download
 
 MODEL_URI = constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY
 MODEL, BLESSING, CANDIDATE = "model", "model_blessing", "candidate"
@@ -77,7 +77,7 @@ def usable_baseline(models: Sequence[Artifact], blessings: Sequence[Artifact]) -
     """
     if models and model_exists(models[0]):
         return Baseline(models[0], [], [])
-    published = PublishedFiles.read(Path(models[0].uri)) if models else None
+    published = Download.read(Path(models[0].uri)) if models else None
     if published is not None and published.reason:
         return Baseline(None, [f"{published.reason}, so there was nothing to compare with"], [])
     if not models and not blessings:

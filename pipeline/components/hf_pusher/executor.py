@@ -1,11 +1,9 @@
-"""The HFPusher executor: reads artifacts and parameters, calls the publisher, records the result."""
+"""The HFPusher executor: reads artifacts and settings, calls the publisher, records the result."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,21 +13,20 @@ from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from data.origin import MANIFEST
-from pipeline.components.hf_pusher.card_facts import Findings
-from pipeline.components.hf_pusher.connection import connect_as_told
 from pipeline.components.hf_pusher.findings import read_findings
 from pipeline.components.hf_pusher.record import PublicationRecord, RecordedFile
+from publishing.card.facts import Findings
+from publishing.connection import connect
+from publishing.settings import PublishSettings
 
 if TYPE_CHECKING:
-    from pipeline.components.hf_pusher.publication import Publication, Published, Signer
+    from publishing.publication import Published, Signer
 
 logger = logging.getLogger(__name__)
 
-LICENSE_OF_DATA = "none"  # the parameter `license` unless one was told; Kubeflow has no absent parameters
 UNLICENSED = (
     "The model card claims no licence: the data came without one, and publish.license is not set. Set it, or name the "
-    "data's in %s beside the rows."
+    "data's in dataset.json beside the rows."
 )
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -49,19 +46,20 @@ class Executor(base_executor.BaseExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed_model = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        settings = PublishSettings.model_validate_json(exec_properties["settings"])
         reason = _refusal(input_dict)
         if reason:
             logger.warning("Not published: %s", reason)
-            refused = PublicationRecord(pushed=False, not_pushed_reason=reason, repo_id=exec_properties["repo_id"])
+            refused = PublicationRecord(pushed=False, not_pushed_reason=reason, repo_id=settings.repo_id)
             _leave(pushed_model, refused)
             return
         model = artifact_utils.get_single_instance(input_dict["model"])
-        published = _publish(Path(model.uri), exec_properties, read_findings(input_dict))
+        published = _publish(Path(model.uri), settings, read_findings(input_dict))
         _leave(pushed_model, _record(published))
 
 
 def _refusal(input_dict: Artifacts) -> str | None:
-    """Why the model must not be published; None when nothing speaks against it."""
+    """Returns why the model must not be published; None when nothing speaks against it."""
     for key, is_blessed, judge in (
         ("model_blessing", model_utils.is_model_blessed, "the evaluation did not bless the model"),
         (
@@ -77,47 +75,21 @@ def _refusal(input_dict: Artifacts) -> str | None:
     return None
 
 
-def _publish(model_folder: Path, properties: Mapping[str, Any], found: Findings) -> Published:
-    from pipeline.components.hf_pusher.publisher import publish
+def _publish(model_folder: Path, settings: PublishSettings, found: Findings) -> Published:
+    from publishing.publication import publication_of
+    from publishing.publisher import publish
 
-    publication = _publication(model_folder, properties, found)
+    publication = publication_of(model_folder, settings, found=found, signer=_signer(settings.signing_key_env))
     if publication.facts.claimed_license is None:
-        logger.warning(UNLICENSED, MANIFEST)
-    with connect_as_told(properties) as hub:
+        logger.warning(UNLICENSED)
+    with connect(settings) as hub:
         return publish(hub, publication, clock=lambda: datetime.now(UTC))
 
 
-def _publication(model_folder: Path, properties: Mapping[str, Any], found: Findings) -> Publication:
-    from pipeline.components.hf_pusher.publication import SpaceTarget, publication_of
-
-    space, visibility = None, properties.get("space_private")
-    key_variable, datasets = properties.get("signing_key_env"), properties.get("datasets")
-    if properties.get("space_repo_id"):
-        space = SpaceTarget(
-            repo_id=properties["space_repo_id"],
-            template=Path(properties["space_template"]),
-            sdk=properties.get("space_sdk"),
-            private=None if visibility is None else bool(visibility),
-            hardware=properties.get("space_hardware"),
-            values=json.loads(properties.get("space_values") or "{}"),
-        )
-    return publication_of(
-        model_folder,
-        repo_id=properties["repo_id"],
-        license=None if properties["license"] == LICENSE_OF_DATA else properties["license"],
-        endpoint=properties["endpoint"],
-        private=bool(properties["private"]),
-        exports=properties["exports"].split(","),
-        keep_revisions=properties["keep_revisions"],
-        space=space,
-        datasets=datasets.split(",") if datasets else (),
-        found=found,
-        signer=_signer(key_variable) if key_variable else None,
-    )
-
-
-def _signer(variable: str) -> Signer:
-    from pipeline.components.hf_pusher.signing import key_signer
+def _signer(variable: str | None) -> Signer | None:
+    if variable is None:
+        return None
+    from publishing.signing import key_signer
 
     return key_signer(os.environ, variable=variable)
 

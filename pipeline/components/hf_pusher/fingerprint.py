@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modules.fingerprint import fingerprint
 from pipeline.components.hf_pusher.executor import Executor
-from pipeline.components.hf_pusher.space_template import read_template
+from publishing.space_template import read_template
 
 
 def publication_fingerprint(space_template: Path | None = None) -> str:

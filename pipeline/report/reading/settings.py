@@ -27,7 +27,7 @@ NOT_SETTINGS = {
     "StatisticsGen": {"exclude_splits"},
     "ExampleValidator": {"exclude_splits"},
 }  # fmt: skip
-PREFIXES = {"HFPusher": "publish", "PublishedModel": "published_model", "StartingPoint": "starting_point"}
+PREFIXES = {"HFPusher": "publish", "BaselineModel": "baseline_model", "InitialModel": "initial_model"}
 
 
 def read_settings(run: StoredRun) -> dict[str, str]:
@@ -50,6 +50,9 @@ def _of_node(node: StoredNode) -> Iterator[tuple[str, str]]:
             continue
         if name == "custom_config":
             yield from _flat("", json.loads(value))
+            continue
+        if name == "settings":
+            yield from _flat(f"{PREFIXES[node.node_id]}.", json.loads(value))
             continue
         if name == "input_config" or value in (None, ""):
             continue
@@ -76,7 +79,13 @@ def _flat(prefix: str, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(item, dict):
             yield from _flat(f"{prefix}{name}.", item)
         else:
-            yield f"{prefix}{name}", "none" if item is None else str(item)
+            yield f"{prefix}{name}", _text(item)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _patterns(input_config: str | None) -> Iterator[tuple[str, str]]:

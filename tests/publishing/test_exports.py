@@ -1,0 +1,64 @@
+"""An exported form that the project does not know passes through settings, plan and card."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from modules.exports import FORMS
+from pipeline.config.publish import published_export
+from publishing.card.model_card import write_card
+from publishing.exports import EXPORTS, Export, plan_files
+from publishing.publication import publication_of
+from publishing.settings import PublishSettings
+from tests.publishing.publications import facts_of
+
+SNIPPET = """ONNX Runtime:
+
+```python
+snapshot_download("<<repo_id>>", revision="<<revision>>", allow_patterns="onnx/*")  # <<instruction>>
+```
+"""
+ONNX = Export(
+    name="onnx", model_folder="exports/onnx", revision_folder="onnx", library_name="onnxruntime", snippet=SNIPPET
+)
+
+
+def test_a_form_of_the_callers_own_is_planned_and_told_on_the_card(model_folder: Path, tmp_path: Path) -> None:
+    model = shutil.copytree(model_folder, tmp_path / "model")
+    (model / "exports/onnx").mkdir()
+    (model / "exports/onnx/model.onnx").write_bytes(b"onnx")
+    settings = PublishSettings(repo_id="me/tiny", endpoint="https://hub", exports=("onnx",), own_exports=(ONNX,))
+    again = PublishSettings.model_validate_json(settings.model_dump_json())
+
+    publication = publication_of(model, again)
+    card = write_card(publication.facts, repo_id="me/tiny", revision="v1")
+
+    assert "onnx/model.onnx" in {file.path for file in publication.files}
+    assert "library_name: onnxruntime\n" in card
+    assert 'snapshot_download("me/tiny", revision="v1", allow_patterns="onnx/*")  # Name the capital of France.' in card
+
+
+def test_a_form_that_nobody_describes_is_refused_with_what_there_is() -> None:
+    with pytest.raises(ValidationError, match=r"some of transformers, .*adapter\. Received: onnx\."):
+        PublishSettings(repo_id="me/tiny", endpoint="https://hub", exports=("onnx",))
+
+
+def test_the_library_and_the_trainer_describe_a_form_alike(model_folder: Path) -> None:
+    facts = dataclasses.replace(facts_of(model_folder), exports=tuple(FORMS))
+    own = tuple(published_export(form) for form in FORMS.values())
+
+    assert [export.model_copy(update={"snippet": None}) for export in own] == list(EXPORTS.values())
+    told = dataclasses.replace(facts, own_exports=own)
+    assert write_card(told, repo_id="me/tiny", revision="v1") == write_card(facts, repo_id="me/tiny", revision="v1")
+
+
+def test_the_tokenizer_is_planned_where_transformers_is_not(model_folder: Path) -> None:
+    paths = {file.path for file in plan_files(model_folder, ["ctranslate2"])}
+
+    assert "tokenizer.json" in paths
+    assert "vocab.json" not in paths
