@@ -85,17 +85,17 @@ def serve(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], Mappin
     task_file, result_file, log_file = map(Path, arguments)
     _end_with_parent()
     _log_what_is_no_progress()
-    sys.excepthook = _telling(result_file)
+    sys.excepthook = _error_writer(result_file)
     logging.basicConfig(filename=log_file, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.captureWarnings(True)
-    with little_garbage():
+    with infrequent_garbage_collection():
         result = carry_out(json.loads(task_file.read_text(encoding="utf-8")))
     result_file.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
 
 
 @contextlib.contextmanager
-def little_garbage() -> Iterator[None]:
-    """For a fresh process' work: Python looks for garbage less often, and not when it exits.
+def infrequent_garbage_collection() -> Iterator[None]:
+    """Makes Python look for garbage less often, and not when it exits, for a fresh process' work.
 
     TensorFlow's import and its graphs make hundreds of thousands of objects that stay; going through them again and
     again takes a second or two of the start, and 3 s of the exit.
@@ -140,8 +140,8 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _telling(result_file: Path) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
-    """An excepthook that leaves the error's message in the result file, and its trace in the log."""
+def _error_writer(result_file: Path) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
+    """Returns an excepthook that leaves the error's message in the result file, and its trace in the log."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         message = str(error) if getattr(error, "user_message", False) else f"{kind.__name__}: {error}"

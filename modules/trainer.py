@@ -12,25 +12,26 @@ import keras
 
 from modules.exports import TrainedModel
 from modules.exports.process import ExportTask, Questions, export_apart, export_from_trainer
-from modules.models.attention import attention_of, chosen_attention
+from modules.models.attention import attention_of
 from modules.models.families import find_family
-from modules.models.family import Sizes
-from modules.models.initial_model import load_model
-from modules.models.initial_tokenizer import initial_tokenizer
-from modules.models.lora import adapt, parameter_counts
+from modules.models.lora import parameter_counts
+from modules.models.training_model import training_model
 from modules.prompts import find_format
 from modules.provenance import provenance, run_id
-from modules.settings.model import ModelSettings
 from modules.settings.run import RunSettings, initial_model_folder, tuned_values, with_values
-from modules.settings.training import Overlong, TrainingSettings
-from modules.training import dataset
 from modules.training.backend import run_task
-from modules.training.callbacks.configured import TrainingData, checkpoint_folder, run_training
+from modules.training.callbacks.configured import configured_callbacks
+from modules.training.callbacks.evaluation import evaluation_plan
 from modules.training.checkpoints import CheckpointFolder
+from modules.training.dataset import PackedBatches
 from modules.training.devices import shared_training
-from modules.training.dropped import check_dropped
-from modules.training.slots import ALONE, Sharing
-from modules.training.task import Trained, TrainingTask
+from modules.training.fit import CheckpointPlan, fit, plan_steps
+from modules.training.identity import checkpoint_folder
+from modules.training.model import make_model
+from modules.training.optimizer import configured_optimizer, make_schedule
+from modules.training.slots import Sharing
+from modules.training.splits import TrainingData, first_words, make_data
+from modules.training.task import RowTexts, Trained, TrainingTask
 from modules.training_record import TrainingRecord
 
 if TYPE_CHECKING:
@@ -42,11 +43,10 @@ logger = logging.getLogger(__name__)
 
 SAMPLES = 12
 SIZES = ("num_layers", "num_heads", "hidden_dim", "intermediate_dim", "max_sequence_length")
-BEGINNING_WORDS = 6
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains and exports: rows, training on the backend that is asked for, export.
+    """Trains and exports: settings, rows, training on the backend that is asked for, export, report.
 
     Args:
         fn_args: TFX's; ``custom_config`` holds :class:`RunSettings`.
@@ -56,7 +56,22 @@ def run_fn(fn_args: FnArgs) -> None:
     tuned = tuned_values(fn_args.hyperparameters)
     settings = with_values(RunSettings.from_custom_config(fn_args.custom_config), tuned)
     rows, eval_rows = read_rows(fn_args.train_files), read_rows(fn_args.eval_files)
-    task = TrainingTask(
+    task = training_task(fn_args, settings, rows, eval_rows)
+    trained = run_task(task, train)
+    export = export_task(settings, eval_rows, fn_args.serving_model_dir)
+    exported = export_apart(export)
+    facts = {
+        "kind": settings.data.kind,
+        "tuned": tuned,
+        "provenance": provenance(os.environ, run_folder=fn_args.model_run_dir, rows={"train": rows, "eval": eval_rows}),
+    }
+    TrainingRecord.model_validate(trained.report | facts | exported).write(export.artifact / "exports")
+    clear_checkpoints(task, trained)
+
+
+def training_task(fn_args: FnArgs, settings: RunSettings, rows: RowTexts, eval_rows: RowTexts) -> TrainingTask:
+    """Returns what to train, and where what it leaves goes."""
+    return TrainingTask(
         settings,
         rows,
         eval_rows,
@@ -66,179 +81,107 @@ def run_fn(fn_args: FnArgs) -> None:
         run_id=run_id(os.environ, fn_args.model_run_dir),
         initial_model=initial_model_folder(fn_args.base_model),
     )
-    trained = run_task(task, train)
-    report = trained.report | {
-        "kind": settings.data.kind,
-        "tuned": tuned,
-        "provenance": provenance(os.environ, run_folder=fn_args.model_run_dir, rows={"train": rows, "eval": eval_rows}),
-    }
-    export = export_task(settings, eval_rows, fn_args.serving_model_dir)
-    TrainingRecord.model_validate(report | export_apart(export)).write(export.artifact / "exports")
-    if task.checkpoints and trained.checkpoint_fingerprint:
-        CheckpointFolder(Path(task.checkpoints), fingerprint=trained.checkpoint_fingerprint, keep=1).clear()
 
 
 def checkpoint_root(place: str | None, model_run_dir: str) -> str | None:
-    """Folder of all trainings' checkpoints; a relative `place` starts at this run's own folder."""
+    """Returns the folder of all trainings' checkpoints; a relative `place` starts at this run's own folder."""
     return place and os.path.normpath(os.path.join(model_run_dir, place))  # noqa: PTH118 - `..` before links
 
 
 def train(task: TrainingTask) -> Trained:
-    """Model, batches, fit, and the preset; needs no TensorFlow on another backend. Lets go of the model, or two
-    processes would hold it when it is exported."""
-    training = task.settings.training
+    """Makes the model and the batches, trains, and writes the preset; needs no TensorFlow on another backend.
+
+    Lets go of the model, or two processes would hold it when it is exported.
+    """
+    settings, training = task.settings, task.settings.training
     with shared_training(
         training.distribution,
         devices=training.devices,
         batch_size=training.batch_size,
-        sharding=find_family(task.settings.model.family).sharding,
+        sharding=find_family(settings.model.family).sharding,
     ) as sharing:
-        return _train(task, sharing)
+        backbone, tokenizer, data = prepare(task, sharing)
+        facts = model_facts(backbone, settings)
+        folder = task_checkpoints(task, data.batches)
+        per_epoch = data.batches.steps
+        total_steps, _ = plan_steps(steps_per_epoch=per_epoch, epochs=training.epochs, max_steps=training.max_steps)
+        schedule = make_schedule(
+            learning_rate=training.learning_rate, total_steps=total_steps, warmup_fraction=training.warmup_fraction
+        )
+        with configured_callbacks(
+            backbone, tokenizer, data, settings, total_steps=total_steps, schedule=schedule, log_dir=task.log_dir
+        ) as callbacks:
+            result = fit(
+                training_model(backbone, sequence_length=training.sequence_length, remat=training.remat),
+                data.batches,
+                data.eval_batches,
+                optimizer=configured_optimizer(training, schedule),
+                total_steps=total_steps,
+                evaluation=evaluation_plan(training, steps_per_epoch=per_epoch),
+                checkpoints=CheckpointPlan(folder, training.checkpoint_every_steps) if folder else None,
+                callbacks=callbacks,
+                read_every=training.log_every_steps,
+                describe_row=data.prompts.__getitem__,
+            )
+        del callbacks  # they hold the training model and its optimizer, which must be gone before the export
+        if task.serving_model_dir is not None:
+            save_model(backbone, tokenizer, settings, Path(task.serving_model_dir))
+        report = {
+            **facts,
+            **result.as_dict(),
+            "data": data.report(),
+            "model": published_sizes(settings.published_model(), backbone),
+            "training": settings.published_training(),
+        }
+    return Trained(report, folder.fingerprint if folder else None)
 
 
-def _train(task: TrainingTask, sharing: Sharing) -> Trained:
-    settings, options = task.settings, task.settings.training
-    keras.utils.set_random_seed(options.seed)
+def prepare(task: TrainingTask, sharing: Sharing) -> tuple[Backbone, Tokenizer, TrainingData]:
+    """Returns the model to train, its tokenizer, and what it is trained on."""
+    settings = task.settings
+    keras.utils.set_random_seed(settings.training.seed)
     texts = [*task.rows[0], *task.rows[1]]
-    backbone, tokenizer = make_model(settings.model, options, texts=texts, initial_model=task.initial_model)
-    batches, eval_batches = make_batches(
-        task.rows, task.eval_rows, tokenizer, options, overlong=settings.overlong, sharing=sharing
-    )
-    check_dropped(
-        dropped=batches.report().rows_dropped,
-        read=batches.report().rows_read,
-        allowed=settings.data.max_dropped,
-        sequence_length=options.sequence_length,
-    )
-    counts, attention = parameter_counts(backbone), attention_of(backbone, options.attention)
+    backbone, tokenizer = make_model(settings.model, settings.training, texts=texts, initial_model=task.initial_model)
+    return backbone, tokenizer, make_data(task.rows, task.eval_rows, tokenizer, settings, sharing)
+
+
+def model_facts(backbone: Backbone, settings: RunSettings) -> dict[str, Any]:
+    """Returns how many parameters the model has and which attention it uses; tells the log, too."""
+    counts, attention = parameter_counts(backbone), attention_of(backbone, settings.training.attention)
     logger.info("Of %(parameters)d parameters %(trainable_parameters)d are trained.", counts)
     logger.info("Attention: %s", attention)
+    return {**counts, "attention": attention}
+
+
+def task_checkpoints(task: TrainingTask, batches: PackedBatches) -> CheckpointFolder | None:
+    """Returns the folder of the task's checkpoints, which no training with other weights shares; None for none."""
     facts = {
-        "model": settings.published_model(),
+        "model": task.settings.published_model(),
         "initial_model": task.initial_model,
-        "overlong": settings.overlong,
-        "code": settings.fingerprint,
+        "code": task.settings.fingerprint,
     }
-    checkpoints = checkpoint_folder(task.checkpoints, options, batches=batches, facts=facts, run_id=task.run_id)
-    result = run_training(
+    training = task.settings.training
+    return checkpoint_folder(task.checkpoints, training, batches=batches, facts=facts, run_id=task.run_id)
+
+
+def save_model(backbone: Backbone, tokenizer: Tokenizer, settings: RunSettings, serving_model_dir: Path) -> None:
+    """Writes the preset from which everything else is exported, and the forms that only the trainer can write."""
+    trained = TrainedModel(
         backbone,
         tokenizer,
-        TrainingData(batches, eval_batches, *_shown(task)),
-        options,
-        log_dir=task.log_dir,
-        checkpoints=checkpoints,
-        max_new_tokens=settings.generation.max_new_tokens,
+        settings.generation,
+        find_format(settings.data.prompt_format, kind=settings.data.kind),
+        kind=settings.data.kind,
+        preset=settings.model.preset,
     )
-    if task.serving_model_dir is not None:
-        export_from_trainer(
-            TrainedModel(
-                backbone,
-                tokenizer,
-                settings.generation,
-                find_format(settings.data.prompt_format, kind=settings.data.kind),
-                kind=settings.data.kind,
-                preset=settings.model.preset,
-            ),
-            Path(task.serving_model_dir).parent,
-        )
-    report = {
-        **counts,
-        "attention": attention,
-        **result.as_dict(),
-        "data": {"train": batches.report().as_dict(), "eval": eval_batches.report().as_dict()},
-        "model": published_sizes(settings.published_model(), backbone),
-        "training": settings.published_training(),
-    }
-    return Trained(report, checkpoints.fingerprint if checkpoints else None)
+    export_from_trainer(trained, serving_model_dir.parent)
 
 
-def _shown(task: TrainingTask) -> tuple[Sequence[str], Sequence[str]]:
-    """What people are shown of the rows: their prompts; of documents, themselves and their beginnings."""
-    if task.settings.data.kind == "instructions":
-        return task.rows[0], task.eval_rows[0]
-    return task.rows[1], beginnings(task.eval_rows[1]).prompts
+def export_task(settings: RunSettings, eval_rows: RowTexts, serving_model_dir: str) -> ExportTask:
+    """Returns what to export, and what to ask the exported model.
 
-
-def make_model(
-    model: ModelSettings, training: TrainingSettings, *, texts: Sequence[str], initial_model: str | None = None
-) -> tuple[Backbone, Tokenizer]:
-    """Returns what training starts with, with adapters if they are asked for.
-
-    Args:
-        model: what to start from, or sizes for a model from scratch.
-        training: precision, attention and adapters.
-        texts: prompts and responses that a tokenizer may be trained on, for a model from scratch.
-        initial_model: folder of the model to start from in place of ``model.preset``.
+    That is a few evenly spaced evaluation rows for the card and the log, and those whose answers must be exact.
     """
-    if place := initial_model or model.preset:
-        family = find_family(model.family)
-        backbone, tokenizer = load_model(
-            family, place, attention=training.attention, dropout=model.dropout, dtype=training.precision
-        )
-    else:
-        backbone, tokenizer = new_model(model, training, texts=texts)
-    adapt(backbone, training)
-    return backbone, tokenizer
-
-
-def new_model(model: ModelSettings, training: TrainingSettings, *, texts: Sequence[str]) -> tuple[Backbone, Tokenizer]:
-    """Returns a model from scratch, and a tokenizer that is given or trained on `texts`."""
-    family = find_family(model.family)
-    tokenizer = initial_tokenizer(
-        family, texts, model=None, tokenizer_path=model.tokenizer_path, vocabulary_size=model.vocabulary_size
-    )
-    with chosen_attention(training.attention):
-        sizes = Sizes(
-            vocabulary_size=tokenizer.get_vocab_size(),
-            num_layers=model.num_layers,
-            num_heads=model.num_heads,
-            hidden_dim=model.hidden_dim,
-            intermediate_dim=model.intermediate_dim,
-            max_sequence_length=model.max_sequence_length,
-        )
-        backbone = family.build(sizes, dropout=model.dropout, dtype=training.precision)
-    family.draw_weights(backbone)
-    return backbone, tokenizer
-
-
-def make_batches(
-    rows: tuple[list[str], list[str]],
-    eval_rows: tuple[list[str], list[str]],
-    tokenizer: Tokenizer,
-    training: TrainingSettings,
-    *,
-    overlong: Overlong,
-    sharing: Sharing = ALONE,
-) -> tuple[dataset.PackedBatches, dataset.PackedBatches]:
-    """Training and evaluation batches; what they hold goes to the log."""
-    made = []
-    for split, (prompts, responses) in (("train", rows), ("eval", eval_rows)):
-        examples = dataset.tokenize_examples(
-            prompts,
-            responses,
-            tokenizer,
-            sequence_length=training.sequence_length,
-            overlong=overlong,
-        )
-        batches = dataset.PackedBatches(
-            examples,
-            sequence_length=training.sequence_length,
-            batch_size=training.batch_size,
-            packing=training.packing,
-            accumulation_steps=training.accumulation_steps if split == "train" else 1,
-            epochs=training.epochs if split == "train" else 1,
-            seed=training.seed,
-            shuffle=split == "train",
-            sharing=sharing if split == "train" else sharing.for_evaluation,
-        )
-        logger.info("Split %s: %s", split, batches.report())
-        made.append(batches)
-    return made[0], made[1]
-
-
-def export_task(settings: RunSettings, eval_rows: tuple[list[str], list[str]], serving_model_dir: str) -> ExportTask:
-    """What to export, and what to ask the exported model: a few evenly spaced evaluation rows for the card and the
-    log, and those whose answers must be exact."""
     (prompts, expected), kind = eval_rows, settings.data.kind
     step, exact = max(len(prompts) // SAMPLES, 1), settings.training.exact_answer_rows
     samples = Questions(prompts[::step][:SAMPLES], expected[::step][:SAMPLES])
@@ -255,9 +198,8 @@ def export_task(settings: RunSettings, eval_rows: tuple[list[str], list[str]], s
 
 
 def beginnings(documents: Sequence[str]) -> Questions:
-    """The first words of documents, to be continued in any way."""
-    firsts = [" ".join(document.split()[:BEGINNING_WORDS]) for document in documents]
-    return Questions(firsts, [""] * len(firsts))
+    """Returns the first words of documents, to be continued in any way."""
+    return Questions(first_words(documents), [""] * len(documents))
 
 
 def published_sizes(sizes: Mapping[str, Any], backbone: Backbone) -> dict[str, Any]:
@@ -268,3 +210,9 @@ def published_sizes(sizes: Mapping[str, Any], backbone: Backbone) -> dict[str, A
 
 def _is_folder(place: str | None) -> bool:
     return place is not None and Path(place).is_dir()
+
+
+def clear_checkpoints(task: TrainingTask, trained: Trained) -> None:
+    """Removes the checkpoints of a training whose model is exported."""
+    if task.checkpoints and trained.checkpoint_fingerprint:
+        CheckpointFolder(Path(task.checkpoints), fingerprint=trained.checkpoint_fingerprint, keep=1).clear()

@@ -26,7 +26,7 @@ from modules.settings.run import RunSettings, TunerSettings, initial_model_folde
 from modules.settings.tuning import TuningSettings
 from modules.trainer import train
 from modules.training.backend import TrainingProcessError, run_task
-from modules.training.callbacks.callback_list import DivergedError
+from modules.training.callbacks.divergence import DivergedError
 from modules.training.memory import OutOfMemoryError
 from modules.training.task import RowTexts, TrainingTask
 

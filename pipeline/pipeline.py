@@ -187,7 +187,8 @@ def run_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool = Fa
     if checkpoints is None and not elsewhere:
         checkpoints = CHECKPOINTS  # an absolute path would keep a moved output folder from being a cache
     model, hashes = located(config.model, home)
-    code = "".join([fingerprint("modules.trainer"), *hashes, own_code(config)])
+    callbacks = reference_fingerprint(config.training.callbacks)
+    code = "".join([fingerprint("modules.trainer"), *hashes, own_code(config), callbacks])
     return RunSettings(
         data=RowSettings(
             kind=config.data.kind,

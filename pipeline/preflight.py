@@ -15,6 +15,7 @@ from data.records import Damage, Example, read_records
 from data.tfrecords import verify
 from hub.card_rules import LICENSES
 from hub.server import served_folder
+from modules.training.callback_names import name_problems
 from pipeline.components.hf_pusher.errors import SigningError, SpaceTemplateError
 from pipeline.components.hf_pusher.signing import key_signer
 from pipeline.components.hf_pusher.space_template import check_template
@@ -167,6 +168,10 @@ def _backend(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator
         )
 
 
+def _callbacks(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    yield from name_problems(config.training.callbacks)
+
+
 def _space(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
     if not config.publish.enabled or not config.publish.space:
         return
@@ -239,5 +244,5 @@ def _listing(folder: Path) -> str:
 
 Check = Callable[[PipelineConfig, Mapping[str, str]], Iterator[str]]
 CHECKS: tuple[Check, ...] = (
-    _rows, _licenses, _slices, _schema, _model, _backend, _space, _signing, _owners, _hub, _disk,
+    _rows, _licenses, _slices, _schema, _model, _backend, _callbacks, _space, _signing, _owners, _hub, _disk,
 )  # fmt: skip

@@ -24,9 +24,9 @@ from modules.models.gpt2.initial_weights import draw_weights
 from modules.models.gpt2.network import build_backbone
 from modules.models.gpt2.tokenizer import load_tokenizer
 from modules.models.training_model import training_model
-from modules.training import fit as training
 from modules.training.callbacks.evaluation import evaluate
 from modules.training.dataset import Batch, BatchStream, PackedBatches, tokenize_examples
+from modules.training.optimizer import make_optimizer
 
 GREEDY = GenerationSettings(max_new_tokens=1)
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -85,7 +85,7 @@ def make_model(job: Job) -> keras.Model:
     else:
         length, remat = job.sequence_length or job.sizes.context, job.options.get("remat", False)
         model = training_model(backbone, sequence_length=length, remat=remat)
-    optimizer = training.make_optimizer(job.learning_rate, weight_decay=0.01, clip_norm=1.0)
+    optimizer = make_optimizer(job.learning_rate, weight_decay=0.01, clip_norm=1.0)
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
     optimizer.build(model.trainable_variables)
     return model
@@ -140,7 +140,7 @@ class Ticks(keras.callbacks.Callback):
     def _evaluate(self) -> None:
         if self.held_out is not None:
             with self.clock.evaluating() as record:
-                record(evaluate(self.model, self.held_out)["loss"])
+                record(evaluate(self.model, self.held_out).loss)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ their size outlives the chunk and nothing is computed twice. The idea is that of
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -52,38 +52,8 @@ def summed_loss(
 
     @ops.custom_gradient
     def with_gradient(hidden: Any, embedding: Any) -> Any:
-        size = _chunk_size(targets, embedding)
-
-        def chunk(start: Any, scores: Any, d_hidden: Any) -> Any:
-            at = ops.minimum(start, ops.shape(targets)[0] - size)  # the last chunk may begin inside the one before
-            h, t, share = _take(hidden, at, size), _take(targets, at, size), _take(shares, at, size)
-            chunk_scores, exponentials, total = _score(h, embedding, t)
-            # d loss / d logits is softmax less one-hot.
-            d_logits = exponentials / total[:, None]  # [C, V]
-            places = ops.arange(size, dtype="int32")
-            likelihood = ops.exp(-chunk_scores[:, 0])
-            d_logits = ops.scatter_update(d_logits, ops.stack([places, t], axis=-1), likelihood - 1.0)
-            d_logits = ops.cast(d_logits, h.dtype)
-            d_embedding = ops.zeros((1, 1), wide)
-            if embedding_learns:
-                counted = ops.cast(ops.where(at + places >= start, share, 0.0), h.dtype)
-                d_embedding = ops.cast(ops.einsum("nv,nd->vd", d_logits, h * counted[:, None]), wide)
-            return (
-                ops.slice_update(scores, (at, 0), chunk_scores),
-                ops.slice_update(d_hidden, (at, 0), ops.matmul(d_logits, embedding)),
-                d_embedding,
-            )
-
-        def step(index: Any, state: Any) -> Any:
-            scores, d_hidden, d_embedding = state
-            # Not before the chunk before is done: TensorFlow would start ten at a time, logits and all.
-            start = index * size + _zero_after(d_embedding if embedding_learns else d_hidden)
-            scores, d_hidden, addition = chunk(start, scores, d_hidden)
-            return scores, d_hidden, d_embedding + addition
-
-        # The first by itself: where there is no other, nothing is added up.
-        state = chunk(0, _empty_scores(hidden), ops.zeros_like(hidden))
-        scores, d_hidden, d_embedding = _repeat(step, state, _used(weights), size, ops.shape(targets)[0])
+        chunks = _Chunks(hidden, embedding, targets, shares, embedding_learns)
+        scores, d_hidden, d_embedding = chunks.run(used=_used(weights))
 
         def gradient(*arguments: Any, upstream: Any = None) -> Any:
             # TensorFlow gives one argument per output, JAX one that holds them all.
@@ -95,6 +65,61 @@ def summed_loss(
         return (ops.sum(scores[:, 0] * weights), scores), gradient
 
     return with_gradient(hidden, embedding)
+
+
+class _Chunks(NamedTuple):
+    """The loss of supervised tokens with its gradients, a chunk of them at a time.
+
+    Attributes:
+        hidden: float [N, D].
+        embedding: float [V, D].
+        targets: int32 [N].
+        shares: float [N], what each token's loss counts, at most 1.
+        embedding_learns: whether `embedding` gets a gradient.
+    """
+
+    hidden: Any
+    embedding: Any
+    targets: Any
+    shares: Any
+    embedding_learns: bool
+
+    def run(self, *, used: Any) -> tuple[Any, Any, Any]:
+        """Returns scores [N, 2], and the gradients for `hidden` and `embedding`, of the first `used` tokens."""
+        size = _chunk_size(self.targets, self.embedding)
+
+        def step(index: Any, state: Any) -> Any:
+            scores, d_hidden, d_embedding = state
+            # Not before the chunk before is done: TensorFlow would start ten at a time, logits and all.
+            start = index * size + _zero_after(d_embedding if self.embedding_learns else d_hidden)
+            scores, d_hidden, addition = self.chunk(start, size, scores, d_hidden)
+            return scores, d_hidden, d_embedding + addition
+
+        # The first by itself: where there is no other, nothing is added up.
+        state = self.chunk(0, size, _empty_scores(self.hidden), ops.zeros_like(self.hidden))
+        gradients: tuple[Any, Any, Any] = _repeat(step, state, used, size, ops.shape(self.targets)[0])
+        return gradients
+
+    def chunk(self, start: Any, size: Any, scores: Any, d_hidden: Any) -> tuple[Any, Any, Any]:
+        """Returns `scores` and `d_hidden` with a chunk's in them, and its part of the embedding's gradient."""
+        at = ops.minimum(start, ops.shape(self.targets)[0] - size)  # the last chunk may begin inside the one before
+        h, t, share = (_take(array, at, size) for array in (self.hidden, self.targets, self.shares))
+        chunk_scores, exponentials, total = _score(h, self.embedding, t)
+        # d loss / d logits is softmax less one-hot.
+        d_logits = exponentials / total[:, None]  # [C, V]
+        places = ops.arange(size, dtype="int32")
+        likelihood = ops.exp(-chunk_scores[:, 0])
+        d_logits = ops.scatter_update(d_logits, ops.stack([places, t], axis=-1), likelihood - 1.0)
+        d_logits = ops.cast(d_logits, h.dtype)
+        d_embedding = ops.zeros((1, 1), _wide(self.hidden))
+        if self.embedding_learns:
+            counted = ops.cast(ops.where(at + places >= start, share, 0.0), h.dtype)
+            d_embedding = ops.cast(ops.einsum("nv,nd->vd", d_logits, h * counted[:, None]), _wide(self.hidden))
+        return (
+            ops.slice_update(scores, (at, 0), chunk_scores),
+            ops.slice_update(d_hidden, (at, 0), ops.matmul(d_logits, self.embedding)),
+            d_embedding,
+        )
 
 
 def token_scores(hidden: Any, embedding: Any, targets: Any) -> Any:

@@ -65,8 +65,12 @@ class RunSettings(BaseModel):
         return self.model_dump(mode="json", exclude=PIPELINE_ONLY)
 
     def published_training(self) -> dict[str, Any]:
-        """Returns the group ``training`` as the training's report tells it, sorted by name."""
-        return dict(sorted((self.to_json()["training"] | {"overlong": self.overlong}).items()))
+        """Returns the group ``training`` as the training's report tells it, sorted by name.
+
+        The names of callbacks are among it only if there are any.
+        """
+        told = self.to_json()["training"] | {"overlong": self.overlong}
+        return {name: told[name] for name in sorted(told) if name != "callbacks" or told[name]}
 
     def published_model(self) -> dict[str, Any]:
         """Returns the group ``model`` as the training's report tells it, sorted by name."""

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from modules.registry import is_reference
 from modules.settings.types import FROZEN, OptionalCount, OptionalText, split_words
 
+
+def _callback_name(name: str) -> str:
+    if not is_reference(name):
+        raise ValueError(f"A callback is named as package.module:ClassName. Received: {name!r}.")
+    return name
+
+
+CallbackName = Annotated[str, AfterValidator(_callback_name)]
+CallbackNames = Annotated[tuple[CallbackName, ...], BeforeValidator(split_words)]
 Attention = Literal["auto", "plain", "fused"]
 Backend = Literal["tensorflow", "jax"]
 Distribution = Literal["none", "data_parallel", "fully_sharded"]
@@ -145,3 +155,7 @@ class TrainingSettings(BaseModel):
     exact_answer_rows: int = Field(default=0, ge=0)
     """Evaluation rows whose answers are compared with the expected ones after training, at least 0; 0 for
     none."""
+
+    callbacks: CallbackNames = ()
+    """Keras callbacks that follow the training, as `package.module:ClassName`, of classes that can be made without
+    arguments; `none` for none. `batch` counts optimizer steps, and `logs` has loss and token_accuracy."""

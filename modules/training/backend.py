@@ -1,7 +1,5 @@
 """Keras' backends: training runs in this process, or, on another backend than this process', in one of its own.
 
-    python -m modules.training.backend TASK_FILE RESULT_FILE LOG_FILE
-
 Keras chooses its backend once, when it is imported; the process that TFX runs Trainer in has TensorFlow's. What comes
 back from either is the same: a KerasHub preset in ``exports/keras``, from which everything else is exported, and the
 training's figures.
@@ -10,19 +8,12 @@ training's figures.
 from __future__ import annotations
 
 import logging
-import os
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from typing import Any
 
-from modules.processes import run_apart, serve
+from modules.processes import run_apart
 from modules.training.task import Trained, TrainingTask
 
 logger = logging.getLogger(__name__)
-
-# Never imported beside JAX: it would take seconds, and could take the accelerator's memory.
-ABSENT_ON_JAX = ("tensorflow", "tensorflow_text")
 
 
 class TrainingProcessError(RuntimeError):
@@ -55,7 +46,7 @@ def train_apart(task: TrainingTask, backend: str, *, environment: Mapping[str, s
         TrainingProcessError: If it fails; with the message of its error.
     """
     given = {"KERAS_BACKEND": backend, **(environment or {})}
-    outcome = run_apart("modules.training.backend", task.to_json(), environment=given)
+    outcome = run_apart("modules.training_process", task.to_json(), environment=given)
     logger.info("Training process on %s: %s", backend, outcome.log)
     if outcome.status != 0:
         raise TrainingProcessError(
@@ -63,22 +54,3 @@ def train_apart(task: TrainingTask, backend: str, *, environment: Mapping[str, s
             "The log has the rest."
         )
     return Trained(**outcome.result)
-
-
-def leave_out_tensorflow(modules: dict[str, Any]) -> None:
-    """Makes any import of TensorFlow fail as if it were not installed; `modules` is ``sys.modules``."""
-    for name in ABSENT_ON_JAX:
-        modules[name] = None
-
-
-def carry_out(task: dict[str, Any]) -> dict[str, Any]:
-    """The fresh process' work."""
-    if os.environ["KERAS_BACKEND"] == "jax":
-        leave_out_tensorflow(sys.modules)
-    from modules.trainer import train
-
-    return asdict(train(TrainingTask.from_json(task)))
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1:], carry_out)

@@ -23,7 +23,7 @@ import numpy as np
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest"
 SUFFIX = ".npz"
 UNFINISHED = ".unfinished"
@@ -98,6 +98,10 @@ class CheckpointFolder:
                 logger.warning("A checkpoint is damaged and is skipped for the one before it: %s: %s", path, error)
         return None
 
+    def newest_step(self) -> int | None:
+        """Returns the step of the newest checkpoint, whole or not; None if there is none."""
+        return max(map(_step_of, self._paths()), default=None)
+
     def clear(self) -> None:
         """Removes them all."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -139,13 +143,17 @@ def step_saved_by(root: Path, run_id: str) -> int | None:
         run_id: of the run that wrote the checkpoint, or went on from it.
     """
     notes = [note for note in root.glob(f"*/{RUN}") if note.read_text(encoding="utf-8") == run_id]
-    steps = [int(path.stem.removeprefix("step-")) for note in notes for path in _checkpoints(note.parent)]
+    steps = [_step_of(path) for note in notes for path in _checkpoints(note.parent)]
     return max(steps, default=None)
 
 
 def _checkpoints(folder: Path) -> list[Path]:
     """From the oldest to the newest."""
     return sorted(folder.glob(f"step-*{SUFFIX}"))
+
+
+def _step_of(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
 
 
 @contextlib.contextmanager

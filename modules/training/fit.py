@@ -1,20 +1,33 @@
-"""Optimizer, schedule and the training run itself; any Keras backend."""
+"""A training: Keras' ``fit`` from the newest checkpoint on, and what came of it; any Keras backend."""
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
 
-from modules.training.callbacks.callback_list import BatchTotals
-from modules.training.callbacks.checkpoint import CheckpointPlan, Followers, TrainingRun
-from modules.training.callbacks.evaluation import EvaluationPlan, HeldOut
-from modules.training.dataset import PackedBatches
+from modules.training.callbacks.callback_list import StepCallbackList
+from modules.training.callbacks.checkpoint import CheckpointWriter, restore_newest
+from modules.training.callbacks.divergence import DivergenceCheck, StepRows
+from modules.training.callbacks.evaluation import Evaluation, EvaluationPlan
+from modules.training.callbacks.timer import TrainingTimer
+from modules.training.checkpoints import CheckpointFolder
+from modules.training.dataset import BatchStream, PackedBatches
 from modules.training.devices import sum_before_clipping
-from modules.training.optimizer import FusedAdamW
+from modules.training.memory import memory_errors
+from modules.training.totals import BatchTotals
+
+
+@dataclass(frozen=True)
+class CheckpointPlan:
+    """Where checkpoints go, and every how many optimizer steps there is one."""
+
+    folder: CheckpointFolder
+    every_steps: int
 
 
 @dataclass(frozen=True)
@@ -54,53 +67,11 @@ class TrainingResult:
 
 
 def plan_steps(*, steps_per_epoch: int, epochs: int, max_steps: int | None) -> tuple[int, int]:
-    """Optimizer steps of the whole run, and the epochs that they take."""
+    """Returns the optimizer steps of the whole run, and the epochs that they take."""
     total = steps_per_epoch * epochs
     if max_steps is not None:
         total = min(total, max_steps)
     return total, math.ceil(total / steps_per_epoch)
-
-
-def make_schedule(*, learning_rate: float, total_steps: int, warmup_fraction: float) -> Any:
-    """Linear warm-up from 0, then half a cosine down to 0, over exactly `total_steps` steps."""
-    warmup_steps = round(total_steps * warmup_fraction)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup_steps else learning_rate,
-        decay_steps=max(total_steps - warmup_steps, 1),
-        warmup_target=learning_rate if warmup_steps else None,
-        warmup_steps=warmup_steps,
-    )
-
-
-def make_optimizer(
-    schedule: Any,
-    *,
-    weight_decay: float,
-    clip_norm: float | None,
-    accumulation_steps: int = 1,
-    precision: str = "float32",
-) -> keras.optimizers.Optimizer:
-    """AdamW as Loshchilov & Hutter 2019, with GPT-2's and GPT-3's usual betas; no decay on biases and layer
-    norms.
-
-    Args:
-        schedule: learning rate by optimizer step, or one for all.
-        weight_decay: 0 for none.
-        clip_norm: global norm above which gradients are scaled down; None for no limit.
-        accumulation_steps: batches whose gradients make one step.
-        precision: Keras dtype policy; with ``mixed_float16`` the loss is scaled, so that no gradient vanishes.
-    """
-    optimizer = FusedAdamW(
-        schedule,
-        weight_decay=weight_decay,
-        beta_1=0.9,
-        beta_2=0.95,
-        epsilon=1e-8,
-        global_clipnorm=clip_norm,
-        gradient_accumulation_steps=accumulation_steps if accumulation_steps > 1 else None,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer
 
 
 def fit(
@@ -112,7 +83,8 @@ def fit(
     total_steps: int,
     evaluation: EvaluationPlan | None = None,
     checkpoints: CheckpointPlan | None = None,
-    followers: Followers | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    read_every: int = 10,
     describe_row: Callable[[int], str] = str,
 ) -> TrainingResult:
     """Trains, from the newest checkpoint if there is one, and evaluates with dropout off.
@@ -128,7 +100,8 @@ def fit(
         total_steps: optimizer steps of the run.
         evaluation: when to evaluate before the end, and what follows; None only evaluates what was trained.
         checkpoints: None writes none and resumes from none.
-        followers: who else follows the run.
+        callbacks: who else follows the run; :mod:`modules.training.callbacks.base` says how they are called.
+        read_every: optimizer steps after which losses are read in any case.
         describe_row: says, in errors, what is in one of the rows that the training split was made of.
 
     Raises:
@@ -136,39 +109,87 @@ def fit(
         OutOfMemoryError: If a batch does not fit.
         CheckpointMismatchError: If the newest checkpoint holds other shapes.
     """
-    followers = followers or Followers()
-    parts = batches.sharing.parts
+    compile_model(model, optimizer, parts=batches.sharing.parts)
+    held_out = Evaluation(eval_batches, evaluation or EvaluationPlan(), total_steps=total_steps)
+    timer, rows = TrainingTimer(), StepRows(batches, describe_row, checkpoints.folder if checkpoints else None)
+    writers = checkpoint_writers(checkpoints, total_steps=total_steps, rows=rows)
+    steps = StepCallbackList(
+        [DivergenceCheck(rows), timer, held_out, *callbacks, *writers],
+        model=model,
+        total_steps=total_steps,
+        steps_per_epoch=batches.steps,
+        accumulation_steps=batches.accumulation_steps,
+        read_every=read_every,
+    )
+    found = restore_newest(checkpoints.folder, model, steps) if checkpoints else None
+    if found is None or not (found.progress["finished"] or held_out.has_stopped):
+        first, last = (step * batches.accumulation_steps for step in (steps.step, total_steps))
+        stream = BatchStream(batches, start=first, stop=last)
+        with memory_errors(batches):
+            # The stream has its order; Keras would draw another one, different on each backend and after a resumption.
+            model.fit(feed(stream), steps_per_epoch=len(stream), shuffle=False, verbose=0, callbacks=steps)
+    return training_result(steps, held_out, timer, batches, resumed_from=found.step if found else 0)
+
+
+def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, *, parts: int = 1) -> None:
+    """Compiles a training model, and makes the optimizer's variables.
+
+    Args:
+        model: to train.
+        optimizer: to train it with.
+        parts: of a batch, which devices sum up apart.
+    """
     if parts > 1:
         sum_before_clipping(optimizer)
     # XLA's compile time is not earned back on CPU, where its step was no faster; JAX needs it.
     model.compile(optimizer, weighted_metrics=[BatchTotals(parts=parts)], jit_compile=keras.backend.backend() == "jax")
     # Made now, or TensorFlow would trace the first step twice: once with their creation and once without.
     optimizer.build(model.trainable_variables)
-    held_out = HeldOut(
-        model,
-        eval_batches,
-        evaluation or EvaluationPlan(),
-        total_steps=total_steps,
-        report=followers.evaluated,
-        begin=followers.evaluating,
-    )
-    run = TrainingRun(model, batches, held_out, total_steps, checkpoints, followers, describe_row)
-    run.resume()
-    run.train()
-    kept_step = held_out.finish(run.step)
-    evaluated = held_out.evaluate(kept_step)
-    supervised = batches.report().supervised_tokens / batches.steps * run.step
+
+
+def checkpoint_writers(plan: CheckpointPlan | None, *, total_steps: int, rows: StepRows) -> list[CheckpointWriter]:
+    """Returns what writes checkpoints, if anything does."""
+    if plan is None:
+        return []
+    return [CheckpointWriter(plan.folder, every_steps=plan.every_steps, total_steps=total_steps, rows=rows)]
+
+
+def training_result(
+    steps: StepCallbackList,
+    held_out: Evaluation,
+    timer: TrainingTimer,
+    batches: PackedBatches,
+    *,
+    resumed_from: int,
+) -> TrainingResult:
+    """Keeps the weights that are to be kept, evaluates them, and returns what the run reached."""
+    kept_step = held_out.keep_weights(steps.step)
+    kept, epoch = held_out.evaluate(kept_step), steps.epoch_mean.logs
+    supervised = batches.report().supervised_tokens / batches.steps * steps.step
     return TrainingResult(
-        steps=run.step,
-        planned_steps=total_steps,
+        steps=steps.step,
+        planned_steps=steps.total_steps,
         stop_reason=held_out.stop_reason,
         kept_step=kept_step,
-        resumed_from=run.resumed_from,
-        train_loss=run.epoch.loss,
-        train_token_accuracy=run.epoch.token_accuracy,
-        eval_loss=evaluated["loss"],
-        eval_token_accuracy=evaluated["token_accuracy"],
-        seconds=run.seconds,
-        supervised_tokens_per_second=supervised / max(run.seconds, 1e-9),
-        evaluations=[(step, result["loss"], result["token_accuracy"]) for step, result in held_out.results.items()],
+        resumed_from=resumed_from,
+        train_loss=epoch["loss"],
+        train_token_accuracy=epoch["token_accuracy"],
+        eval_loss=kept.loss,
+        eval_token_accuracy=kept.token_accuracy,
+        seconds=timer.seconds,
+        supervised_tokens_per_second=supervised / max(timer.seconds, 1e-9),
+        evaluations=[(step, each.loss, each.token_accuracy) for step, each in held_out.results.items()],
     )
+
+
+def feed(stream: BatchStream) -> Any:
+    """Returns the stream in the form that Keras takes on this backend."""
+    if keras.backend.backend() != "tensorflow":
+        return stream
+    # Keras would tell the shapes of all batches from those of the first two.
+    tf = importlib.import_module("tensorflow")
+    shapes = keras.tree.map_structure(lambda array: tf.TensorSpec([None] * array.ndim, array.dtype), stream[0])
+    batches = tf.data.Dataset.from_generator(
+        lambda: map(stream.__getitem__, range(len(stream))), output_signature=shapes
+    )
+    return batches.apply(tf.data.experimental.assert_cardinality(len(stream))).prefetch(tf.data.AUTOTUNE)

@@ -1,12 +1,15 @@
-"""AdamW that passes over the memory once."""
+"""AdamW that passes over the memory once, and the schedule of its learning rate."""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
+
+if TYPE_CHECKING:
+    from modules.settings.training import TrainingSettings
 
 
 class FusedAdamW(keras.optimizers.AdamW):
@@ -36,3 +39,56 @@ class FusedAdamW(keras.optimizers.AdamW):
             epsilon=ops.cast(self.epsilon, variable.dtype),
             grad=tf.convert_to_tensor(tf.cast(gradient, variable.dtype)),
         )
+
+
+def configured_optimizer(training: TrainingSettings, schedule: Any) -> keras.optimizers.Optimizer:
+    """Returns the optimizer that the settings ask for; `schedule` is its learning rate by optimizer step."""
+    return make_optimizer(
+        schedule,
+        weight_decay=training.weight_decay,
+        clip_norm=training.clip_norm,
+        accumulation_steps=training.accumulation_steps,
+        precision=training.precision,
+    )
+
+
+def make_schedule(*, learning_rate: float, total_steps: int, warmup_fraction: float) -> Any:
+    """Returns a linear warm-up from 0, then half a cosine down to 0, over exactly `total_steps` steps."""
+    warmup_steps = round(total_steps * warmup_fraction)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else learning_rate,
+        decay_steps=max(total_steps - warmup_steps, 1),
+        warmup_target=learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+
+
+def make_optimizer(
+    schedule: Any,
+    *,
+    weight_decay: float,
+    clip_norm: float | None,
+    accumulation_steps: int = 1,
+    precision: str = "float32",
+) -> keras.optimizers.Optimizer:
+    """Returns AdamW as Loshchilov & Hutter 2019, with GPT-2's and GPT-3's usual betas; no decay on biases and layer
+    norms.
+
+    Args:
+        schedule: learning rate by optimizer step, or one for all.
+        weight_decay: 0 for none.
+        clip_norm: global norm above which gradients are scaled down; None for no limit.
+        accumulation_steps: batches whose gradients make one step.
+        precision: Keras dtype policy; with ``mixed_float16`` the loss is scaled, so that no gradient vanishes.
+    """
+    optimizer = FusedAdamW(
+        schedule,
+        weight_decay=weight_decay,
+        beta_1=0.9,
+        beta_2=0.95,
+        epsilon=1e-8,
+        global_clipnorm=clip_norm,
+        gradient_accumulation_steps=accumulation_steps if accumulation_steps > 1 else None,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer

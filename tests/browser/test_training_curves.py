@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from modules.training.callbacks.callback_list import StepScores
-from modules.training.callbacks.tensorboard import RunLog
+from modules.training.callbacks.base import StepLogs
+from modules.training.callbacks.tensorboard import TensorBoardLog
 from tests.browser.opening import NEEDS_CHROMIUM, Scheme, new_page, screenshot
 
 pytestmark = NEEDS_CHROMIUM
@@ -36,15 +36,18 @@ def tensorboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _log_training(folder: Path) -> None:
-    log = RunLog(str(folder), learning_rate=lambda step: 1e-3 * step / STEPS, tokens_per_supervised=3.0, every_steps=10)
-    log.data("train", {"rows": 1449, "tokens": 40_123, "pad_fraction": 0.0125})
-    log.data("eval", {"rows": 207, "tokens": 5_120, "pad_fraction": 0.02})
+    log = TensorBoardLog(
+        str(folder), learning_rate=lambda step: 1e-3 * step / STEPS, tokens_per_supervised=3.0, every_steps=10
+    )
+    log.write_data("train", {"rows": 1449, "tokens": 40_123, "pad_fraction": 0.0125})
+    log.write_data("eval", {"rows": 207, "tokens": 5_120, "pad_fraction": 0.02})
     for step in range(1, STEPS + 1):
         loss = 4 * math.exp(-step / 80)
-        log.read([StepScores(step, loss, 1 - loss / 4, 120)])
+        logs = StepLogs(step=step, loss=loss, token_accuracy=1 - loss / 4, tokens=120)
+        log.on_train_batch_end(step - 1, logs)
         if step % 50 == 0:
-            log.evaluated(step, loss + 0.2, 0.95 - loss / 4)
-    log.samples(STEPS, [("### Instruction:\nCapital of France?\n\n### Response:\n", "Paris")])
+            log.on_test_end(StepLogs(step=step, loss=loss + 0.2, token_accuracy=0.95 - loss / 4, tokens=120))
+    log.write_samples(STEPS, [("### Instruction:\nCapital of France?\n\n### Response:\n", "Paris")])
     log.close()
 
 

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from modules.processes import serve
-from modules.training.backend import leave_out_tensorflow
+from modules.training_process import leave_out_tensorflow
 
 
 def carry_out(task: dict[str, Any]) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def describe(kind: str, devices: int) -> dict[str, Any]:
     """Shapes of some arrays, whole and on the first device; the share of all bytes that this device holds."""
     from modules.models.gpt2.network import build_backbone
     from modules.training.devices import shared_training
-    from modules.training.fit import make_optimizer
+    from modules.training.optimizer import make_optimizer
 
     with shared_training(kind, devices=devices, batch_size=devices):
         backbone = build_backbone(

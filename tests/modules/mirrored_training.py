@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from modules.processes import serve
-from modules.training.backend import carry_out
+from modules.training_process import carry_out
 
 DEVICES = 4
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from modules.processes import Outcome
-from modules.training.backend import ABSENT_ON_JAX, TrainingProcessError, train_apart
+from modules.training.backend import TrainingProcessError, train_apart
+from modules.training_process import ABSENT_ON_JAX
 from tests.jax.tasks import make_task
 
 MODULES = Path(__file__).parents[2] / "modules"

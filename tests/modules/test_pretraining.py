@@ -123,9 +123,9 @@ def test_the_loss_of_documents_is_the_same_in_training_and_in_evaluation(
     assert scores["tokens"].numpy().tolist() == lengths
     assert scores["response_bytes"].numpy().tolist() == [len(document.encode()) for document in DOCUMENTS]
     loss = scores["negative_log_likelihood"].numpy().sum() / sum(lengths)
-    np.testing.assert_allclose(loss, measured["loss"], rtol=1e-5)
+    np.testing.assert_allclose(loss, measured.loss, rtol=1e-5)
     np.testing.assert_allclose(
-        scores["correct_tokens"].numpy().sum() / sum(lengths), measured["token_accuracy"], rtol=1e-6
+        scores["correct_tokens"].numpy().sum() / sum(lengths), measured.token_accuracy, rtol=1e-6
     )
 
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from modules.training.callbacks.callback_list import Action, DivergedError
+from modules.training.callbacks.divergence import DivergedError
 from modules.training.callbacks.evaluation import EvaluationPlan
 from modules.training.fit import TrainingResult
 from modules.training.model_state import CheckpointMismatchError
-from tests.modules.fitting import STEPS_PER_EPOCH, Fit, KilledError
+from tests.modules.tiny_training import STEPS_PER_EPOCH, At, Fit, KilledError
 
 pytestmark = pytest.mark.arithmetic
 
@@ -190,15 +190,14 @@ def test_a_checkpoint_of_other_sizes_names_layers_and_both_shapes(tokenizer: Tok
 def test_a_weight_that_is_not_finite_is_never_saved(tokenizer: Tokenizer, tmp_path: Path) -> None:
     fit = Fit(tokenizer, tmp_path)
 
-    def spoil(step: int) -> bool:
+    def spoil() -> None:
         fit.backbone.layer_norm.beta.assign(keras.ops.full((16,), float("inf")))
-        return False
 
     with pytest.raises(
         DivergedError,
         match=r"a weight is nan at optimizer step 4 \(epoch 2\), of 2 rows: .*The checkpoint of step 2 is kept\.",
     ):
-        fit.run(actions=[Action(lambda step: step == 4, spoil)], describe_row=lambda row: f"say\n  {row}")
+        fit.run(callbacks=[At(4, spoil)], describe_row=lambda row: f"say\n  {row}")
     assert saved_steps(fit) == [2]
 
 

@@ -15,11 +15,13 @@ from modules.models.gpt2.weights import load_preset
 from modules.models.presets import PresetError
 from modules.models.training_model import ContextError, training_model
 from modules.serving.exact_answers import exact_answers
-from modules.training import fit as training
-from modules.training.callbacks.callback_list import DivergedError, StepScores
+from modules.training.callbacks.base import StepLogs
+from modules.training.callbacks.divergence import DivergedError
 from modules.training.callbacks.evaluation import evaluate
 from modules.training.callbacks.progress import TrainingProgress
 from modules.training.dataset import PackedBatches, tokenize_examples
+from modules.training.fit import TrainingResult, fit, plan_steps
+from modules.training.optimizer import make_optimizer, make_schedule
 from tests.modules.conftest import make_backbone
 
 pytestmark = pytest.mark.arithmetic
@@ -39,7 +41,7 @@ def make_batches(tokenizer: Tokenizer, *, batch_size: int = 2, accumulation_step
     )
 
 
-def run(tokenizer: Tokenizer, *, learning_rate: float = 1e-2, epochs: int = 60) -> training.TrainingResult:
+def run(tokenizer: Tokenizer, *, learning_rate: float = 1e-2, epochs: int = 60) -> TrainingResult:
     keras.utils.set_random_seed(3)
     backbone = build_backbone(
         vocabulary_size=tokenizer.get_vocab_size(),
@@ -52,13 +54,13 @@ def run(tokenizer: Tokenizer, *, learning_rate: float = 1e-2, epochs: int = 60) 
         dtype="float32",
     )
     batches = make_batches(tokenizer)
-    total, _ = training.plan_steps(steps_per_epoch=batches.steps, epochs=epochs, max_steps=None)
-    schedule = training.make_schedule(learning_rate=learning_rate, total_steps=total, warmup_fraction=0.1)
-    return training.fit(
+    total, _ = plan_steps(steps_per_epoch=batches.steps, epochs=epochs, max_steps=None)
+    schedule = make_schedule(learning_rate=learning_rate, total_steps=total, warmup_fraction=0.1)
+    return fit(
         training_model(backbone, sequence_length=32),
         batches,
         make_batches(tokenizer),
-        optimizer=training.make_optimizer(schedule, weight_decay=0.0, clip_norm=1.0),
+        optimizer=make_optimizer(schedule, weight_decay=0.0, clip_norm=1.0),
         total_steps=total,
     )
 
@@ -90,7 +92,7 @@ def test_accumulated_small_batches_train_as_one_large_batch(tokenizer: Tokenizer
         optimizer = keras.optimizers.SGD(
             0.1, gradient_accumulation_steps=accumulation_steps if accumulation_steps > 1 else None
         )
-        training.fit(
+        fit(
             training_model(backbone, sequence_length=32),
             batches,
             make_batches(tokenizer),
@@ -105,28 +107,28 @@ def test_accumulated_small_batches_train_as_one_large_batch(tokenizer: Tokenizer
 def test_evaluation_is_the_mean_over_tokens_whatever_the_batch(tokenizer: Tokenizer) -> None:
     model = training_model(make_backbone(tokenizer, dropout=0.5), sequence_length=32)
     one, many = (evaluate(model, make_batches(tokenizer, batch_size=size)) for size in (4, 1))
-    assert one["loss"] == pytest.approx(many["loss"], rel=1e-5)
-    assert one["token_accuracy"] == pytest.approx(many["token_accuracy"])
+    assert one.loss == pytest.approx(many.loss, rel=1e-5)
+    assert one.token_accuracy == pytest.approx(many.token_accuracy)
 
 
 @pytest.mark.parametrize(("max_steps", "expected"), [(None, (30, 3)), (25, (25, 3)), (10, (10, 1)), (99, (30, 3))])
 def test_steps_are_planned_from_the_real_number_of_batches(max_steps: int | None, expected: tuple[int, int]) -> None:
-    assert training.plan_steps(steps_per_epoch=10, epochs=3, max_steps=max_steps) == expected
+    assert plan_steps(steps_per_epoch=10, epochs=3, max_steps=max_steps) == expected
 
 
 def test_the_schedule_rises_linearly_peaks_and_ends_at_zero() -> None:
-    schedule = training.make_schedule(learning_rate=1.0, total_steps=100, warmup_fraction=0.1)
+    schedule = make_schedule(learning_rate=1.0, total_steps=100, warmup_fraction=0.1)
     rates = [float(schedule(step)) for step in (0, 5, 10, 55, 100)]
     np.testing.assert_allclose(rates, [0.0, 0.5, 1.0, 0.5, 0.0], atol=1e-6)
 
 
 def test_without_warm_up_the_schedule_starts_at_its_peak() -> None:
-    schedule = training.make_schedule(learning_rate=1.0, total_steps=100, warmup_fraction=0.0)
+    schedule = make_schedule(learning_rate=1.0, total_steps=100, warmup_fraction=0.0)
     assert float(schedule(0)) == 1.0
 
 
 def test_weight_decay_spares_biases_and_layer_norms(tokenizer: Tokenizer) -> None:
-    optimizer = training.make_optimizer(1e-3, weight_decay=0.1, clip_norm=1.0)
+    optimizer = make_optimizer(1e-3, weight_decay=0.1, clip_norm=1.0)
     variables = make_backbone(tokenizer).trainable_variables
     optimizer.build(variables)
     decayed = {variable.path.split("/")[-1] for variable in variables if optimizer._use_weight_decay(variable)}
@@ -173,12 +175,16 @@ def test_a_preset_folder_gives_its_model_and_tokenizer(tokenizer: Tokenizer, tmp
         np.testing.assert_array_equal(one, other)
 
 
+def read(progress: TrainingProgress, step: int, *, loss: float = 1.5, tokens: int = 100) -> None:
+    progress.on_train_batch_end(step - 1, StepLogs(step=step, loss=loss, token_accuracy=0.5, tokens=tokens))
+
+
 def test_progress_without_a_terminal_writes_plain_lines() -> None:
     stream = io.StringIO()
     progress = TrainingProgress(total_steps=4, line_seconds=0.0, stream=stream)
-    progress.begin(0)
+    progress.on_train_begin()
     for step in range(1, 5):
-        progress.read([StepScores(step, 1.5, 0.5, 100)])
+        read(progress, step)
     progress.close()
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3, "every step but the first, which also compiles"
@@ -187,12 +193,12 @@ def test_progress_without_a_terminal_writes_plain_lines() -> None:
 
 def test_a_long_evaluation_is_told_without_a_terminal_and_its_loss_stays_in_sight() -> None:
     stream = io.StringIO()
-    progress = TrainingProgress(total_steps=4, line_seconds=0.0, stream=stream)
+    progress = TrainingProgress(total_steps=4, evaluation_batches=1200, line_seconds=0.0, stream=stream)
     for step in (1, 2):
-        progress.read([StepScores(step, 1.5, 0.5, 100)])
-    progress.evaluating(0, 1200)
-    progress.evaluated(2, 1.25, 0.5)
-    progress.read([StepScores(3, 1.5, 0.5, 100)])
+        read(progress, step)
+    progress.on_test_batch_begin(0)
+    progress.on_test_end(StepLogs(step=2, loss=1.25, token_accuracy=0.5, tokens=100))
+    read(progress, 3)
 
     _, evaluating, after = stream.getvalue().splitlines()
     assert evaluating == "  evaluating batch 1 of 1,200"
@@ -201,7 +207,8 @@ def test_a_long_evaluation_is_told_without_a_terminal_and_its_loss_stays_in_sigh
 
 def test_the_shown_loss_is_recent() -> None:
     progress = TrainingProgress(total_steps=100, stream=io.StringIO())
-    progress.read([StepScores(step, 8.0 if step <= 50 else 2.0, 0.0, 1) for step in range(1, 101)])
+    for step in range(1, 101):
+        read(progress, step, loss=8.0 if step <= 50 else 2.0, tokens=1)
     assert progress.loss == pytest.approx(2.0, abs=0.04)
 
 

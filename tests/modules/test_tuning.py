@@ -16,7 +16,7 @@ from modules.settings.rows import RowSettings
 from modules.settings.run import RunSettings, tuned_values, with_values
 from modules.settings.tuning import TuningSettings
 from modules.trainer import train
-from modules.training.callbacks.callback_list import DivergedError
+from modules.training.callbacks.divergence import DivergedError
 from modules.training.task import TrainingTask
 from pipeline.config.sources import load_config
 

@@ -270,3 +270,12 @@ def test_a_pattern_for_half_a_date_is_refused(folder: Path) -> None:
     (problem,) = problems_of(folder, "--data.train-pattern", "{YYYY}/*-train*")
 
     assert problem.startswith("data.train_pattern, data.eval_pattern: A pattern names the newest data by {SPAN}")
+
+
+def test_a_callback_that_is_not_there_is_found_before_the_run(folder: Path) -> None:
+    callbacks = "keras.callbacks:TerminateOnNaN keras.callbacks:Absent absent.module:Callback"
+    no_class, no_module = problems_of(folder, "--training.callbacks", callbacks)
+    assert no_class.startswith("training.callbacks: the module has no such class. Received: 'keras.callbacks:Absent'")
+    assert no_module.startswith("training.callbacks: there is no such module. Received: 'absent.module:Callback'")
+    (problem,) = problems_of(folder, "--training.callbacks", "not a name")
+    assert problem.startswith("training.callbacks: A callback is named as package.module:ClassName. Received: 'not'.")

@@ -1,159 +1,159 @@
-"""Follows ``fit`` by optimizer steps: reads their losses, stops at one that is not finite, lets others act."""
+"""Keras' list of callbacks, counted in optimizer steps."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
+from modules.training.callbacks.base import StepLogs, TrainingCallback, overrides
+from modules.training.callbacks.epoch_mean import EpochMean
+from modules.training.checkpoints import Checkpoint
 from modules.training.model_state import synchronise
+from modules.training.totals import BatchTotals, step_logs
 
 READ_SECONDS = 1.0
 
 
-class DivergedError(RuntimeError):
-    """The loss, or a weight, became NaN or infinite."""
+class StepCallbackList(keras.callbacks.CallbackList):
+    """Tells callbacks of optimizer steps, epochs and evaluations, as :mod:`modules.training.callbacks.base` says.
 
-    user_message = True
-
-
-class StepScores(NamedTuple):
-    """How one optimizer step went.
-
-    Attributes:
-        step: from 1.
-        loss: mean over the step's supervised tokens, in nats.
-        token_accuracy: share of them whose target was the likeliest token.
-        tokens: how many there were.
-    """
-
-    step: int
-    loss: float
-    token_accuracy: float
-    tokens: int
-
-
-Reader = Callable[[Sequence[StepScores]], None]
-
-
-class Action(NamedTuple):
-    """Something to do between two optimizer steps, with the model's variables up to date.
-
-    Attributes:
-        due: whether to do it after a step.
-        act: does it, given the step; true ends the training.
-    """
-
-    due: Callable[[int], bool]
-    act: Callable[[int], bool]
-
-
-class BatchTotals(keras.metrics.Metric):
-    """What the last batch summed up to, float32 [3]: weighted loss, hits, supervised tokens.
+    Losses are read when a callback must be told at once, every `read_every` steps, and about once a second.
 
     Args:
-        parts: of the batch that devices sum up apart; each one's weights are for the mean of all.
-    """
-
-    NAME = "totals"
-
-    def __init__(self, *, parts: int = 1) -> None:
-        super().__init__(name=self.NAME)
-        self.parts = parts
-        self.totals = self.add_variable((3,), initializer="zeros", name="totals")
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes float32 [N, 2] scores and float32 [N] weights."""
-        used = ops.cast(sample_weight > 0, "float32")
-        loss, hits = ops.sum(y_pred[:, 0] * sample_weight), ops.sum(y_pred[:, 1] * used)
-        self.totals.assign(ops.stack([loss / self.parts, hits, ops.sum(used)]))
-
-    def result(self) -> Any:
-        """float32 [3]."""
-        return ops.convert_to_tensor(self.totals)
-
-
-class Loop(keras.callbacks.CallbackList):
-    """Keras' list of callbacks that counts in optimizer steps.
-
-    A loss is read only when it is needed, once a second at most otherwise: on an accelerator, reading one waits for its
-    step, and holds up the next.
-
-    Args:
+        callbacks: told in this order.
         model: compiled with :class:`BatchTotals`.
-        first_step: optimizer steps done before.
-        total_steps: of the whole run.
+        total_steps: optimizer steps of the whole run.
+        steps_per_epoch: optimizer steps of an epoch.
         accumulation_steps: batches per optimizer step.
         read_every: optimizer steps after which losses are read in any case.
-        readers: get the scores of steps as they are read, each once, in order.
-        actions: done in their order, after the losses up to then have been read.
-        diverged: makes the error for a step whose loss is not finite.
-        callbacks: further ones of Keras' kind; each makes every batch wait.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        callbacks: Sequence[keras.callbacks.Callback],
         *,
-        first_step: int,
+        model: keras.Model,
         total_steps: int,
-        accumulation_steps: int,
-        read_every: int,
-        readers: Sequence[Reader],
-        actions: Sequence[Action],
-        diverged: Callable[[StepScores], DivergedError],
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        steps_per_epoch: int,
+        accumulation_steps: int = 1,
+        read_every: int = 10,
     ) -> None:
-        super().__init__(list(callbacks), add_history=True, model=model)  # fit answers with the history
-        self.step = first_step
+        self.epoch_mean = EpochMean(steps_per_epoch)
+        super().__init__([*callbacks, self.epoch_mean], add_history=True, model=model)  # fit answers with the history
+        self.set_params({"epochs": -(-total_steps // steps_per_epoch), "steps": steps_per_epoch})
         self.total_steps = total_steps
+        self.steps_per_epoch = steps_per_epoch
         self.accumulation_steps = accumulation_steps
         self.read_every = read_every
-        self.readers = readers
-        self.actions = actions
-        self.diverged = diverged
-        self._has_callbacks = bool(callbacks)
+        self.step = 0
+        self._begun = [each for each in self.callbacks if overrides(each, "on_train_batch_begin", "on_batch_begin")]
+        told = [each for each in self.callbacks if overrides(each, "on_train_batch_end", "on_batch_end")]
+        self._late = [each for each in told if getattr(each, "async_safe", False)]
+        self._at_once = [each for each in told if each not in self._late]
+        self._needs_epochs = any(overrides(each, "on_epoch_begin", "on_epoch_end") for each in callbacks)
         self._unread: list[Any] = []
         self._batches = 0
         self._read_at = time.monotonic()
+        self._validation: dict[str, float] = {}
+        for callback in self._training_callbacks():
+            callback.callbacks = self
+
+    # ------------------------------------------------------------------------------------------------- Checkpoints
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Goes on from a checkpoint whose weights are in the model."""
+        self.step = checkpoint.step
+        kept = checkpoint.progress["callbacks"]
+        for callback in self._training_callbacks():
+            if (name := type(callback).__name__) in kept:
+                callback.resume(self.step, kept[name], checkpoint.arrays)
+
+    def progress(self) -> dict[str, Any]:
+        """Returns what a checkpoint must keep of the callbacks, by their names, as plain JSON."""
+        return {type(callback).__name__: callback.progress() for callback in self._training_callbacks()}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns the arrays that a checkpoint must keep of the callbacks."""
+        return {name: array for callback in self._training_callbacks() for name, array in callback.arrays().items()}
+
+    def _training_callbacks(self) -> list[TrainingCallback]:
+        return [callback for callback in self.callbacks if isinstance(callback, TrainingCallback)]
+
+    # ------------------------------------------------------------------------------- Keras' fit, and an evaluation
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Does nothing: Keras takes the whole run for one epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Ends the epoch that the run ends in the middle of."""
+        if self.step % self.steps_per_epoch:
+            self._end_epoch(self.step)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if self._batches % self.accumulation_steps:
+            return
+        if self._needs_epochs and (self._batches == 0 or self.step % self.steps_per_epoch == 0):
+            super().on_epoch_begin(self.step // self.steps_per_epoch)
+        for callback in self._begun:
+            callback.on_train_batch_begin(self.step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self._has_callbacks:
-            super().on_train_batch_end(batch, logs)
         self._unread.append(logs[BatchTotals.NAME])
         self._batches += 1
         if self._batches % self.accumulation_steps == 0:
             self.step += 1
-            self._after_step()
+            self._end_step()
 
-    def _after_step(self) -> None:
-        due = [action for action in self.actions if action.due(self.step)]
-        late = time.monotonic() - self._read_at >= READ_SECONDS
-        if due or late or self.step % self.read_every == 0 or self.step == self.total_steps:
-            self._read()
+    # Not Keras' own of these two, which would make all figures floats.
+    def on_test_begin(self, logs: Any = None) -> None:
+        for callback in self.callbacks:
+            callback.on_test_begin(logs)
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self._validation = {f"val_{name}": logs[name] for name in ("loss", "token_accuracy")}
+        for callback in self.callbacks:
+            callback.on_test_end(logs)
+
+    # ----------------------------------------------------------------------------------------------- Steps, epochs
+
+    def _end_step(self) -> None:
+        due = [each for each in self._at_once if not isinstance(each, TrainingCallback) or each.is_due(self.step)]
+        if not due and not self._must_read():
+            return
+        logs = self._read()
         if due:
             synchronise(self.model)
-            answers = [action.act(self.step) for action in due]
-            self.model.stop_training = self.model.stop_training or any(answers)
+        for callback in due:
+            callback.on_train_batch_end(self.step - 1, logs)
+        if self.step % self.steps_per_epoch == 0:
+            self._end_epoch(self.step)
 
-    def _read(self) -> None:
-        unread = np.stack([np.asarray(totals) for totals in self._unread])  # [batches, 3]
+    def _must_read(self) -> bool:
+        return (
+            self.step % self.read_every == 0
+            or self.step == self.total_steps
+            or (self._needs_epochs and self.step % self.steps_per_epoch == 0)
+            or time.monotonic() - self._read_at >= READ_SECONDS
+        )
+
+    def _read(self) -> StepLogs:
+        """Tells those that may be told late of all steps up to now; returns the last one's figures."""
+        read = step_logs(self._unread, last_step=self.step, accumulation_steps=self.accumulation_steps)
         self._unread.clear()
         self._read_at = time.monotonic()
-        by_step = unread.reshape(-1, self.accumulation_steps, 3).astype(np.float64)
-        losses, sums = by_step[:, :, 0].mean(axis=1), by_step.sum(axis=1)
-        first = self.step - len(by_step) + 1
-        scores = [
-            StepScores(first + index, float(loss), float(hits / tokens), int(tokens))
-            for index, (loss, (_, hits, tokens)) in enumerate(zip(losses, sums, strict=True))
-        ]
-        good = next((index for index, score in enumerate(scores) if not math.isfinite(score.loss)), len(scores))
-        for reader in self.readers if good else ():
-            reader(scores[:good])
-        if good < len(scores):
-            raise self.diverged(scores[good])
+        for logs in read:
+            for callback in self._late:
+                callback.on_train_batch_end(logs["step"] - 1, logs)
+            if logs["step"] % self.steps_per_epoch == 0 and logs["step"] < self.step:
+                self._end_epoch(logs["step"])
+        return read[-1]
+
+    def _end_epoch(self, step: int) -> None:
+        if self._needs_epochs:
+            synchronise(self.model)
+        super().on_epoch_end((step - 1) // self.steps_per_epoch, {**self.epoch_mean.logs, **self._validation})
+        self._validation = {}

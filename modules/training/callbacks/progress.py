@@ -1,33 +1,46 @@
-"""What the user sees while the model trains."""
+"""What the terminal shows while the model trains."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from typing import IO
+from collections.abc import Mapping
+from typing import IO, Any
 
+import numpy as np
 from rich.progress import TextColumn, TimeRemainingColumn
 
 from modules.progress import progress_bar, progress_console
-from modules.training.callbacks.callback_list import StepScores
+from modules.training.callbacks.base import TrainingCallback
 
 logger = logging.getLogger(__name__)
 
 DECAY = 0.9  # the loss that is shown is that of about the last ten steps
 
 
-class TrainingProgress:
-    """A bar with losses, supervised tokens/s and time left; without a terminal, a plain line now and then.
+class TrainingProgress(TrainingCallback):
+    """Shows a bar with losses, supervised tokens/s and time left; without a terminal, a plain line now and then.
 
     Args:
         total_steps: optimizer steps of the whole run.
+        evaluation_batches: of an evaluation.
         line_seconds: time between plain lines.
         stream: where to write; standard error by default.
     """
 
-    def __init__(self, *, total_steps: int, line_seconds: float = 10.0, stream: IO[str] | None = None) -> None:
+    async_safe = True
+
+    def __init__(
+        self,
+        *,
+        total_steps: int,
+        evaluation_batches: int = 0,
+        line_seconds: float = 10.0,
+        stream: IO[str] | None = None,
+    ) -> None:
+        super().__init__()
         self.total_steps = total_steps
+        self.evaluation_batches = evaluation_batches
         self.line_seconds = line_seconds
         self.console = progress_console(stream)
         self.bar = progress_bar(
@@ -43,24 +56,22 @@ class TrainingProgress:
         self.reported = 0.0
         self.tokens = self.steps = 0
 
-    def begin(self, step: int) -> None:
-        """Shows that the training starts, or goes on after `step`."""
-        if step:
-            self.console.print(f"  training goes on from the checkpoint of step {step:,} of {self.total_steps:,}")
+    def resume(self, step: int, progress: Any, arrays: Mapping[str, np.ndarray]) -> None:
+        self.console.print(f"  training goes on from the checkpoint of step {step:,} of {self.total_steps:,}")
         self.bar.update(self.task, completed=step)
+
+    def on_train_begin(self, logs: Any = None) -> None:
         if self.console.is_interactive:
             self.bar.start()
 
-    def read(self, scores: Sequence[StepScores]) -> None:
-        """Takes the scores of some steps."""
-        for score in scores:
-            self.loss = score.loss if self.loss is None else DECAY * self.loss + (1 - DECAY) * score.loss
-        now, step = time.monotonic(), scores[-1].step
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.loss = logs["loss"] if self.loss is None else DECAY * self.loss + (1 - DECAY) * logs["loss"]
+        now, step = time.monotonic(), logs["step"]
         if self.begun is None:  # the first step also compiles: no measure of speed
             self.begun = self.reported = now
             return
-        self.tokens += sum(score.tokens for score in scores)
-        self.steps += len(scores)
+        self.tokens += logs["tokens"]
+        self.steps += 1
         seconds = max(now - self.begun, 1e-9)
         if self.console.is_interactive:
             self.bar.update(self.task, completed=step, losses=self._losses(), rate=self.tokens / seconds)
@@ -68,18 +79,16 @@ class TrainingProgress:
             self.reported = now
             self._report(step, seconds)
 
-    def evaluating(self, batch: int, batches: int) -> None:
-        """Takes the index of a batch of an evaluation that begins."""
-        now = time.monotonic()
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        now, batches = time.monotonic(), self.evaluation_batches
         if self.console.is_interactive:
             self.bar.update(self.task, losses=f"evaluating {batch + 1:,}/{batches:,}")
         elif self.begun is not None and now - self.reported >= self.line_seconds:
             self.reported = now
             self.console.print(f"  evaluating batch {batch + 1:,} of {batches:,}", soft_wrap=True)
 
-    def evaluated(self, step: int, loss: float, token_accuracy: float) -> None:
-        """Takes the result of an evaluation."""
-        self.evaluation_loss = loss
+    def on_test_end(self, logs: Any = None) -> None:
+        self.evaluation_loss = logs["loss"]
         if self.loss is not None:
             self.bar.update(self.task, losses=self._losses())
 

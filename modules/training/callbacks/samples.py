@@ -14,10 +14,11 @@ import numpy as np
 from keras import ops
 
 from modules.models.gpt2.tokenizer import end_token_id
+from modules.training.callbacks.base import TrainingCallback
 from modules.training.packing import round_up
 
 if TYPE_CHECKING:
-    from keras_hub.models import GPT2Backbone
+    from keras_hub.models import Backbone
     from tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Sampler:
     """
 
     def __init__(
-        self, backbone: GPT2Backbone, tokenizer: Tokenizer, prompts: Sequence[str], *, max_new_tokens: int
+        self, backbone: Backbone, tokenizer: Tokenizer, prompts: Sequence[str], *, max_new_tokens: int
     ) -> None:
         self.tokenizer = tokenizer
         self.prompts = list(prompts)
@@ -96,16 +97,28 @@ def _devices() -> int:
     return 1 if distribution is None else int(np.prod(distribution.device_mesh.shape))
 
 
-def log_samples(
-    sampler: Sampler, *, every_steps: int, write: Callable[[int, Sequence[tuple[str, str]]], None]
-) -> tuple[Callable[[int], bool], Callable[[int], bool]]:
-    """When to sample, and doing it: to the log, and to `write`. Never ends the training."""
+class SampleLog(TrainingCallback):
+    """Answers the sampler's prompts now and then: to the log, and to `write`.
 
-    def act(step: int) -> bool:
-        samples = sampler()
+    Args:
+        sampler: what to ask.
+        every_steps: optimizer steps between two looks.
+        write: takes the step, and prompts with responses.
+    """
+
+    def __init__(
+        self, sampler: Sampler, *, every_steps: int, write: Callable[[int, Sequence[tuple[str, str]]], None]
+    ) -> None:
+        super().__init__()
+        self.sampler = sampler
+        self.every_steps = every_steps
+        self.write = write
+
+    def is_due(self, step: int) -> bool:
+        return step % self.every_steps == 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        samples = self.sampler()
         for prompt, response in samples:
-            logger.info("Sample at step %d: %r → %r", step, prompt, response)
-        write(step, samples)
-        return False
-
-    return (lambda step: every_steps > 0 and step % every_steps == 0), act
+            logger.info("Sample at step %d: %r → %r", batch + 1, prompt, response)
+        self.write(batch + 1, samples)

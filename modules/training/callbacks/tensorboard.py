@@ -1,4 +1,4 @@
-"""A training run's curves and samples, for TensorBoard. Needs no TensorFlow.
+"""A training's curves and samples, for TensorBoard. Needs no TensorFlow.
 
 Two folders, so that TensorBoard draws both losses in one chart. Scalars, by optimizer step:
 
@@ -15,7 +15,7 @@ training goes on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,12 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from modules.training.callbacks.callback_list import StepScores
+from modules.training.callbacks.base import StepLogs, TrainingCallback
 
 SPLITS = ("train", "eval")
 
 
-class RunLog:
+class TensorBoardLog(TrainingCallback):
     """Writes TensorBoard's event files.
 
     Args:
@@ -41,6 +41,8 @@ class RunLog:
         every_steps: optimizer steps between two entries of the training's curves.
     """
 
+    async_safe = True
+
     def __init__(
         self,
         folder: str,
@@ -49,61 +51,63 @@ class RunLog:
         tokens_per_supervised: float,
         every_steps: int,
     ) -> None:
+        super().__init__()
         self.writers = {split: EventFileWriter(str(Path(folder, split))) for split in SPLITS}
         self.learning_rate = learning_rate
         self.tokens_per_supervised = tokens_per_supervised
         self.every_steps = every_steps
         self.scalars: list[tuple[str, str, int, float]] = []
-        self._since: list[StepScores] = []
+        self._since: list[StepLogs] = []
         self._logged_at: float | None = None
 
-    def read(self, scores: Sequence[StepScores]) -> None:
-        """Takes the scores of some steps."""
-        for score in scores:
-            self._since.append(score)
-            if score.step % self.every_steps == 0:
-                self._log_training()
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._since.append(logs)
+        if logs["step"] % self.every_steps == 0:
+            self._write_training()
 
-    def evaluated(self, step: int, loss: float, token_accuracy: float) -> None:
-        self._scalars("eval", step, {"loss": loss, "token_accuracy": token_accuracy})
+    def on_test_end(self, logs: Any = None) -> None:
+        self._write_scalars("eval", logs["step"], {name: logs[name] for name in ("loss", "token_accuracy")})
         self.writers["eval"].flush()
 
-    def data(self, split: str, figures: Mapping[str, float]) -> None:
-        """What a split holds, as a table."""
+    def progress(self) -> list[tuple[str, str, int, float]]:
+        return self.scalars
+
+    def resume(self, step: int, progress: Iterable[Sequence[Any]], arrays: Mapping[str, np.ndarray]) -> None:
+        for split, tag, at, value in progress:
+            self._write_scalars(split, at, {tag: value})
+
+    def write_data(self, split: str, figures: Mapping[str, float]) -> None:
+        """Writes what a split holds, as a table."""
         rows = "".join(f"| {name} | {figure:,.6g} |\n" for name, figure in figures.items())
         self._write(split, 0, text_pb("data", f"| figure | value |\n| --- | ---: |\n{rows}"))
 
-    def samples(self, step: int, samples: Sequence[tuple[str, str]]) -> None:
-        """Prompts and responses, shown as they are."""
+    def write_samples(self, step: int, samples: Sequence[tuple[str, str]]) -> None:
+        """Writes prompts and responses as they are."""
         blocks = [f"```text\n{prompt}{response}\n```" for prompt, response in samples]
         self._write("train", step, text_pb("samples", "\n\n".join(blocks)))
         self.writers["train"].flush()
 
-    def replay(self, scalars: Sequence[Sequence[Any]]) -> None:
-        """Writes what a run that this one goes on from had written."""
-        for split, tag, step, value in scalars:
-            self._scalars(split, step, {tag: value})
-
     def close(self) -> None:
+        """Closes the files."""
         for writer in self.writers.values():
             writer.close()
 
-    def _log_training(self) -> None:
-        now, last = time.monotonic(), self._since[-1]
-        tokens = sum(score.tokens for score in self._since)
+    def _write_training(self) -> None:
+        now, step = time.monotonic(), self._since[-1]["step"]
+        tokens = sum(logs["tokens"] for logs in self._since)
         values = {
-            "loss": float(np.mean([score.loss for score in self._since])),
-            "token_accuracy": sum(score.token_accuracy * score.tokens for score in self._since) / tokens,
-            "training/learning_rate": self.learning_rate(last.step - 1),
+            "loss": float(np.mean([logs["loss"] for logs in self._since])),
+            "token_accuracy": sum(logs["token_accuracy"] * logs["tokens"] for logs in self._since) / tokens,
+            "training/learning_rate": self.learning_rate(step - 1),
         }
         if self._logged_at is not None and now > self._logged_at:
             rate = tokens / (now - self._logged_at)
             values["training/supervised_tokens_per_second"] = rate
             values["training/tokens_per_second"] = rate * self.tokens_per_supervised
-        self._scalars("train", last.step, values)
+        self._write_scalars("train", step, values)
         self._since, self._logged_at = [], now
 
-    def _scalars(self, split: str, step: int, values: Mapping[str, float]) -> None:
+    def _write_scalars(self, split: str, step: int, values: Mapping[str, float]) -> None:
         for tag, value in values.items():
             self.scalars.append((split, tag, step, float(value)))
             self._write(split, step, scalar_pb(tag, value))

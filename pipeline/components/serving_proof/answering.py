@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from modules.exports import find_form
-from modules.processes import little_garbage
+from modules.processes import infrequent_garbage_collection
 from modules.proving.requests import Requests
 
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> None:
     if ask is None:
         raise ValueError(f"Only a form that can be asked can be proven. Received: {form}.")
     requests = Requests(**json.loads(Path(requests_file).read_text(encoding="utf-8")))
-    with little_garbage():
+    with infrequent_garbage_collection():
         np.savez(answers_file, allow_pickle=False, **ask(Path(model_folder), requests))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ from tokenizers import Tokenizer
 
 from modules.models.gpt2.network import build_backbone
 from modules.models.training_model import training_model
-from modules.training import fit as training
-from modules.training.callbacks.callback_list import Action
-from modules.training.callbacks.checkpoint import CheckpointPlan, Followers
+from modules.training.callbacks.base import TrainingCallback
 from modules.training.callbacks.evaluation import EvaluationPlan
 from modules.training.checkpoints import CheckpointFolder
 from modules.training.dataset import PackedBatches, tokenize_examples
+from modules.training.fit import CheckpointPlan, TrainingResult, fit
+from modules.training.optimizer import make_optimizer, make_schedule
 
 ROWS = [(f"say {word}\n", word) for word in ("pear", "apple", "Sort", "world", "words", "the")]
 STEPS_PER_EPOCH = 3
@@ -25,6 +25,34 @@ STEPS_PER_EPOCH = 3
 
 class KilledError(Exception):
     """Stands for the end of the process."""
+
+
+class At(TrainingCallback):
+    """Acts after one step, before the next one begins."""
+
+    def __init__(self, step: int | None, act: Callable[[], None]) -> None:
+        super().__init__()
+        self.step = step
+        self.act = act
+
+    def is_due(self, step: int) -> bool:
+        return step == self.step
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.act()
+
+
+class Losses(TrainingCallback):
+    """Notes the losses, when they are read."""
+
+    async_safe = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_step: dict[int, float] = {}
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.by_step[logs["step"]] = logs["loss"]
 
 
 def make_batches(tokenizer: Tokenizer, *, shuffle: bool = True, **options: Any) -> PackedBatches:
@@ -79,7 +107,12 @@ class Fit:
         }
         self.learning_rate = learning_rate
         self.folder = CheckpointFolder(root, fingerprint="f" * 64, keep=2) if root else None
-        self.scores: dict[int, float] = {}
+        self.losses = Losses()
+
+    @property
+    def scores(self) -> dict[int, float]:
+        """The loss of each step that was trained here."""
+        return self.losses.by_step
 
     def run(
         self,
@@ -87,28 +120,23 @@ class Fit:
         *,
         killed_after: int | None = None,
         evaluation: EvaluationPlan | None = None,
-        actions: Sequence[Action] = (),
+        callbacks: Sequence[keras.callbacks.Callback] = (),
         describe_row: Any = str,
-    ) -> training.TrainingResult:
-        schedule = training.make_schedule(
-            learning_rate=self.learning_rate, total_steps=total_steps, warmup_fraction=0.25
-        )
+    ) -> TrainingResult:
+        schedule = make_schedule(learning_rate=self.learning_rate, total_steps=total_steps, warmup_fraction=0.25)
 
-        def kill(step: int) -> bool:
+        def kill() -> None:
             raise KilledError
 
-        return training.fit(
+        return fit(
             self.model,
             self.batches,
             self.eval_batches,
-            optimizer=training.make_optimizer(schedule, **self.settings),
+            optimizer=make_optimizer(schedule, **self.settings),
             total_steps=total_steps,
             evaluation=evaluation,
             checkpoints=CheckpointPlan(self.folder, every_steps=2) if self.folder else None,
-            followers=Followers(
-                readers=[lambda scores: self.scores.update({score.step: score.loss for score in scores})],
-                actions=[Action(lambda step: step == killed_after, kill), *actions],
-            ),
+            callbacks=[self.losses, At(killed_after, kill), *callbacks],
             describe_row=describe_row,
         )
 

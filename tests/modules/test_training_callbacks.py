@@ -11,15 +11,26 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tokenizers import Tokenizer
 
 from modules.models.gpt2.network import build_backbone
+from modules.models.training_model import training_model
 from modules.serving.generation import Decoding, TextGenerator
+from modules.settings.export import ExportSettings
+from modules.settings.generation import GenerationSettings
+from modules.settings.model import ModelSettings
+from modules.settings.rows import RowSettings
+from modules.settings.run import RunSettings
 from modules.settings.training import TrainingSettings
-from modules.training.callbacks.callback_list import StepScores
-from modules.training.callbacks.configured import TrainingData, checkpoint_folder, run_training
+from modules.training.callbacks.base import StepLogs
+from modules.training.callbacks.configured import configured_callbacks
+from modules.training.callbacks.evaluation import evaluation_plan
 from modules.training.callbacks.samples import Sampler
-from modules.training.callbacks.tensorboard import RunLog
+from modules.training.callbacks.tensorboard import TensorBoardLog
+from modules.training.fit import TrainingResult, fit, plan_steps
+from modules.training.identity import checkpoint_folder
 from modules.training.memory import OutOfMemoryError, memory_errors
+from modules.training.optimizer import configured_optimizer, make_schedule
+from modules.training.splits import TrainingData
 from tests.modules.conftest import make_backbone
-from tests.modules.fitting import ROWS, make_batches
+from tests.modules.tiny_training import ROWS, make_batches
 
 
 def options(**chosen: Any) -> TrainingSettings:
@@ -33,7 +44,7 @@ def data(tokenizer: Tokenizer, chosen: TrainingSettings) -> TrainingData:
     return TrainingData(batches, make_batches(tokenizer, shuffle=False), prompts, prompts)
 
 
-def train(tokenizer: Tokenizer, log_dir: Path, **chosen: Any) -> tuple[Any, Any]:
+def train(tokenizer: Tokenizer, log_dir: Path, **chosen: Any) -> tuple[TrainingData, TrainingResult]:
     keras.utils.set_random_seed(3)
     settings = options(**chosen)
     backbone = build_backbone(
@@ -47,8 +58,31 @@ def train(tokenizer: Tokenizer, log_dir: Path, **chosen: Any) -> tuple[Any, Any]
         dtype=settings.precision,
     )
     made = data(tokenizer, settings)
-    return made, run_training(
-        backbone, tokenizer, made, settings, log_dir=str(log_dir), checkpoints=None, max_new_tokens=4
+    steps, _ = plan_steps(steps_per_epoch=made.batches.steps, epochs=settings.epochs, max_steps=settings.max_steps)
+    schedule = make_schedule(learning_rate=settings.learning_rate, total_steps=steps, warmup_fraction=0.05)
+    run = run_settings(settings)
+    with configured_callbacks(
+        backbone, tokenizer, made, run, total_steps=steps, schedule=schedule, log_dir=str(log_dir)
+    ) as callbacks:
+        return made, fit(
+            training_model(backbone, sequence_length=settings.sequence_length),
+            made.batches,
+            made.eval_batches,
+            optimizer=configured_optimizer(settings, schedule),
+            total_steps=steps,
+            evaluation=evaluation_plan(settings, steps_per_epoch=made.batches.steps),
+            callbacks=callbacks,
+            read_every=settings.log_every_steps,
+        )
+
+
+def run_settings(training: TrainingSettings) -> RunSettings:
+    return RunSettings(
+        data=RowSettings(),
+        model=ModelSettings(),
+        training=training,
+        generation=GenerationSettings(max_new_tokens=4),
+        export=ExportSettings(),
     )
 
 
@@ -89,13 +123,14 @@ def test_curves_and_samples_are_logged(tokenizer: Tokenizer, tmp_path: Path, cap
 
 
 def test_a_run_that_goes_on_shows_the_whole_curve(tmp_path: Path) -> None:
-    def log(folder: str) -> RunLog:
-        return RunLog(str(tmp_path / folder), learning_rate=lambda _: 0.1, tokens_per_supervised=2.0, every_steps=1)
+    def log(folder: str) -> TensorBoardLog:
+        place = str(tmp_path / folder)
+        return TensorBoardLog(place, learning_rate=lambda _: 0.1, tokens_per_supervised=2.0, every_steps=1)
 
     first, second = log("first"), log("second")
-    first.read([StepScores(1, 3.0, 0.5, 10)])
-    second.replay(first.scalars)
-    second.read([StepScores(2, 2.0, 0.5, 10)])
+    first.on_train_batch_end(0, StepLogs(step=1, loss=3.0, token_accuracy=0.5, tokens=10))
+    second.resume(1, first.progress(), {})
+    second.on_train_batch_end(1, StepLogs(step=2, loss=2.0, token_accuracy=0.5, tokens=10))
     first.close()
     second.close()
     assert curves(tmp_path / "second" / "train")["loss"] == [(1, 3.0), (2, 2.0)]
