@@ -53,7 +53,7 @@ class TuningError(FatalRuntimeError):
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
-    """What TFX's Tuner is to run.
+    """Returns what TFX's Tuner is to run.
 
     Args:
         fn_args: TFX's; ``custom_config`` holds :class:`RunSettings`, and :class:`TunerSettings` beside them.
@@ -117,7 +117,7 @@ class _FromDefaults:
     """Takes the defaults first: tuning never ends worse than the configuration did."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """KerasTuner's: the values of a new trial."""
+        """Returns the values of a new trial, as KerasTuner asks for them."""
         oracle = cast(Any, self)
         if not oracle.trials:
             return {"status": TrialStatus.RUNNING, "values": dict(oracle.get_space().values)}
@@ -185,7 +185,7 @@ class TrialTuner(BaseTuner):
         logger.info("Search space: %s", [parameter.get_config() for parameter in self.oracle.get_space().space])
 
     def results_summary(self, num_trials: int = 10) -> None:
-        """The table of trials, best first, in the log."""
+        """Writes the table of trials, best first, to the log."""
         for line in trial_table(self.oracle):
             logger.info("%s", line)
 
@@ -249,7 +249,7 @@ def described(values: Mapping[str, Any]) -> str:
 
 
 def trial_table(oracle: keras_tuner.Oracle) -> list[str]:
-    """A line per trial: those with a loss, best first, then those that failed."""
+    """Returns a line per trial: those with a loss, best first, then those that failed."""
     trials = sorted(oracle.trials.values(), key=lambda trial: trial.score if trial.score is not None else float("inf"))
     return [
         f"trial {trial.trial_id}: "

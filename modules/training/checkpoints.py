@@ -90,7 +90,7 @@ class CheckpointFolder:
             (self.folder / RUN).write_text(self.run_id, encoding="utf-8")
 
     def newest(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole; None if there is none. Damaged ones are skipped with a warning."""
+        """Returns the newest checkpoint that is whole; None if there is none. Skips damaged ones with a warning."""
         for path in reversed(self._paths()):
             try:
                 return self._read(path)
@@ -148,7 +148,7 @@ def step_saved_by(root: Path, run_id: str) -> int | None:
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """From the oldest to the newest."""
+    """Returns the files of a folder, from the oldest to the newest."""
     return sorted(folder.glob(f"step-*{SUFFIX}"))
 
 
@@ -158,7 +158,7 @@ def _step_of(path: Path) -> int:
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name once it is whole and on disk; nothing is left of it if that fails."""
+    """Yields a file that takes its name once it is whole and on disk; nothing is left of it if that fails."""
     unfinished = path.with_suffix(UNFINISHED)
     try:
         with unfinished.open("wb") as file:

@@ -67,7 +67,7 @@ class TokenizedExamples:
 
     @property
     def supervised_lengths(self) -> np.ndarray:
-        """Supervised targets per example: the response and its end token; int64 [rows]."""
+        """Returns the supervised targets per example: the response and its end token; int64 [rows]."""
         return self.lengths - self.prompt_lengths + 1
 
 
@@ -128,7 +128,7 @@ def tokenize_examples(
 
 
 def _cut(tokens: np.ndarray, prompt_length: int, sequence_length: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Consecutive pieces of `sequence_length` inputs, each with the length of its prompt."""
+    """Yields consecutive pieces of `sequence_length` inputs, each with the length of its prompt."""
     for start in range(0, len(tokens) - 1, sequence_length):
         if prompt_length - start <= sequence_length:  # else nothing in it is supervised
             yield tokens[start : start + sequence_length + 1], max(prompt_length - start, 1)
@@ -213,7 +213,7 @@ class PackedBatches(keras.utils.PyDataset):
         return self.batch(self.epoch, index)
 
     def batch(self, epoch: int, index: int) -> Batch:
-        """The batch at `index` of an epoch, both from 0."""
+        """Returns the batch at `index` of an epoch, both from 0."""
         batches = self._order_of(epoch)
         chosen = batches[index] if index < len(batches) else np.array([], np.int64)
         rows, length = self._shape(chosen)
@@ -227,13 +227,13 @@ class PackedBatches(keras.utils.PyDataset):
         return inputs, inputs["targets"], inputs["weights"]
 
     def examples_of(self, epoch: int, index: int) -> list[int]:
-        """Indices, among the examples, of what the batch at `index` of an epoch holds."""
+        """Returns the indices, among the examples, of what the batch at `index` of an epoch holds."""
         batches = self._order_of(epoch)
         rows = batches[index].tolist() if index < len(batches) else []
         return [example for row in rows for example in self.rows.members_of(row)]
 
     def report(self) -> DatasetReport:
-        """What one epoch holds."""
+        """Returns what one epoch holds."""
         tokens = int(self.examples.lengths.sum())
         return DatasetReport(
             rows_read=self.examples.rows_read,
@@ -248,7 +248,7 @@ class PackedBatches(keras.utils.PyDataset):
         )
 
     def fingerprint(self) -> str:
-        """sha256 of the rows and of how they fall on batches."""
+        """Returns the sha256 of the rows and of how they fall on batches."""
         digest = hashlib.sha256()
         arrays = [self.examples.token_ids, self.examples.offsets, self.examples.prompt_lengths, self.rows.members]
         for array in (*arrays, self.rows.starts, self.rows.lengths):
@@ -266,7 +266,7 @@ class PackedBatches(keras.utils.PyDataset):
         return batches
 
     def _draw(self, epoch: int) -> list[np.ndarray]:
-        """Row indices of each batch of an epoch."""
+        """Returns the row indices of each batch of an epoch."""
         rng = np.random.default_rng((self.seed, epoch)) if self.shuffle else None
         return cut_batches(self.rows, tokens=self.batch_size * self.sequence_length, rng=rng)
 
@@ -275,12 +275,12 @@ class PackedBatches(keras.utils.PyDataset):
         return max(self.batch_size * self.sequence_length // length, 1), length
 
     def _slots(self, batches: list[np.ndarray]) -> int:
-        """Supervised slots for the fullest of some batches."""
+        """Returns the supervised slots for the fullest of some batches."""
         most = max(int(self._supervised_per_row[batch].sum()) for batch in batches)
         return round_up(most, self.sharing.slot_multiple)
 
     def _fill(self, chosen: np.ndarray, rows: int, length: int) -> tuple[dict[str, np.ndarray], int]:
-        """The inputs but for the weights, and how many of the supervised slots are used."""
+        """Returns the inputs but for the weights, and how many of the supervised slots are used."""
         examples = self.examples
         tokens = ("token_ids", "positions", "segment_ids")
         inputs: dict[str, np.ndarray] = {name: np.zeros((rows, length), np.int32) for name in tokens}

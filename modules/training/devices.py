@@ -34,7 +34,7 @@ class DeviceError(ValueError):
 def shared_training(
     kind: str, *, devices: int, batch_size: int, sharding: Mapping[str, tuple[str | None, ...]] = GPT2.sharding
 ) -> Iterator[Sharing]:
-    """While active, models are made for, and trained on, several devices.
+    """Has models made for, and trained on, several devices while it is active.
 
     Args:
         kind: ``none``, ``data_parallel`` or ``fully_sharded``.
@@ -61,7 +61,7 @@ def shared_training(
 
 
 def choose(found: Sequence[str], count: int, *, batch_size: int) -> list[str]:
-    """The first `count` of the devices that were found; all if it is 0.
+    """Returns the first `count` of the devices that were found; all if it is 0.
 
     Raises:
         DeviceError: If there are fewer, or they do not suit the batch.

@@ -32,7 +32,7 @@ def checkpoint_folder(
     facts: Mapping[str, Any],
     run_id: str | None = None,
 ) -> CheckpointFolder | None:
-    """The folder of this training's checkpoints; None if it has none.
+    """Returns the folder of this training's checkpoints; None if it has none.
 
     Args:
         root: folder of all trainings' checkpoints; None for none.

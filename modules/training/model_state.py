@@ -32,7 +32,7 @@ def synchronise(model: keras.Model) -> None:
 
 
 def capture(model: keras.Model) -> dict[str, np.ndarray]:
-    """The state of a compiled model whose optimizer is built, as copies, by group, number and path."""
+    """Returns copies of the state of a compiled model with a built optimizer, by group, number and path."""
     return {
         name: _copy(variable)
         for group, variables in _groups(model).items()
@@ -41,7 +41,7 @@ def capture(model: keras.Model) -> dict[str, np.ndarray]:
 
 
 def capture_weights(model: keras.Model) -> dict[str, np.ndarray]:
-    """The trainable weights alone, named as the best ones of a run."""
+    """Returns the trainable weights alone, named as the best ones of a run."""
     return {name: _copy(variable) for name, variable in _named(BEST, model.trainable_variables).items()}
 
 
@@ -68,7 +68,7 @@ def restore_weights(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> Non
 
 
 def is_finite(arrays: Mapping[str, np.ndarray]) -> bool:
-    """Whether all trainable weights are numbers."""
+    """Returns whether all trainable weights are numbers."""
     # A sum is as good a sign as every element, and makes no array of them.
     return all(np.isfinite(array.sum(dtype=np.float64)) for array in _of_group(WEIGHTS, arrays))
 

@@ -42,12 +42,12 @@ class Rows:
         return len(self.lengths)
 
     def members_of(self, row: int) -> list[int]:
-        """Example indices of one row."""
+        """Returns the example indices of one row."""
         indices: list[int] = self.members[self.starts[row] : self.starts[row + 1]].tolist()
         return indices
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """`values`, one per example, added up by row: int64 [rows]."""
+        """Returns `values`, one per example, added up by row: int64 [rows]."""
         total = np.concatenate([[0], np.cumsum(values[self.members])])
         return total[self.starts[1:]] - total[self.starts[:-1]]
 
@@ -105,13 +105,13 @@ def pack(lengths: np.ndarray, *, capacity: int, method: Packing, rng: np.random.
 
 
 def bucket_lengths(capacity: int) -> list[int]:
-    """Row lengths of the buckets, rising to `capacity`."""
+    """Returns the row lengths of the buckets, rising to `capacity`."""
     rounded = {round_up(int(np.ceil(capacity * share)), BUCKET_MULTIPLE) for share in BUCKET_SHARES}
     return sorted({length for length in rounded if SMALLEST_BUCKET <= length < capacity} | {capacity})
 
 
 def cut_batches(rows: Rows, *, tokens: int, rng: np.random.Generator | None) -> list[np.ndarray]:
-    """Row indices of each batch, shuffled by `rng`; None keeps the order of the rows.
+    """Returns the row indices of each batch, shuffled by `rng`; None keeps the order of the rows.
 
     All rows of a batch are equally long, and it has at most ``tokens // length`` of them.
     """
@@ -127,12 +127,12 @@ def cut_batches(rows: Rows, *, tokens: int, rng: np.random.Generator | None) -> 
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Many ranges end to end: the numbers from each start on, and each one's place in its own range."""
+    """Returns many ranges end to end: the numbers from each start on, and each one's place in its own range."""
     ends = np.cumsum(lengths)
     within = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - lengths, lengths)
     return np.repeat(starts, lengths) + within, within
 
 
 def round_up(value: int, multiple: int) -> int:
-    """The smallest multiple that is not below `value`."""
+    """Returns the smallest multiple that is not below `value`."""
     return -(-value // multiple) * multiple

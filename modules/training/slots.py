@@ -31,7 +31,7 @@ class Sharing(NamedTuple):
 
     @property
     def slot_multiple(self) -> int:
-        """What a batch's slots must be a multiple of."""
+        """Returns what a batch's slots must be a multiple of."""
         return SLOT_MULTIPLE * self.devices
 
     @property
@@ -44,7 +44,7 @@ ALONE = Sharing()
 
 
 def part_slots(inputs: dict[str, np.ndarray], *, parts: int) -> dict[str, np.ndarray]:
-    """The same batch with its slots, targets and weights sorted by the part that their rows are in.
+    """Returns the batch with its slots, targets and weights sorted by the part that their rows are in.
 
     Args:
         inputs: of a batch, the used slots first, in the order of their tokens.

@@ -33,7 +33,7 @@ class BatchTotals(keras.metrics.Metric):
         self.totals.assign(ops.stack([loss / self.parts, hits, ops.sum(used)]))
 
     def result(self) -> Any:
-        """float32 [3]."""
+        """Returns float32 [3]."""
         return ops.convert_to_tensor(self.totals)
 
 

@@ -38,7 +38,7 @@ class NextToken(keras.layers.Layer):
         self.token_embedding = token_embedding
 
     def call(self, hidden: Any, last: Any) -> Any:
-        """float [B, T, D] and int32 [B] → int32 [B]."""
+        """Returns int32 [B] for float [B, T, D] and int32 [B]."""
         chosen = ops.take_along_axis(hidden, last[:, None, None], axis=1)[:, 0]  # [B, D]
         return ops.cast(ops.argmax(self.token_embedding(chosen, reverse=True), axis=-1), "int32")
 
@@ -92,7 +92,7 @@ class Sampler:
 
 
 def _devices() -> int:
-    """What the rows of a batch must be a multiple of."""
+    """Returns what the rows of a batch must be a multiple of."""
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else int(np.prod(distribution.device_mesh.shape))
 
