@@ -165,8 +165,8 @@ def task_checkpoints(task: TrainingTask, batches: PackedBatches) -> CheckpointFo
 
 
 def save_model(backbone: Backbone, tokenizer: Tokenizer, settings: RunSettings, serving_model_dir: Path) -> None:
-    """Writes the preset from which everything else is exported, and adapters if some were trained."""
-    model = TrainedModel(
+    """Writes the preset from which everything else is exported, and the forms that only the trainer can write."""
+    trained = TrainedModel(
         backbone,
         tokenizer,
         settings.generation,
@@ -174,7 +174,7 @@ def save_model(backbone: Backbone, tokenizer: Tokenizer, settings: RunSettings, 
         kind=settings.data.kind,
         preset=settings.model.preset,
     )
-    export_from_trainer(model, serving_model_dir.parent)
+    export_from_trainer(trained, serving_model_dir.parent)
 
 
 def export_task(settings: RunSettings, eval_rows: RowTexts, serving_model_dir: str) -> ExportTask:

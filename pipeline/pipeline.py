@@ -173,10 +173,8 @@ def create_pipeline(config: PipelineConfig, *, home: str = "", root: str = "", r
 
 
 def own_code(config: PipelineConfig) -> str:
-    """Returns a hash of the modules of the user's own that settings refer to; "" if they refer to none."""
-    return reference_fingerprint(
-        [config.data.prompt_format, config.model.family, *config.export.extra, *config.training.callbacks]
-    )
+    """Returns a hash of the user's own prompt format and model family; "" if there are none."""
+    return reference_fingerprint([config.data.prompt_format, config.model.family])
 
 
 def beam_arguments(beam: BeamConfig) -> list[str]:
@@ -198,8 +196,8 @@ def run_settings(config: PipelineConfig, home: str = "", *, elsewhere: bool = Fa
     if checkpoints is None and not elsewhere:
         checkpoints = CHECKPOINTS  # an absolute path would keep a moved output folder from being a cache
     model, hashes = located(config.model, home)
-    callbacks = project_modules(map(module_of, config.training.callbacks))
-    code = "".join([fingerprint("modules.trainer", *callbacks), *hashes, own_code(config)])
+    own = own_code(config) + reference_fingerprint([*config.export.extra, *config.training.callbacks])
+    code = "".join([fingerprint("modules.trainer"), *hashes, own])
     return RunSettings(
         data=RowSettings(
             kind=config.data.kind,

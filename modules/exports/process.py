@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from modules.exports import FORMS, TrainedModel, forms_to_write
 from modules.exports.keras_preset import KERAS
+from modules.exports.saved_model import SAVED_MODEL
 from modules.exports.writing import form_sizes, write_forms, write_prompt_spec
 from modules.models.families import find_family
 from modules.processes import run_apart, serve
@@ -130,7 +131,8 @@ def carry_out(task: ExportTask) -> dict[str, Any]:
         ``samples`` and ``exact_answers`` for the training report, ``sizes``: bytes on disk of each form.
     """
     wanted = forms_to_write(task.export)
-    forms = [form for form in wanted if form.written_by == "export process"]
+    made_here = (form for form in wanted if form.written_by == "export process")
+    forms = sorted(made_here, key=lambda form: form is SAVED_MODEL)  # it takes longest: last
     with PartsProgress("exporting", total=len(forms) + 1) as exporting:
         exporting.begin(f"{KERAS.name}, read back")
         model = read_preset(task)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from modules.registry import is_reference
 from modules.settings.types import FROZEN, OptionalCount, OptionalText, split_words
 
-CallbackName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+
+def _callback_name(name: str) -> str:
+    if not is_reference(name):
+        raise ValueError(f"A callback is named as package.module:ClassName. Received: {name!r}.")
+    return name
+
+
+CallbackName = Annotated[str, AfterValidator(_callback_name)]
 CallbackNames = Annotated[tuple[CallbackName, ...], BeforeValidator(split_words)]
 Attention = Literal["auto", "plain", "fused"]
 Backend = Literal["tensorflow", "jax"]

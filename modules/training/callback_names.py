@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modules.registry import load
+
 if TYPE_CHECKING:
     import keras
+
+
+SETTING = "training.callbacks"
 
 
 class CallbackError(ValueError):
     """A callback that was named cannot be used."""
 
     user_message = True
-
-
-def module_of(name: str) -> str:
-    """Returns the module of a callback's name."""
-    return name.partition(":")[0]
 
 
 def name_problems(names: Iterable[str]) -> Iterator[str]:
@@ -32,12 +31,12 @@ def name_problems(names: Iterable[str]) -> Iterator[str]:
         spec = _spec(module)
         if spec is None:
             yield (
-                f"training.callbacks: there is no such module. Received: {name!r}. Write package.module:ClassName, "
+                f"{SETTING}: there is no such module. Received: {name!r}. Write package.module:ClassName, "
                 "of a module that can be imported from this project's folder or is installed."
             )
         elif not _may_define(spec, attribute):
             yield (
-                f"training.callbacks: the module has no such class. Received: {name!r}; {spec.origin} defines no "
+                f"{SETTING}: the module has no such class. Received: {name!r}; {spec.origin} defines no "
                 f"{attribute}. Name one that it defines or imports."
             )
 
@@ -46,7 +45,8 @@ def load_callbacks(names: Sequence[str]) -> list[keras.callbacks.Callback]:
     """Returns a new callback for each name.
 
     Raises:
-        CallbackError: If there is no such class, it is no Keras callback, or it cannot be made without arguments.
+        RegistryError: If there is no such class.
+        CallbackError: If it is no Keras callback, or cannot be made without arguments.
     """
     return [_load(name) for name in names]
 
@@ -54,17 +54,17 @@ def load_callbacks(names: Sequence[str]) -> list[keras.callbacks.Callback]:
 def _load(name: str) -> keras.callbacks.Callback:
     import keras
 
-    module, _, attribute = name.partition(":")
+    named = load(name, setting=SETTING)
     try:
-        made: Any = getattr(import_module(module), attribute)()
-    except (ImportError, AttributeError, TypeError) as error:
+        made: Any = named()
+    except TypeError as error:
         raise CallbackError(
-            "training.callbacks must name classes that can be made without arguments. "
-            f"Received: {name!r}; {type(error).__name__}: {error}. Write package.module:ClassName."
+            f"{SETTING} must name classes that can be made without arguments. Received: {name!r}; {error}. "
+            "Derive one from it that gives the arguments."
         ) from error
     if not isinstance(made, keras.callbacks.Callback):
         raise CallbackError(
-            f"training.callbacks must name Keras callbacks. Received: {name!r}, which makes a {type(made).__name__}. "
+            f"{SETTING} must name Keras callbacks. Received: {name!r}, which makes a {type(made).__name__}. "
             "Derive the class from keras.callbacks.Callback."
         )
     return made

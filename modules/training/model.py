@@ -31,12 +31,9 @@ def make_model(
         initial_model: folder of the model to start from in place of ``model.preset``.
     """
     if place := initial_model or model.preset:
+        family = find_family(model.family)
         backbone, tokenizer = load_model(
-            find_family(model.family),
-            place,
-            attention=training.attention,
-            dropout=model.dropout,
-            dtype=training.precision,
+            family, place, attention=training.attention, dropout=model.dropout, dtype=training.precision
         )
     else:
         backbone, tokenizer = new_model(model, training, texts=texts)

@@ -278,4 +278,4 @@ def test_a_callback_that_is_not_there_is_found_before_the_run(folder: Path) -> N
     assert no_class.startswith("training.callbacks: the module has no such class. Received: 'keras.callbacks:Absent'")
     assert no_module.startswith("training.callbacks: there is no such module. Received: 'absent.module:Callback'")
     (problem,) = problems_of(folder, "--training.callbacks", "not a name")
-    assert problem.startswith("training.callbacks: the form is wrong. Received: 'not'")
+    assert problem.startswith("training.callbacks: A callback is named as package.module:ClassName. Received: 'not'.")

@@ -16,13 +16,13 @@ from modules.training.callbacks.tensorboard import TensorBoardLog
 from modules.training.splits import TrainingData
 
 if TYPE_CHECKING:
-    from keras_hub.models import GPT2Backbone
+    from keras_hub.models import Backbone
     from tokenizers import Tokenizer
 
 
 @contextlib.contextmanager
 def configured_callbacks(
-    backbone: GPT2Backbone,
+    backbone: Backbone,
     tokenizer: Tokenizer,
     data: TrainingData,
     settings: RunSettings,
@@ -63,7 +63,7 @@ def configured_callbacks(
 
 
 def _samples(
-    backbone: GPT2Backbone, tokenizer: Tokenizer, data: TrainingData, settings: RunSettings, log: TensorBoardLog
+    backbone: Backbone, tokenizer: Tokenizer, data: TrainingData, settings: RunSettings, log: TensorBoardLog
 ) -> list[SampleLog]:
     """Returns what answers a few evenly spaced evaluation prompts now and then, if that is asked for."""
     every_steps, rows = settings.training.sample_every_steps, settings.training.sample_rows

@@ -18,7 +18,7 @@ from modules.training.callbacks.base import TrainingCallback
 from modules.training.packing import round_up
 
 if TYPE_CHECKING:
-    from keras_hub.models import GPT2Backbone
+    from keras_hub.models import Backbone
     from tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Sampler:
     """
 
     def __init__(
-        self, backbone: GPT2Backbone, tokenizer: Tokenizer, prompts: Sequence[str], *, max_new_tokens: int
+        self, backbone: Backbone, tokenizer: Tokenizer, prompts: Sequence[str], *, max_new_tokens: int
     ) -> None:
         self.tokenizer = tokenizer
         self.prompts = list(prompts)
