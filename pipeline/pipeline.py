@@ -24,12 +24,12 @@ from tfx.proto import example_gen_pb2, trainer_pb2
 from tfx.types import BaseChannel, Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
-from modules.fingerprint import fingerprint, project_modules
+from modules.fingerprint import fingerprint
+from modules.models.families import find_family
 from modules.registry import reference_fingerprint
 from modules.settings.model import ModelSettings
 from modules.settings.rows import PreprocessingSettings, RowSettings
 from modules.settings.run import RunSettings, TunerSettings
-from modules.training.callback_names import module_of
 from pipeline.components.answer_quality.component import AnswerQuality
 from pipeline.components.data_gate.anomalies import Limits
 from pipeline.components.data_gate.artifact import DataBlessing
@@ -425,7 +425,11 @@ def _pusher(config: PipelineConfig, model: BaseChannel, verdicts: Mapping[str, B
     return HFPusher(
         model=model,
         **verdicts,
-        settings=publish.settings(storage_dir=_hub_folder(config, home), space_template=absolute(template, home)),
+        settings=publish.settings(
+            storage_dir=_hub_folder(config, home),
+            space_template=absolute(template, home),
+            family=find_family(config.model.family),
+        ),
         fingerprint=publication_fingerprint(Path(absolute(template)) if publish.space else None),
     )
 

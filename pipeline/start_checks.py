@@ -62,7 +62,7 @@ def _folder_problems(config: PipelineConfig, preset: str) -> Iterator[str]:
         close = difflib.get_close_matches(preset, family.presets, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         yield (
-            f"model.preset: KerasHub has no such {family.label} preset. Received: {preset!r}.{hint} "
+            f"model.preset: KerasHub has no such {family.published.label} preset. Received: {preset!r}.{hint} "
             f"Take one of {', '.join(family.presets)}, a kaggle:// or hf:// handle, hub:namespace/name, or a folder."
         )
 

@@ -179,6 +179,7 @@ def card_facts(model_folder: Path, settings: PublishSettings, found: Findings) -
         space_repo_id=settings.space_repo_id,
         exports=tuple(name for name in known_exports(settings.own_exports) if name in settings.exports),
         own_exports=settings.own_exports,
+        family=settings.family,
         datasets=settings.datasets,
         found=found,
     )

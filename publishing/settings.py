@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from publishing.card.family import ANY_FAMILY, FamilyFacts
 from publishing.errors import PlanError
 from publishing.exports import DEFAULT_EXPORTS, Export, check_exports
 
@@ -88,6 +89,9 @@ class PublishSettings(PublishOptions, HubSettings):
 
     own_exports: tuple[Export, ...] = ()
     """Exports that this library does not know by name."""
+
+    family: FamilyFacts = ANY_FAMILY
+    """What the card says of the kind of network."""
 
     datasets: tuple[str, ...] = ()
     """The Hub's names of what the model was trained on, for the card; none for those that the data name."""

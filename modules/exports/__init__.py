@@ -34,10 +34,8 @@ def find_form(name: str) -> ExportForm:
 
 
 def find_forms(names: Iterable[str]) -> tuple[ExportForm, ...]:
-    """Returns the forms of these names, the project's own in the order of the registry."""
-    found = [find_form(name) for name in names]
-    order = list(FORMS.values())
-    return tuple(sorted(found, key=lambda form: order.index(form) if form in order else len(order)))
+    """Returns the forms of these names, in their order."""
+    return tuple(map(find_form, names))
 
 
 def forms_to_write(settings: ExportSettings) -> tuple[ExportForm, ...]:

@@ -13,31 +13,9 @@ from modules.models.families import family_of
 from modules.proving.agreement import judge_choices, judge_rounded
 from modules.proving.answers import Answers, log_softmax, pack
 from modules.proving.requests import Requests
+from publishing.exports import EXPORTS
 
-CARD_SNIPPET = """
-CTranslate2 (<<precision>>):
-
-```python
-import ctranslate2
-from huggingface_hub import snapshot_download
-from tokenizers import Tokenizer
-
-folder = snapshot_download(
-    "<<repo_id>>", revision="<<revision>>", allow_patterns=["<<folder>>/*", "tokenizer.json"]
-)
-tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
-generator = ctranslate2.Generator(f"{folder}/<<folder>>")
-prompt = "<<prompt>>"
-result = generator.generate_batch(
-    [tokenizer.encode(prompt).tokens],
-    max_length=<<max_new_tokens>>,
-    include_prompt_in_result=False,
-    end_token="<<end_token>>",
-)
-print(tokenizer.decode(result[0].sequences_ids[0]))
-```
-"""
-INT8_FOLDER = "exports/ctranslate2"
+INT8_EXPORT, FLOAT32_EXPORT = EXPORTS["ctranslate2"], EXPORTS["ctranslate2_float32"]
 
 
 def write(model: TrainedModel, folder: Path, *, quantization: str | None) -> None:
@@ -79,31 +57,22 @@ def ask(model_folder: Path, requests: Requests, *, folder: str) -> Answers:
     return pack(answers, requests)
 
 
-def card_snippet(folder: str, precision: str) -> str:
-    """Returns how a generator in `folder` of a revision is loaded."""
-    return CARD_SNIPPET.replace("<<folder>>", folder).replace("<<precision>>", precision)
-
-
 INT8 = ExportForm(
-    name="ctranslate2",
+    published=INT8_EXPORT,
     label="CTranslate2 int8",
-    library="ctranslate2",
     bytes_per_parameter=1,
     write=partial(write, quantization="int8"),
-    card_snippet=card_snippet("ctranslate2", "8-bit, light, fast on a CPU"),
-    ask=partial(ask, folder=INT8_FOLDER),
-    judge=partial(judge_rounded, folder=INT8_FOLDER),
+    ask=partial(ask, folder=INT8_EXPORT.model_folder),
+    judge=partial(judge_rounded, folder=INT8_EXPORT.model_folder),
     export_setting="int8",
     proof_order=4,
 )
 FLOAT32 = ExportForm(
-    name="ctranslate2_float32",
+    published=FLOAT32_EXPORT,
     label="CTranslate2 float32",
-    library="ctranslate2",
     bytes_per_parameter=4,
     write=partial(write, quantization=None),
-    card_snippet=card_snippet("ctranslate2_float32", "float32: four times as large, no rounding"),
-    ask=partial(ask, folder="exports/ctranslate2_float32"),
+    ask=partial(ask, folder=FLOAT32_EXPORT.model_folder),
     judge=judge_choices,
     proof_order=3,
     export_setting="float32",

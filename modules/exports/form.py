@@ -13,6 +13,7 @@ from modules.prompts import ALPACA, PromptFormat, RowKind
 from modules.proving.agreement import Judge
 from modules.settings.export import ExportSettings
 from modules.settings.generation import GenerationSettings
+from publishing.exports import Export
 
 if TYPE_CHECKING:
     from keras_hub.models import Backbone
@@ -59,14 +60,11 @@ class ExportForm:
     """One form in which a trained model is exported: the one place that knows it.
 
     Attributes:
-        name: what settings call it, and its folder in a revision.
+        published: its name, where it lies in the model artifact and in a revision, the library that loads it, and the
+            card's lines about that.
         label: what people call it.
-        library: the Hub's name of the library that loads it.
         bytes_per_parameter: about how large it is on disk.
         write: writes it into a folder that does not exist yet.
-        card_snippet: how it is loaded, for the model card: Markdown in which ``<<name>>`` is filled in.
-        artifact_folder: where it lies in the model artifact; ``exports/<name>`` unless something else is said.
-        revision_folder: where it lies in a revision; its name unless something else is said, "" for the root.
         ask: answers requests with the form in the model artifact's folder, as its readers do; None if it cannot be
             asked alone.
         judge: compares its answers with the reference's.
@@ -76,14 +74,10 @@ class ExportForm:
         proof_order: its place in the proof, where those that take longest come first.
     """
 
-    name: str
+    published: Export
     label: str
-    library: str
     bytes_per_parameter: float
     write: Callable[[TrainedModel, Path], None]
-    card_snippet: str
-    artifact_folder: str = ""
-    revision_folder: str | None = None
     ask: Callable[[Path, Requests], Answers] | None = None
     judge: Judge | None = None
     export_setting: str | None = None
@@ -91,10 +85,15 @@ class ExportForm:
     applies: Callable[[TrainedModel], bool] = lambda _: True
     proof_order: int = 9
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "artifact_folder", self.artifact_folder or f"exports/{self.name}")
-        if self.revision_folder is None:
-            object.__setattr__(self, "revision_folder", self.name)
+    @property
+    def name(self) -> str:
+        """What settings call it."""
+        return self.published.name
+
+    @property
+    def artifact_folder(self) -> str:
+        """Its folder in the model artifact."""
+        return self.published.model_folder
 
     def is_wanted(self, settings: ExportSettings) -> bool:
         """Returns whether the settings ask for this form, if it is one of the project's."""

@@ -12,36 +12,7 @@ from modules.models.families import family_of, find_family
 from modules.proving.agreement import judge_choices
 from modules.proving.answers import Answers, decode_greedily
 from modules.proving.requests import Requests
-
-CARD_SNIPPET = """
-KerasHub:
-
-```python
-import keras_hub
-import numpy as np
-from huggingface_hub import snapshot_download
-from tokenizers import Tokenizer
-
-folder = snapshot_download("<<repo_id>>", revision="<<revision>>", allow_patterns=["keras/*", "tokenizer.json"])
-tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
-model = keras_hub.models.GPT2CausalLM.from_preset(f"{folder}/keras", preprocessor=None)
-model.compile(sampler="greedy")
-prompt = "<<prompt>>"
-ids = tokenizer.encode(prompt).ids
-room = min(<<max_new_tokens>>, <<context_length>> - len(ids))
-tokens = {
-    "token_ids": np.array([ids + [0] * room]),
-    "padding_mask": np.array([[True] * len(ids) + [False] * room]),
-}
-answer = model.generate(tokens, stop_token_ids=[<<end_token_id>>])
-written = answer["token_ids"][0][answer["padding_mask"][0]][len(ids):]
-print(tokenizer.decode(written))
-```
-
-Do not leave the tokenizer to KerasHub 0.32: the one in the preset parts `\\n\\n` and numbers otherwise than GPT-2 does,
-and its `generate` puts a start token in front that this model was trained without; answers get worse. The weights alone
-also load from the repository's root: `keras_hub.models.GPT2Backbone.from_preset("hf://<<repo_id>>")`.
-"""
+from publishing.exports import EXPORTS
 
 
 def write(model: TrainedModel, folder: Path) -> None:
@@ -68,12 +39,10 @@ def ask(model_folder: Path, requests: Requests) -> Answers:
 
 
 KERAS = ExportForm(
-    name="keras",
+    published=EXPORTS["keras"],
     label="KerasHub preset",
-    library="keras-hub",
     bytes_per_parameter=4,
     write=write,
-    card_snippet=CARD_SNIPPET,
     ask=ask,
     judge=judge_choices,
     written_by="trainer",

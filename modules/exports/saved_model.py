@@ -10,24 +10,7 @@ from modules.exports.form import ExportForm, TrainedModel
 from modules.proving.agreement import judge_texts
 from modules.proving.answers import Answers, batches
 from modules.proving.requests import Requests
-
-CARD_SNIPPET = """
-TensorFlow (the SavedModel formats and tokenises by itself; it needs only `tensorflow` and `tensorflow-text`):
-
-```python
-import tensorflow as tf
-import tensorflow_text  # registers the tokenizer's operations
-from huggingface_hub import snapshot_download
-
-folder = snapshot_download("<<repo_id>>", revision="<<revision>>", allow_patterns="saved_model/*")
-model = tf.saved_model.load(f"{folder}/saved_model")
-answer = model.instruct(tf.constant(["<<instruction>>"]), tf.constant([""]))
-print(answer["response"][0].numpy().decode())
-```
-
-TensorFlow Serving serves the folder as it is: `tensorflow_model_server --model_base_path=…` with `saved_model` as its
-version `1`.
-"""
+from publishing.exports import EXPORTS
 
 
 def write(model: TrainedModel, folder: Path) -> None:
@@ -61,13 +44,10 @@ def ask(model_folder: Path, requests: Requests) -> Answers:
 
 
 SAVED_MODEL = ExportForm(
-    name="saved_model",
+    published=EXPORTS["saved_model"],
     label="SavedModel",
-    library="tf-keras",
     bytes_per_parameter=4,
     write=write,
-    card_snippet=CARD_SNIPPET,
-    artifact_folder="Format-Serving",  # where TFX's Trainer puts it
     ask=ask,
     judge=judge_texts,
     proof_order=0,

@@ -12,21 +12,7 @@ from modules.models.families import family_of, find_family
 from modules.proving.agreement import REFERENCE, judge_reference
 from modules.proving.answers import Answers, ask_logits, score_rows
 from modules.proving.requests import Requests
-
-CARD_SNIPPET = """
-Transformers:
-
-```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained("<<repo_id>>", revision="<<revision>>")
-model = AutoModelForCausalLM.from_pretrained("<<repo_id>>", revision="<<revision>>")
-prompt = "<<prompt>>"
-tokens = tokenizer(prompt, return_tensors="pt")
-answer = model.generate(**tokens, max_new_tokens=<<max_new_tokens>>, eos_token_id=<<end_token_id>>)
-print(tokenizer.decode(answer[0][tokens["input_ids"].shape[1]:], skip_special_tokens=True))
-```
-"""
+from publishing.exports import EXPORTS
 
 
 def write(model: TrainedModel, folder: Path) -> None:
@@ -56,13 +42,10 @@ def ask(model_folder: Path, requests: Requests) -> Answers:
 
 
 TRANSFORMERS = ExportForm(
-    name=REFERENCE,
+    published=EXPORTS[REFERENCE],
     label="Transformers",
-    library="transformers",
     bytes_per_parameter=4,
     write=write,
-    card_snippet=CARD_SNIPPET,
-    revision_folder="",
     ask=ask,
     judge=judge_reference,
     proof_order=2,

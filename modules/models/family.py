@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from publishing.card.family import FamilyFacts
+
 if TYPE_CHECKING:
     import numpy as np
     from keras_hub.models import Backbone
@@ -41,12 +43,10 @@ class Preset(NamedTuple):
     Attributes:
         parameters: about how many.
         context: in tokens.
-        repo_id: the same model on the Hub, in Transformers' form; None where there is none.
     """
 
     parameters: int
     context: int
-    repo_id: str | None
 
 
 class Kernel(NamedTuple):
@@ -76,11 +76,8 @@ class ModelFamily(abc.ABC):
     name: str
     """What ``model.family`` calls it."""
 
-    label: str
-    """What people call it, such as GPT-2."""
-
-    tag: str
-    """Its tag on the Hub."""
+    published: FamilyFacts
+    """What the model card says of it."""
 
     presets: Mapping[str, Preset]
     """KerasHub's, by name."""

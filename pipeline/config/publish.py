@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from modules.exports import ExportForm, find_forms
+from modules.exports import find_forms
+from modules.models.family import ModelFamily
 from modules.settings.types import Text, none_from_word
 from pipeline.config.types import DatasetIds, Exports, OptionalPort
-from publishing.exports import EXPORTS, Export
+from publishing.exports import EXPORTS
 from publishing.settings import PublishOptions, PublishSettings, RepoId
 
 
@@ -55,29 +56,19 @@ class PublishConfig(PublishOptions):
     def _word_for_none(cls, value: Any) -> Any:
         return none_from_word(value)
 
-    def settings(self, *, storage_dir: str, space_template: str) -> PublishSettings:
+    def settings(self, *, storage_dir: str, space_template: str, family: ModelFamily) -> PublishSettings:
         """Returns what HFPusher is told.
 
         Args:
             storage_dir: folder of the embedded Hub, where HFPusher will run.
             space_template: folder of the Space's template there.
+            family: of the model.
         """
         forms = find_forms(self.exports)
         chosen = self.model_dump(include=set(PublishOptions.model_fields) | {"repo_id", "datasets", "local_port"})
         chosen |= {"exports": [form.name for form in forms]}
-        chosen |= {"own_exports": [published_export(form) for form in forms if form.name not in EXPORTS]}
+        chosen |= {"own_exports": [form.published for form in forms if form.name not in EXPORTS]}
         if self.space:
             chosen |= {"space_repo_id": self.space_repo_id, "space_sdk": self.space_sdk}
             chosen |= {"space_template": space_template}
-        return PublishSettings(**chosen, storage_dir=storage_dir)
-
-
-def published_export(form: ExportForm) -> Export:
-    """Returns what is published of an exported form."""
-    return Export(
-        name=form.name,
-        model_folder=form.artifact_folder,
-        revision_folder=str(form.revision_folder),
-        library_name=form.library,
-        snippet=form.card_snippet,
-    )
+        return PublishSettings(**chosen, storage_dir=storage_dir, family=family.published)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from publishing.card.family import ANY_FAMILY, FamilyFacts
 from publishing.exports import DEFAULT_EXPORTS, Export, known_exports
 
 PUBLIC_HUB = "https://huggingface.co"
@@ -67,6 +68,7 @@ class CardFacts:
     space_repo_id: str | None = None
     exports: tuple[str, ...] = DEFAULT_EXPORTS
     own_exports: tuple[Export, ...] = ()  # that the library does not know by name
+    family: FamilyFacts = ANY_FAMILY
     datasets: tuple[str, ...] = ()  # the Hub's names of what the model was trained on; none: the data's
     found: Findings = field(default_factory=Findings)
 

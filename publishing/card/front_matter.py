@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,6 @@ from publishing.exports import known_exports
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-# Hub identifier of the checkpoint behind each KerasHub preset.
-BASE_MODELS: Mapping[str, str] = {
-    "gpt2_base_en": "openai-community/gpt2",
-    "gpt2_medium_en": "openai-community/gpt2-medium",
-    "gpt2_large_en": "openai-community/gpt2-large",
-    "gpt2_extra_large_en": "openai-community/gpt2-xl",
-}
 KIND_TAGS = {"instructions": ("instruction-following", "alpaca-format"), "text": ("base-model",)}
 # The Hub's name of each metric's type; one that is not here has its own name.
 METRIC_TYPES = {"token_accuracy": "accuracy", "eval_token_accuracy": "accuracy", "eval_loss": "loss"}
@@ -35,7 +27,7 @@ def front_matter(facts: CardFacts, *, name: str) -> str:
         pipeline_tag="text-generation",
         base_model=base_model(facts),
         datasets=list(facts.named_datasets) or None,
-        tags=["gpt2", *KIND_TAGS[facts.kind], "keras-hub", "ctranslate2", "tensorflow"],
+        tags=[facts.family.tag, *KIND_TAGS[facts.kind], "keras-hub", "ctranslate2", "tensorflow"],
         model_name=name,
         eval_results=eval_results(facts) or None,
     )
@@ -45,7 +37,7 @@ def front_matter(facts: CardFacts, *, name: str) -> str:
 def base_model(facts: CardFacts) -> str | None:
     """Returns the Hub's name of the model that was fine-tuned; None for a model from scratch or a folder."""
     preset = facts.figure("model.preset")
-    return BASE_MODELS.get(PurePath(str(preset)).name) if preset else None
+    return facts.family.base_models.get(PurePath(str(preset)).name) if preset else None
 
 
 def eval_results(facts: CardFacts) -> list[EvalResult]:

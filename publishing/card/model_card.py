@@ -108,6 +108,7 @@ def _snippets(facts: CardFacts, *, repo_id: str, revision: str) -> list[str]:
     values = {
         "instruction": instruction,
         "prompt": facts.prompt["without_input"].format(instruction=instruction).replace("\n", "\\n"),
+        "keras_prefix": facts.family.keras_prefix,
         "repo_id": repo_id,
         "revision": revision,
         "end_token": facts.prompt["end_token"],

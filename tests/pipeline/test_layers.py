@@ -17,7 +17,7 @@ ALLOWED = {
     "kubeflow_runner": {"pipeline"},
     "pipeline": {"pipeline", "publishing", "modules", "data", "hub"},
     "publishing": {"publishing", "hub"},
-    "modules": {"modules"},
+    "modules": {"modules", "publishing"},
     "data": {"data"},
     "hub": {"hub"},
     "space": set[str](),

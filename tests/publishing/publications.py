@@ -14,6 +14,7 @@ import uvicorn
 from huggingface_hub import HfApi
 from starlette.types import ASGIApp
 
+from modules.models.gpt2.family import GPT2
 from publishing.card.facts import CardFacts
 from publishing.exports import plan_files
 from publishing.hub_client import Hub
@@ -54,6 +55,7 @@ def facts_of(model_folder: Path, *, license: str = "apache-2.0") -> CardFacts:
         training=json.loads((exports / "training.json").read_text()),
         prompt=json.loads((exports / "prompt.json").read_text()),
         license=license,
+        family=GPT2.published,
     )
 
 

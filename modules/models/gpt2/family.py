@@ -17,6 +17,7 @@ from modules.models.family import ModelFamily, Preset, Sizes
 from modules.models.gpt2 import checkpoint
 from modules.models.gpt2 import tokenizer as tokenizers_
 from modules.models.model_files import model_folder, tensors
+from publishing.card.family import FamilyFacts
 
 if TYPE_CHECKING:
     from keras_hub.models import GPT2Backbone
@@ -25,12 +26,23 @@ if TYPE_CHECKING:
 KERAS_VOCABULARY = "assets/tokenizer/vocabulary.json"
 CONTEXT = 1024  # tokens; of every published GPT-2
 
+PUBLISHED = FamilyFacts(
+    label="GPT-2",
+    tag="gpt2",
+    keras_prefix="GPT2",
+    base_models={
+        "gpt2_base_en": "openai-community/gpt2",
+        "gpt2_medium_en": "openai-community/gpt2-medium",
+        "gpt2_large_en": "openai-community/gpt2-large",
+        "gpt2_extra_large_en": "openai-community/gpt2-xl",
+    },
+)
 PRESETS = {
-    "gpt2_base_en": Preset(124_000_000, CONTEXT, "openai-community/gpt2"),
-    "gpt2_base_en_cnn_dailymail": Preset(124_000_000, CONTEXT, None),
-    "gpt2_medium_en": Preset(355_000_000, CONTEXT, "openai-community/gpt2-medium"),
-    "gpt2_large_en": Preset(774_000_000, CONTEXT, "openai-community/gpt2-large"),
-    "gpt2_extra_large_en": Preset(1_558_000_000, CONTEXT, "openai-community/gpt2-xl"),
+    "gpt2_base_en": Preset(124_000_000, CONTEXT),
+    "gpt2_base_en_cnn_dailymail": Preset(124_000_000, CONTEXT),
+    "gpt2_medium_en": Preset(355_000_000, CONTEXT),
+    "gpt2_large_en": Preset(774_000_000, CONTEXT),
+    "gpt2_extra_large_en": Preset(1_558_000_000, CONTEXT),
 }
 # Weights that are worth sharing among devices, and the dimension that is cut, one that they divide. The rest is small.
 SHARDED: Mapping[str, tuple[str | None, ...]] = {
@@ -47,8 +59,7 @@ class Gpt2Family(ModelFamily):
     """OpenAI's GPT-2, as KerasHub and Transformers have it."""
 
     name = "gpt2"
-    label = "GPT-2"
-    tag = "gpt2"
+    published = PUBLISHED
     presets = PRESETS
     default_vocabulary_size = 50_257
     sharding = SHARDED
