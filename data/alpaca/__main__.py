@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from data.alpaca.convert import REPORT, convert
 from data.alpaca.download import download
-from data.alpaca.sources import EDITIONS, LICENSE, ORIGINS, edition_of, require_sha256
+from data.alpaca.sources import EDITIONS, LICENSE, ORIGINS, RowSource, edition_of, own_source, require_sha256
 from data.arguments import add_origin, percent, shard_count
 from data.errors import SourceError
 from data.origin import Origin, described
@@ -36,8 +37,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--source",
         required=True,
-        metavar="original|cleaned|PATH",
-        help="public edition, or .json/.jsonl file",
+        metavar="original|cleaned|PATH|MODULE:OBJECT",
+        help="public edition, .json/.jsonl file, or a data.alpaca.sources.RowSource of your own",
     )
     add(
         "--out",
@@ -79,6 +80,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], Origin]:
     """Fetches, checks, converts; returns the report and what is known of the source."""
+    if is_own(arguments.source):
+        return _run_own(arguments, own_source(arguments.source))
     public = arguments.source in EDITIONS
     path = download(arguments.source, arguments.download_dir) if public else Path(arguments.source)
     sha256 = require_sha256(path, arguments.checksum)
@@ -89,8 +92,28 @@ def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], Origin]:
         "bytes": path.stat().st_size,
     }
     origin = _origin(arguments, path, sha256)
-    report = convert(
-        path,
+    return _convert(arguments, path, facts, origin), origin
+
+
+def is_own(source: str) -> bool:
+    """Returns whether a source is neither a public edition nor a file, but refers to an object."""
+    return re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", source) is not None and not Path(source).exists()
+
+
+def _run_own(arguments: argparse.Namespace, source: RowSource) -> tuple[dict[str, Any], Origin]:
+    if arguments.checksum or arguments.license or arguments.dataset:
+        raise SourceError(
+            "A source of your own tells its origin itself, and has no file. Received: it with --checksum, --license "
+            "or --dataset. Leave them out."
+        )
+    return _convert(arguments, source, {"name": source.name}, source.origin), source.origin
+
+
+def _convert(
+    arguments: argparse.Namespace, source: Path | RowSource, facts: Mapping[str, Any], origin: Origin
+) -> dict[str, Any]:
+    return convert(
+        source,
         arguments.out,
         source_facts=facts,
         origin=origin,
@@ -98,7 +121,6 @@ def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], Origin]:
         shards=arguments.shards,
         input_markers=arguments.input_markers,
     )
-    return report, origin
 
 
 def _origin(arguments: argparse.Namespace, path: Path, sha256: str) -> Origin:

@@ -1,4 +1,4 @@
-"""A source file in, sharded TFRecords and their report out."""
+"""A source in, sharded TFRecords and their report out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from data.alpaca.report import Tally, dataset_report
 from data.alpaca.rows import InputMarkers, drop_reason, is_input_marker, without_input_marker
-from data.alpaca.sources import read_rows
+from data.alpaca.sources import RowSource, read_rows
 from data.errors import SourceError
 from data.folder import replaced_folder, require_replaceable
 from data.origin import MANIFEST, Origin
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 def convert(
-    source: Path,
+    source: Path | RowSource,
     out: Path,
     *,
     source_facts: Mapping[str, Any],
@@ -40,12 +40,14 @@ def convert(
     """
     require_replaceable(out, own=_OWN_FILE)
     tally = Tally()
-    rows = split_rows(usable_rows(read_rows(source), tally, input_markers), eval_percent)
+    read = read_rows(source) if isinstance(source, Path) else source.rows()
+    rows = split_rows(usable_rows(read, tally, input_markers), eval_percent)
     for split in SPLITS:
         if not rows[split]:
             usable = sum(map(len, rows.values()))
+            place = source if isinstance(source, Path) else source.name
             raise SourceError(
-                f"Split {split!r} would be empty. Received: {usable} usable row(s) in {source}, "
+                f"Split {split!r} would be empty. Received: {usable} usable row(s) in {place}, "
                 f"of which {eval_percent:g} % go to eval. Give more rows, or another percentage."
             )
     files: dict[Split, list[str]] = {

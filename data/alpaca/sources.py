@@ -1,9 +1,11 @@
-"""Where the rows come from: the public editions by name, or a local file; and how they are read."""
+"""Where the rows come from: the public editions by name, a local file, or a source of the user's own."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +29,42 @@ ORIGINS: Mapping[str, Origin] = {
     "original": Origin(LICENSE, ("tatsu-lab/alpaca",), (EDITIONS["original"],)),
     "cleaned": Origin(LICENSE, ("yahma/alpaca-cleaned",), (EDITIONS["cleaned"],)),
 }
+
+
+@dataclass(frozen=True)
+class RowSource:
+    """A source of the user's own, which ``--source package.module:OBJECT`` names.
+
+    Attributes:
+        name: what report.json calls it.
+        origin: licence, data sets and addresses, for dataset.json.
+        rows: gives all rows, from the first.
+    """
+
+    name: str
+    origin: Origin
+    rows: Callable[[], Iterable[Row]]
+
+
+def own_source(reference: str) -> RowSource:
+    """Returns the source that ``package.module:OBJECT`` refers to.
+
+    Raises:
+        SourceError: If there is none, or it is something else.
+    """
+    try:
+        found = pkgutil.resolve_name(reference)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SourceError(
+            "A source of your own must be an object that can be imported. "
+            f"Received: {reference!r}; {error}. Put its module's folder on PYTHONPATH, or mend the name."
+        ) from error
+    if not isinstance(found, RowSource):
+        raise SourceError(
+            "A source of your own must be a data.alpaca.sources.RowSource. "
+            f"Received: {reference!r}, a {type(found).__name__}."
+        )
+    return found
 
 
 class Checksum(NamedTuple):
