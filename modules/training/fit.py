@@ -114,7 +114,7 @@ def fit(
     timer, rows = TrainingTimer(), StepRows(batches, describe_row, checkpoints.folder if checkpoints else None)
     writers = checkpoint_writers(checkpoints, total_steps=total_steps, rows=rows)
     steps = StepCallbackList(
-        [DivergenceCheck(rows), timer, held_out, *callbacks, *writers],
+        [DivergenceCheck(rows), timer, *callbacks, held_out, *writers],
         model=model,
         total_steps=total_steps,
         steps_per_epoch=batches.steps,

@@ -117,7 +117,7 @@ def test_the_token_comes_from_the_secret_and_is_nowhere_else(executed: Executed,
 
     assert set(hub[1]) == {TOKEN, "any"}
     assert tasks["HFPusher"].environment == {"HF_TOKEN": TOKEN}
-    assert sorted(task.name for task in tasks.values() if task.environment) == ["HFPusher", "BaselineModel"]
+    assert sorted(task.name for task in tasks.values() if task.environment) == ["BaselineModel", "HFPusher"]
     assert TOKEN not in package.read_text(encoding="utf-8")
     assert [name for name, task in tasks.items() if TOKEN in task.log] == []
     everything = [path for path in cluster.folder.rglob("*") if path.is_file()]
