@@ -134,7 +134,7 @@ def test_the_form_is_published_and_told_on_the_card_and_in_the_report(revision: 
     assert "hf download local/tiny shapes/shapes.json --revision v" in (revision / "README.md").read_text(
         encoding="utf-8"
     )
-    assert "Shapes of the weights" in report(place)
+    assert "shapes/shapes.json" in report(place)
 
 
 def test_the_family_is_told_on_the_card_and_the_data_sets_of_the_source_too(revision: Path) -> None:
