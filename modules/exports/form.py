@@ -62,7 +62,7 @@ class ExportForm:
     Attributes:
         published: its name, where it lies in the model artifact and in a revision, the library that loads it, and the
             card's lines about that.
-        label: what people call it; the report calls a form of a user's own by its name, for it imports no code of theirs.
+        label: what people call it; the report, which imports no code of a user's own, calls theirs by its name.
         bytes_per_parameter: about how large it is on disk.
         write: writes it into a folder that does not exist yet.
         ask: answers requests with the form in the model artifact's folder, as its readers do; None if it cannot be

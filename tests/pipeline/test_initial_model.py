@@ -97,7 +97,10 @@ def test_a_folders_problems_are_found_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     (problem,) = start_problems(config_for(tmp_path / "output", str(tmp_path)))
     assert problem.startswith("model.preset: Weights are read from safetensors only")
-    assert disk_checks.parameter_count(config_for(tmp_path, str(tmp_path))) == (300 + 64) * 32 + 12 * 32**2
+    assert (
+        disk_checks.parameter_count(config_for(tmp_path, str(tmp_path)))
+        == (300 + 64) * 32 + 12 * 32**2 + 13 * 32 + 2 * 32
+    )
 
 
 def test_of_a_repository_the_smallest_set_that_makes_a_model_is_wanted() -> None:
