@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import keras
 
 if TYPE_CHECKING:
-    from keras_hub.models import GPT2Backbone
+    from keras_hub.models import Backbone
 
     from modules.settings.training import Attention
 
@@ -44,7 +44,7 @@ def _switch(*, off: bool) -> None:
     (keras.config.disable_flash_attention if off else keras.config.enable_flash_attention)()
 
 
-def attention_of(backbone: GPT2Backbone, attention: Attention) -> str:
+def attention_of(backbone: Backbone, attention: Attention) -> str:
     """What the model uses: ``fused (cuDNN)``, or ``plain`` with the reason why.
 
     Args:
