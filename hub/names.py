@@ -35,6 +35,11 @@ class RepoId:
         return f"{self.namespace}/{self.name}"
 
     @property
+    def type(self) -> str:
+        """What the client calls the kind: `model`, `dataset`, `space`."""
+        return self.kind[:-1]
+
+    @property
     def url_path(self) -> str:
         """Where people find it: `/local/gpt2`, `/spaces/local/chat`."""
         return f"/{self}" if self.kind == "models" else f"/{self.kind}/{self}"

@@ -75,7 +75,7 @@ class Storage:
         with locked(self.root / "names.lock"):
             present = self._find(repo_id)
             if present is not None:
-                raise ConflictError(f"You already created this {repo_id.kind[:-1]} repo: {present}")
+                raise ConflictError(f"You already created this {repo_id.type} repo: {present}")
             repository = self._create(repo_id, author, private=private, sdk=sdk)
             self._note_moved(repo_id, None)
         return repository
@@ -92,7 +92,7 @@ class Storage:
             if current is None:
                 raise RepoNotFoundError(f"Repository not found: {old.kind}/{old}")
             if present not in (None, current):
-                raise ConflictError(f"A {new.kind[:-1]} repository called {new} already exists")
+                raise ConflictError(f"A {new.type} repository called {new} already exists")
             self._folder(new).parent.mkdir(parents=True, exist_ok=True)
             self._folder(current).rename(self._folder(new))
             self._note_moved(new, None)

@@ -134,17 +134,18 @@ class Hub:
 
     def create_branch(self, repo_id: str, *, branch: str, commit: str) -> bool:
         """Creates `branch` of a model repository at `commit`; False when it is there already, at another commit."""
-        action = f"create the branch {branch} of {repo_id}"
-        for attempt in range(1, self.attempts + 1):
+
+        def create() -> bool:
             try:
                 self.api.create_branch(repo_id, branch=branch, revision=commit)
-                return True
             except FAILURES as error:
                 there = self.branches(repo_id, repo_type="model").get(branch) if is_unclear(error) else None
-                if there is not None:
-                    return there == commit  # the answer was lost, or somebody else had the same idea
-                self._pause_or_raise(action, error, attempt=attempt)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                if there is None:
+                    raise
+                return there == commit  # the answer was lost, or somebody else had the same idea
+            return True
+
+        return self._repeat(f"create the branch {branch} of {repo_id}", create)
 
     def delete_branch(self, repo_id: str, *, branch: str) -> None:
         """Deletes `branch` of a model repository; one that is not there is deleted already."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from data.alpaca.convert import REPORT, convert
 from data.alpaca.download import download
 from data.alpaca.sources import EDITIONS, LICENSE, ORIGINS, RowSource, edition_of, own_source, require_sha256
 from data.arguments import add_origin, percent, shard_count
+from data.command import exit_status
 from data.errors import SourceError
 from data.origin import Origin, described
 
@@ -156,13 +156,7 @@ def summary(report: dict[str, Any], origin: Origin, out: Path) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
-    try:
-        report, origin = run(arguments)
-        sys.stdout.write(summary(report, origin, arguments.out))
-    except (SourceError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    return 0
+    return exit_status(lambda: summary(*run(arguments), arguments.out))
 
 
 if __name__ == "__main__":

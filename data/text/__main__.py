@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from data.alpaca.sources import sha256_of
 from data.arguments import add_origin, percent, shard_count
-from data.errors import SourceError
+from data.command import exit_status
 from data.origin import Origin, described
 from data.text.convert import REPORT, convert
 from data.text.documents import END_TOKEN, Separator, read_documents, source_files
@@ -100,13 +99,7 @@ def summary(report: dict[str, Any], origin: Origin, out: Path) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
-    try:
-        report, origin = run(arguments)
-        sys.stdout.write(summary(report, origin, arguments.output_dir))
-    except (SourceError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    return 0
+    return exit_status(lambda: summary(*run(arguments), arguments.output_dir))
 
 
 if __name__ == "__main__":

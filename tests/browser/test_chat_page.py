@@ -46,12 +46,13 @@ def published_slow(tmp_path_factory: pytest.TempPathFactory, allowed_tokens: Pat
     """The same with a model that takes its time, as a large one does: as much as the test gives it."""
     folder = tmp_path_factory.mktemp("slow")
     template = shutil.copytree(TEMPLATE, folder / "space", ignore=shutil.ignore_patterns("__pycache__"))
-    app = (template / "app.py").read_text()
+    assistant = (template / "assistant.py").read_text()
     step = "            ids.append(step.token_id)\n"
-    assert app.count(step) == 1
+    assert assistant.count(step) == 1
     allowed = f"int(Path({str(allowed_tokens)!r}).read_text() or 0)"
     wait = f"            while len(ids) > {allowed}:\n                time.sleep(0.05)\n"
-    (template / "app.py").write_text(app.replace(step, step + wait))
+    slowed = assistant.replace(step, step + wait).replace("import threading\n", "import threading\nimport time\n")
+    (template / "assistant.py").write_text(slowed)
     with demo_of(template, folder) as running:
         yield running
 

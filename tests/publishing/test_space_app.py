@@ -264,12 +264,13 @@ def test_the_arithmetic_is_what_ctranslate2_says_of_the_loaded_model(app: Module
 
 
 def test_the_arithmetic_follows_what_ctranslate2_was_told(
-    app: ModuleType, assistant: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    assistant: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CT2_FORCE_CPU_ISA", "GENERIC")
     folder = Path(assistant._model_folder)
-    assert app.Arithmetic.of(assistant._generator, folder).instruction_set == "GENERIC"
-    mixed = app.Arithmetic("int8_float32", "AVX2", "oneDNN", "MKL")
+    arithmetic = importlib.import_module("about").Arithmetic
+    assert arithmetic.of(assistant._generator, folder).instruction_set == "GENERIC"
+    mixed = arithmetic("int8_float32", "AVX2", "oneDNN", "MKL")
     assert "; oneDNN multiplies 8-bit matrices, MKL the others." in mixed.sentence()
 
 

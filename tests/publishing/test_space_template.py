@@ -23,7 +23,7 @@ VALUES = {
     "MODEL_VERSION": "v20261121-225207",
     "SHA": "a" * 40,
 }
-PAGE = ["about.py", "app.py", "plain_chat.py", "requirements.txt", "style.css"]
+PAGE = ["about.py", "app.py", "assistant.py", "plain_chat.py", "rate_limit.py", "requirements.txt", "style.css"]
 
 
 @pytest.mark.parametrize("path", ["app.py", "notes", "style.css", "data/x.unheard", "Dockerfile"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,16 +66,15 @@ def _scalars(files: RunFiles, path: Path) -> Iterator[tuple[str, int, float]]:
 
 
 def _scalar(value: Any) -> float | None:
+    """Returns the number that a summary's value is; None if it is a text, or more than one number."""
+    from tensorboard.util.tensor_util import make_ndarray
+
     if value.HasField("simple_value"):
         return float(value.simple_value)
-    tensor = value.tensor
-    if tensor.tensor_shape.dim or not value.HasField("tensor"):
+    if value.tensor.tensor_shape.dim or not value.HasField("tensor"):
         return None
-    if tensor.tensor_content:
-        size = {4: "<f", 8: "<d"}.get(len(tensor.tensor_content))
-        return float(struct.unpack(size, tensor.tensor_content)[0]) if size else None
-    values = [*tensor.float_val, *tensor.double_val]
-    return float(values[0]) if values else None
+    array = make_ndarray(value.tensor)
+    return float(array) if array.dtype.kind == "f" else None
 
 
 def _curves(series: dict[str, Series], quantity: str, steps: int | None) -> Iterator[Curve]:
