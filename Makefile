@@ -11,7 +11,7 @@ IMAGE ?= gpt2-alpaca-pipeline:$(TARGET)
 # glibc returns freed memory to the system after each training step and asks for it again in the next: let it keep it.
 TEST_SETTINGS := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: image wheel help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-load fault-matrix lint types tensorboard sample requirements clean
+.PHONY: image wheel help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-load fault-matrix lint types tensorboard sample requirements configuration pictures clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -100,6 +100,12 @@ sample: setup ## Write the sample data set anew
 
 requirements: setup ## Export requirements.txt from uv.lock
 	@$(UV) export --frozen --quiet --no-dev --extra hub --extra demo --extra datasets --no-hashes --no-annotate --no-emit-project --output-file requirements.txt
+
+configuration: setup ## Write docs/configuration.md anew from the settings
+	@$(PYTHON) -m pipeline.config.reference
+
+pictures: setup ## Make the pictures in docs/pictures/ anew from a finished run (ARGS="--output-dir output")
+	@$(PYTHON) -m tests.browser.pictures $(ARGS)
 
 wheel: setup ## Build the wheel that other projects install, in dist/
 	@$(UV) build --wheel

@@ -171,14 +171,14 @@ def read_command_line(arguments: Sequence[str]) -> Layer:
         exit_on_error=False,
     )
     source: CliSettingsSource[Any] = CliSettingsSource(_CommandLine, root_parser=parser, cli_parse_none_str="none")
-    known = {_flag(name): name for name in field_names()}
+    known = {flag_of(name): name for name in field_names()}
     parsed, unknown, incomplete = _parsed(parser, list(arguments))
     del source  # it only declared the flags; their values need no decoding beyond validation
     values = {name: value for name, value in vars(parsed).items() if name in known.values()}
-    unknown += [_flag(name) for name in vars(parsed) if name not in values]  # --data '{…}', a whole group
+    unknown += [flag_of(name) for name in vars(parsed) if name not in values]  # --data '{…}', a whole group
     problems = (*incomplete.values(), *_unknown_arguments(unknown, known))
     lost = frozenset(known[flag] for flag in incomplete if flag in known)
-    return Layer(values, {name: _flag(name) for name in values}, problems, lost)
+    return Layer(values, {name: flag_of(name) for name in values}, problems, lost)
 
 
 def _parsed(parser: ArgumentParser, arguments: list[str]) -> tuple[Namespace, list[str], dict[str, str]]:
@@ -194,7 +194,7 @@ def _parsed(parser: ArgumentParser, arguments: list[str]) -> tuple[Namespace, li
 
 def read_environment(environment: Mapping[str, str]) -> Layer:
     """Variables named GPT2_ALPACA_FIELD or GPT2_ALPACA_GROUP__FIELD; an empty one counts as not set."""
-    known = {_variable(name): name for name in field_names()}
+    known = {variable_of(name): name for name in field_names()}
     ours = {variable: text for variable, text in environment.items() if variable.startswith(ENVIRONMENT_PREFIX)}
     values = {known[variable]: text for variable, text in ours.items() if variable in known and text.strip()}
     problems = [
@@ -202,7 +202,7 @@ def read_environment(environment: Mapping[str, str]) -> Layer:
         for variable in ours
         if variable not in known
     ]
-    return Layer(values, {name: _variable(name) for name in values}, tuple(problems))
+    return Layer(values, {name: variable_of(name) for name in values}, tuple(problems))
 
 
 def read_profile(profile: str) -> Layer:
@@ -257,11 +257,13 @@ def _leaves(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInf
             yield name, info
 
 
-def _flag(name: str) -> str:
+def flag_of(name: str) -> str:
+    """Returns the flag of a field's dotted name."""
     return "--" + name.replace("_", "-")
 
 
-def _variable(name: str) -> str:
+def variable_of(name: str) -> str:
+    """Returns the environment variable of a field's dotted name."""
     return ENVIRONMENT_PREFIX + name.replace(".", "__").upper()
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from hub import demo, server
 from publishing.client_settings import loopback_client
 from publishing.publication import Published, SpaceTarget
 from publishing.publisher import publish
+from tests.browser.chat import answers, ask
 from tests.browser.contrast import CONTRAST_WITH_SURROUNDINGS, LEAST_EDGE_CONTRAST
 from tests.browser.opening import NEEDS_CHROMIUM, Scheme, assert_readable, new_page, screenshot
 from tests.publishing.publications import SPACE_REPO_ID, TEMPLATE, hub_at, noon, publication_of
@@ -116,9 +117,9 @@ def test_a_visitor_gets_an_answer_and_sees_what_gave_it(
     page: Page, published: tuple[str, Published], size: str, scheme: str
 ) -> None:
     screenshot(page, f"demo-{size}-{scheme}-before")
-    _ask(page, "What is the capital of France?")
+    ask(page, "What is the capital of France?")
 
-    expect(_answers(page).last).to_have_text(ANSWER)
+    expect(answers(page).last).to_have_text(ANSWER)
     heading = page.locator("#heading")
     expect(heading).to_contain_text(f"revision {published[1].revision}")
     expect(heading).to_contain_text(f"commit {published[1].commit[:12]}")
@@ -138,23 +139,23 @@ def test_while_an_answer_is_written_it_grows_and_can_be_stopped(
 ) -> None:
     page = slow_page
     allowed_tokens.write_text("1")
-    _ask(page, "What is the capital of France?")
-    expect(_answers(page).last).to_have_text(re.compile("^Par"))
+    ask(page, "What is the capital of France?")
+    expect(answers(page).last).to_have_text(re.compile("^Par"))
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
-    early = _answers(page).last.inner_text().strip()
+    early = answers(page).last.inner_text().strip()
     screenshot(page, f"demo-{size}-{scheme}-during")
     allowed_tokens.write_text("2")
-    expect(_answers(page).last).to_have_text(re.compile(f"^{re.escape(early)}."))
+    expect(answers(page).last).to_have_text(re.compile(f"^{re.escape(early)}."))
     page.get_by_role("button", name="Stop").click()
     allowed_tokens.write_text("3")  # of four: Gradio ends an answer between two of them
 
     expect(page.get_by_role("button", name="Send")).to_be_visible()
-    stopped = _answers(page).last.inner_text().strip()
+    stopped = answers(page).last.inner_text().strip()
     assert ANSWER.startswith(stopped)
     assert stopped != ANSWER
     allowed_tokens.write_text(ALL_TOKENS)
-    _ask(page, "And now?")
-    expect(_answers(page).last).to_have_text(ANSWER, timeout=20_000)
+    ask(page, "And now?")
+    expect(answers(page).last).to_have_text(ANSWER, timeout=20_000)
 
 
 @pytest.mark.parametrize(
@@ -166,9 +167,9 @@ def test_while_an_answer_is_written_it_grows_and_can_be_stopped(
     ],
 )
 def test_what_a_visitor_writes_is_shown_as_it_is(page: Page, text: str) -> None:
-    _ask(page, text)
+    ask(page, text)
 
-    expect(_answers(page).last).to_have_text(ANSWER)
+    expect(answers(page).last).to_have_text(ANSWER)
     asked = page.locator("[data-testid=user]").last
     assert asked.inner_text().strip() == text
     assert asked.locator("img, script, strong, code, a, li, h1, .katex").count() == 0
@@ -195,11 +196,11 @@ def test_input_and_decoding_options_are_used(page: Page, size: str) -> None:
     page.get_by_role("button", name="Decoding options").click()
     page.get_by_label("number input for Longest answer").fill("2")
     screenshot(page, f"demo-{size}-options")
-    _ask(page, "Name the capital.")
+    ask(page, "Name the capital.")
 
-    expect(_answers(page).last).not_to_have_text("")
+    expect(answers(page).last).not_to_have_text("")
     expect(page.get_by_role("button", name="Send")).to_be_visible()
-    answer = _answers(page).last.inner_text().strip()
+    answer = answers(page).last.inner_text().strip()
     assert ANSWER.startswith(answer)
     assert answer != ANSWER
 
@@ -210,7 +211,7 @@ def test_an_example_fills_instruction_and_input(page: Page) -> None:
     expect(page.get_by_label("Input (optional)")).to_have_value("peach, apple, lemon")
     expect(page.get_by_placeholder("Write an instruction…")).to_have_value("Sort these words alphabetically.")
     page.get_by_role("button", name="Send").click()
-    expect(_answers(page).last).to_have_text(ANSWER)
+    expect(answers(page).last).to_have_text(ANSWER)
 
 
 def test_the_seed_is_blank_until_one_is_wanted(page: Page) -> None:
@@ -219,22 +220,11 @@ def test_the_seed_is_blank_until_one_is_wanted(page: Page) -> None:
 
 
 def test_what_is_wrong_is_said_in_a_sentence_and_the_next_question_is_answered(page: Page) -> None:
-    _ask(page, " ")
-    expect(_answers(page).last).to_have_text("⚠️ Please write an instruction first.")
+    ask(page, " ")
+    expect(answers(page).last).to_have_text("⚠️ Please write an instruction first.")
 
-    _ask(page, "What is the capital of France?")
-    expect(_answers(page).last).to_have_text(ANSWER)
-
-
-def _ask(page: Page, instruction: str) -> None:
-    box = page.get_by_role("textbox", name=re.compile("^Instruction"))
-    expect(box).to_be_enabled()
-    box.fill(instruction)
-    box.press("Enter")
-
-
-def _answers(page: Page) -> Locator:
-    return page.locator("[data-testid=bot]")
+    ask(page, "What is the capital of France?")
+    expect(answers(page).last).to_have_text(ANSWER)
 
 
 def _is_foreign(url: str) -> bool:
