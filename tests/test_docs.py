@@ -11,6 +11,7 @@ import pytest
 
 from data.alpaca.__main__ import parse
 from pipeline.config.sources import field_names, load_config
+from publishing.exports import EXPORTS, Export
 
 ROOT = Path(__file__).parents[1]
 PAGES = {path.name: path for path in sorted((ROOT / "docs").glob("*.md"))}
@@ -23,6 +24,7 @@ MESSAGES = re.compile(r"^### (.+)$", re.MULTILINE)
 GROUPS = sorted({name.split(".")[0] for name in field_names() if "." in name})
 FILES = {"training.json", "model.sig"}  # whose names look like a setting's
 SETTING = re.compile(rf"`({'|'.join(GROUPS)})\.([a-z_0-9]+)`")
+FLAG = re.compile(rf"--((?:{'|'.join(GROUPS)})\.[a-z0-9-]+)")
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 # Headings of docs/troubleshooting.md that are no message.
 SITUATIONS = {"The run ended well, but nothing was published"}
@@ -68,6 +70,12 @@ def test_every_setting_that_a_page_names_exists() -> None:
     assert named - set(field_names()) == set()
 
 
+def test_every_flag_that_a_page_names_exists() -> None:
+    named = {flag.replace("-", "_") for text in TEXTS.values() for flag in FLAG.findall(text)}
+    assert len(named) > 50
+    assert named - set(field_names()) == set()
+
+
 @pytest.mark.parametrize(("page", "command"), commands("make run"))
 def test_the_flags_of_every_run_are_accepted(page: str, command: str) -> None:
     arguments = dict(part.split("=", 1) for part in shlex.split(command) if "=" in part)
@@ -77,6 +85,12 @@ def test_the_flags_of_every_run_are_accepted(page: str, command: str) -> None:
 @pytest.mark.parametrize(("page", "command"), commands(".venv/bin/python -m data.alpaca"))
 def test_the_flags_of_every_data_command_are_accepted(page: str, command: str) -> None:
     parse(shlex.split(command)[3:])
+
+
+@pytest.mark.parametrize("export", EXPORTS.values(), ids=lambda export: export.name)
+def test_every_exported_form_is_listed_with_its_folder(export: Export) -> None:
+    (row,) = [line for line in TEXTS["serving.md"].splitlines() if line.startswith(f"| `{export.name}` |")]
+    assert (f"`{export.revision_folder}/`" if export.revision_folder else "the repository's root") in row
 
 
 def test_every_message_of_the_troubleshooting_page_is_one_of_the_projects() -> None:
