@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
+from modules.progress import CLEAR_LINE
 from pipeline.local.results import result_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ ACTIVITIES = {
 }
 DRAWS_PROGRESS = frozenset({"Trainer"})  # its own bar needs the line below, so the activity's line is ended
 NAME_WIDTH = max(map(len, ACTIVITIES))
-CLEAR_LINE = "\r\033[K"
 
 
 @dataclass

@@ -33,6 +33,17 @@ def backbone(tokenizer: Tokenizer) -> GPT2Backbone:
     return make_backbone(tokenizer)
 
 
+@pytest.fixture(scope="module")
+def small(tokenizer: Tokenizer) -> GPT2Backbone:
+    """A model whose choices are clear and whose weights are of a trained one's size.
+
+    Its logits are a few times their rounding errors and more, so that int8 can round them.
+    """
+    backbone = make_backbone(tokenizer)
+    backbone.set_weights([weight / 4 for weight in backbone.get_weights()])
+    return backbone
+
+
 @pytest.fixture(scope="session")
 def serving(backbone: GPT2Backbone, tokenizer: Tokenizer) -> ServingModule:
     return ServingModule(TextGenerator(backbone, tokenizer), GENERATION)

@@ -64,14 +64,6 @@ np.savez(out, *[np.asarray(generator.forward_batch([row]), np.float32)[0] for ro
 
 
 @pytest.fixture(scope="module")
-def small(tokenizer: Tokenizer) -> GPT2Backbone:
-    """A model whose weights are of a trained one's size: its logits are a few times their rounding errors and more."""
-    backbone = make_backbone(tokenizer)
-    backbone.set_weights([weight / 4 for weight in backbone.get_weights()])
-    return backbone
-
-
-@pytest.fixture(scope="module")
 def model(small: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model artifact's folder: its checkpoint, its prompt.json and its 8-bit generator."""
     folder = tmp_path_factory.mktemp("int8")

@@ -35,14 +35,6 @@ INT8_REASON = "ctranslate2 disagrees with transformers on 5 of 5 requests (logit
 
 
 @pytest.fixture(scope="module")
-def small(tokenizer: Tokenizer) -> GPT2Backbone:
-    """A model whose choices are clear and whose weights are of a size that int8 can round."""
-    backbone = make_backbone(tokenizer)
-    backbone.set_weights([weight / 4 for weight in backbone.get_weights()])
-    return backbone
-
-
-@pytest.fixture(scope="module")
 def model(small: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model artifact's folder."""
     folder = tmp_path_factory.mktemp("proof")

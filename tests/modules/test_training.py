@@ -23,6 +23,7 @@ from modules.training.dataset import PackedBatches, tokenize_examples
 from modules.training.fit import TrainingResult, fit, plan_steps
 from modules.training.optimizer import make_optimizer, make_schedule
 from tests.modules.conftest import make_backbone
+from tests.modules.tiny_training import one_layer_backbone
 
 pytestmark = pytest.mark.arithmetic
 
@@ -146,16 +147,7 @@ def test_an_unknown_preset_is_named(tmp_path: Path) -> None:
 
 
 def test_a_mixed_precision_model_is_exported_in_float32(tokenizer: Tokenizer) -> None:
-    mixed = build_backbone(
-        vocabulary_size=tokenizer.get_vocab_size(),
-        num_layers=1,
-        num_heads=2,
-        hidden_dim=16,
-        intermediate_dim=32,
-        dropout=0.0,
-        max_sequence_length=32,
-        dtype="mixed_bfloat16",
-    )
+    mixed = one_layer_backbone(tokenizer, dtype="mixed_bfloat16")
     copy = as_float32(mixed)
     assert copy.compute_dtype == "float32"
     for one, other in zip(copy.get_weights(), mixed.get_weights(), strict=True):

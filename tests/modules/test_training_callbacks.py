@@ -10,7 +10,6 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tokenizers import Tokenizer
 
-from modules.models.gpt2.network import build_backbone
 from modules.models.training_model import training_model
 from modules.serving.generation import Decoding, TextGenerator
 from modules.settings.export import ExportSettings
@@ -30,7 +29,7 @@ from modules.training.memory import OutOfMemoryError, memory_errors
 from modules.training.optimizer import configured_optimizer, make_schedule
 from modules.training.splits import TrainingData
 from tests.modules.conftest import make_backbone
-from tests.modules.tiny_training import ROWS, make_batches
+from tests.modules.tiny_training import ROWS, make_batches, one_layer_backbone
 
 
 def options(**chosen: Any) -> TrainingSettings:
@@ -47,16 +46,7 @@ def data(tokenizer: Tokenizer, chosen: TrainingSettings) -> TrainingData:
 def train(tokenizer: Tokenizer, log_dir: Path, **chosen: Any) -> tuple[TrainingData, TrainingResult]:
     keras.utils.set_random_seed(3)
     settings = options(**chosen)
-    backbone = build_backbone(
-        vocabulary_size=tokenizer.get_vocab_size(),
-        num_layers=1,
-        num_heads=2,
-        hidden_dim=16,
-        intermediate_dim=32,
-        dropout=0.0,
-        max_sequence_length=32,
-        dtype=settings.precision,
-    )
+    backbone = one_layer_backbone(tokenizer, dtype=settings.precision)
     made = data(tokenizer, settings)
     steps, _ = plan_steps(steps_per_epoch=made.batches.steps, epochs=settings.epochs, max_steps=settings.max_steps)
     schedule = make_schedule(learning_rate=settings.learning_rate, total_steps=steps, warmup_fraction=0.05)

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
 from modules.models.gpt2.network import build_backbone
@@ -55,6 +56,22 @@ class Losses(TrainingCallback):
         self.by_step[logs["step"]] = logs["loss"]
 
 
+def one_layer_backbone(
+    tokenizer: Tokenizer, *, hidden_dim: int = 16, dropout: float = 0.0, dtype: str = "float32"
+) -> GPT2Backbone:
+    """Returns the smallest model that learns `ROWS`, with GPT-2's own initial weights."""
+    return build_backbone(
+        vocabulary_size=tokenizer.get_vocab_size(),
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=hidden_dim,
+        intermediate_dim=32,
+        dropout=dropout,
+        max_sequence_length=32,
+        dtype=dtype,
+    )
+
+
 def make_batches(tokenizer: Tokenizer, *, shuffle: bool = True, **options: Any) -> PackedBatches:
     examples = tokenize_examples([p for p, _ in ROWS], [r for _, r in ROWS], tokenizer, sequence_length=32)
     settings = {"batch_size": 2, "packing": "none", "seed": 5} | options
@@ -86,16 +103,7 @@ class Fit:
         learning_rate: float = 1e-2,
     ) -> None:
         keras.utils.set_random_seed(3)
-        self.backbone = build_backbone(
-            vocabulary_size=tokenizer.get_vocab_size(),
-            num_layers=1,
-            num_heads=2,
-            hidden_dim=hidden_dim,
-            intermediate_dim=32,
-            dropout=dropout,
-            max_sequence_length=32,
-            dtype=precision,
-        )
+        self.backbone = one_layer_backbone(tokenizer, hidden_dim=hidden_dim, dropout=dropout, dtype=precision)
         self.batches = make_batches(tokenizer, batch_size=batch_size, accumulation_steps=accumulation_steps)
         self.eval_batches = make_batches(tokenizer, shuffle=False)
         self.model = training_model(self.backbone, sequence_length=32)
