@@ -73,9 +73,9 @@ def evaluate(model: Path, data: Path, place: Path, *, rows: int) -> tuple[float,
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import artifact_utils, standard_artifacts
 
+    from pipeline.beam import BEAM_ARGUMENTS
     from pipeline.components.evaluator.executor import Executor
     from pipeline.components.evaluator.record import EvaluationRecord
-    from pipeline.pipeline import BEAM_ARGUMENTS
 
     examples = _artifact(standard_artifacts.Examples, place / "examples")
     examples.split_names = artifact_utils.encode_split_names(["eval"])

@@ -301,11 +301,11 @@ def parse_all(texts: Sequence[str], *, is_change: bool) -> list[Condition]:
     return conditions
 
 
-def of_answers(conditions: Iterable[Condition]) -> list[Condition]:
-    """Returns those about the sample of answers."""
+def answer_conditions(conditions: Iterable[Condition]) -> list[Condition]:
+    """Returns the conditions about the sample of answers."""
     return [condition for condition in conditions if condition.metric in ANSWER_METRICS]
 
 
-def of_scores(conditions: Iterable[Condition]) -> list[Condition]:
-    """Returns those about the scores of all rows."""
+def score_conditions(conditions: Iterable[Condition]) -> list[Condition]:
+    """Returns the conditions about the scores of all rows."""
     return [condition for condition in conditions if condition.metric in METRICS]

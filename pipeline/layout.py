@@ -19,9 +19,9 @@ CHECKPOINTS = "../../../checkpoints"
 LOCK = "run.lock"  # beside the metadata store
 
 
-def absolute(path: str, home: str = "") -> str:
-    """`path` from `home` (empty: the working directory), unless it is an address such as gs://bucket/folder."""
-    return path if "://" in path else str(Path(home, Path(path).expanduser()).absolute())
+def absolute(path: str, project_dir: str = "") -> str:
+    """Returns `path` from `project_dir` (empty: the working directory), unless it is an address such as gs://bucket/folder."""
+    return path if "://" in path else str(Path(project_dir, Path(path).expanduser()).absolute())
 
 
 def pipeline_root(output_dir: str, pipeline_name: str) -> Path:

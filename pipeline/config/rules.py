@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modules.exports import find_forms
 from modules.models.families import find_family
 from modules.registry import RegistryError, is_reference
-from pipeline.evaluation import of_answers, parse_condition
+from pipeline.evaluation import answer_conditions, parse_condition
 from pipeline.initial_model import hub_revision
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def _answers_to_judge(config: PipelineConfig) -> str | None:
     evaluation = config.evaluation
     conditions = {text: parse_condition(text, is_change=False) for text in evaluation.thresholds}
     conditions |= {text: parse_condition(text, is_change=True) for text in evaluation.against_baseline}
-    about_answers = [text for text, condition in conditions.items() if of_answers([condition])]
+    about_answers = [text for text, condition in conditions.items() if answer_conditions([condition])]
     if not evaluation.enabled or not about_answers or (evaluation.answer_rows and config.data.kind == "instructions"):
         return None
     return (

@@ -38,7 +38,9 @@ def compile_pipeline(config: PipelineConfig) -> Package:
     """
     checks.check(config)
     settings = config.kubeflow
-    pipeline = create_pipeline(config, home=settings.project_folder, root=settings.pipeline_root, remembers=False)
+    pipeline = create_pipeline(
+        config, project_dir=settings.project_folder, root=settings.pipeline_root, has_history=False
+    )
     spec = _translated(pipeline, settings.image)
     spec["defaultPipelineRoot"] = settings.pipeline_root
     tasks.set_caching(spec, settings)

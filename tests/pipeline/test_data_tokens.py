@@ -21,7 +21,7 @@ from modules.training.dataset import tokenize_examples
 from pipeline.components.data_gate.inspection import inspect
 from pipeline.components.data_gate.tokens import TokenLimits, TokenSurvey, survey_tokens
 from pipeline.config.sources import load_config
-from pipeline.pipeline import token_limits
+from pipeline.nodes.data import token_limits
 from tests.pipeline.gating import LIMITS
 
 SAMPLE = Path(__file__).parents[2] / "data/sample/tfrecords/sample-train-00000-of-00001.tfrecord"
@@ -251,5 +251,5 @@ def test_documents_may_have_any_length() -> None:
 def test_lengths_that_a_run_on_kubeflow_may_set_are_left_to_the_trainer(field: str, counted: bool) -> None:
     config = load_config(["--kubeflow.parameters", field], {})
 
-    assert (token_limits(config, remembers=False) is not None) is counted
+    assert (token_limits(config, has_history=False) is not None) is counted
     assert token_limits(config) is not None
