@@ -14,9 +14,9 @@ from modules.exports import find_forms, forms_to_write
 from modules.models.family import Sizes
 from pipeline.config import PipelineConfig
 from pipeline.initial_model import hub_revision
+from pipeline.initial_model_checks import family_in, start_parameters
 from pipeline.layout import absolute, hub_folder, pipeline_root
 from pipeline.report.formatting import size
-from pipeline.start_checks import family_in, start_parameters
 
 WEIGHT_BYTES = 4  # per parameter of a model in float32
 DATA_COPIES = 4  # the examples, raw and transformed, with room for statistics and temporary files

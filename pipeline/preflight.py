@@ -22,11 +22,11 @@ from pipeline.dataset_manifest import dataset_manifest
 from pipeline.disk_checks import disk_problems
 from pipeline.errors import PreflightError
 from pipeline.evaluation import SLICE_VALUES, parse_all
+from pipeline.initial_model_checks import start_problems
 from pipeline.layout import absolute, hub_folder
 from pipeline.placeholders import owner_problems
 from pipeline.publish_checks import publish_problems
 from pipeline.spans import PatternError, newest_files
-from pipeline.start_checks import start_problems
 from publishing.errors import SigningError, SpaceTemplateError
 from publishing.signing import key_signer
 from publishing.space_template import check_template

@@ -11,8 +11,8 @@ from pipeline import disk_checks
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import ConfigError, load_config
 from pipeline.initial_model import HubRevision, hub_revision, pinned
+from pipeline.initial_model_checks import start_problems
 from pipeline.layout import hub_folder
-from pipeline.start_checks import start_problems
 from publishing.downloads import initial_model_files
 from publishing.errors import HubError
 
