@@ -30,7 +30,7 @@ ERROR = "error"
 
 
 class Outcome(NamedTuple):
-    """How a process ended: its exit status, what it answered, and what it logged."""
+    """The end of a process: its exit status, its answer, and its log."""
 
     status: int
     result: dict[str, Any]

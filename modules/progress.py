@@ -1,4 +1,4 @@
-"""What the terminal shows while something takes its time: a bar there, plain lines elsewhere."""
+"""Progress of a long task on the terminal: a bar there, plain lines elsewhere."""
 
 from __future__ import annotations
 

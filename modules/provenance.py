@@ -1,4 +1,4 @@
-"""Where a model comes from, for its report: the run, the code, and the rows as one number."""
+"""The origin of a model, for its report: the run, the code, and the rows as one number."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def provenance(
     rows: Mapping[str, tuple[Sequence[str], Sequence[str]]],
     project: Path = Path(__file__).parents[1],
 ) -> dict[str, Any]:
-    """What `training.json` says about the origin of a model.
+    """Returns the origin of a model, as `training.json` states it.
 
     Args:
         environment: variables of the process.

@@ -54,7 +54,7 @@ class Questions:
 
 @dataclass(frozen=True)
 class ExportTask:
-    """What to make of a preset.
+    """The exports to make from a preset.
 
     Attributes:
         serving_model_dir: where the SavedModel goes; the preset to read lies beside it.

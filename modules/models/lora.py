@@ -104,12 +104,12 @@ def add_adapters(
 
 
 def has_adapters(backbone: Backbone) -> bool:
-    """Whether any layer has one."""
+    """Returns whether any layer has an adapter."""
     return any(layer.lora_enabled for layer in _dense_layers(backbone))
 
 
 def is_quantized(backbone: Backbone) -> bool:
-    """Whether any kernel is stored as integers."""
+    """Returns whether any kernel is stored as integers."""
     return any(layer.quantization_mode is not None for layer in _dense_layers(backbone))
 
 
@@ -150,7 +150,7 @@ def _from_int4(layer: Any) -> np.ndarray:
 
 
 def adapter_product(layer: Any) -> np.ndarray:
-    """What a layer's adapter adds to its kernel, in float32."""
+    """Returns the sum that a layer's adapter adds to its kernel, in float32."""
     return (layer.lora_alpha / layer.lora_rank) * np.matmul(_array(layer.lora_kernel_a), _array(layer.lora_kernel_b))
 
 

@@ -21,7 +21,7 @@ CHUNK_TOKENS = 1024  # what modules.serving.scoring gives at once
 
 
 def chunk_tokens(vocabulary: int) -> int:
-    """How many tokens' logits to hold at once, on the devices at hand."""
+    """Returns for how many tokens to hold the logits at once, on the devices at hand."""
     on_accelerator = any(not device.startswith("cpu") for device in keras.distribution.list_devices())
     logits = ACCELERATOR_LOGITS if on_accelerator else PROCESSOR_LOGITS
     return max(logits // vocabulary // CHUNK_MULTIPLE, 1) * CHUNK_MULTIPLE
@@ -123,7 +123,7 @@ class _Chunks(NamedTuple):
 
 
 def token_scores(hidden: Any, embedding: Any, targets: Any) -> Any:
-    """How each target fared, without gradients.
+    """Returns the scores of each target, without gradients.
 
     Arguments are those of :func:`summed_loss`.
 

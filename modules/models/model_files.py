@@ -1,4 +1,4 @@
-"""What lies in a folder that training can start from, read without any framework: configuration and tensors.
+"""Files of an initial model's folder, read without any framework: configuration and tensors.
 
 Two forms: a KerasHub preset, and a Transformers checkpoint in safetensors, one file or several with an index. Only
 headers are read until a tensor is asked for.

@@ -22,7 +22,7 @@ class ContextError(ValueError):
 
 
 class SegmentMask(keras.layers.Layer):
-    """Which tokens may see each other: only those of the same example.
+    """Computes the attention mask of packed rows: tokens see only those of the same example.
 
     int32 [B, T] segment ids → bool [B, T, T]; the decoder adds the causal mask itself.
     """

@@ -1,4 +1,5 @@
-"""How rows become prompts: a module per format, and the registry of those that settings may name."""
+"""Prompt formats, which turn rows into prompts: a module per format, and the registry of those that settings may
+name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prompt format is: the one place where a row becomes text for the model.
+"""The prompt format: the one place where a row becomes text for the model.
 
 Transform, the serving signatures, the front ends and the evaluation all format through :class:`PromptFormat`. Front
 ends that cannot import it (the published Space) receive the same templates through :meth:`PromptFormat.spec`.
@@ -26,7 +26,7 @@ NEUTRAL_END_TOKEN = "<| endoftext |>"
 
 @dataclass(frozen=True)
 class PromptFormat:
-    """How a row becomes a prompt.
+    """A prompt format, which turns a row into a prompt.
 
     Attributes:
         name: what settings call it.

@@ -1,4 +1,4 @@
-"""Whether a form of a model gives the same answers as the reference, and how near its figures are.
+"""Agreement of a form's answers with the reference's: whether they are the same, and how near its figures are.
 
 The Transformers checkpoint is the reference; float32 forms must agree with it, the 8-bit form must be as near as
 :mod:`modules.proving.rounding` says. Choices are compared step by step as long as both forms have

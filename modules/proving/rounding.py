@@ -1,4 +1,4 @@
-"""How near to the model its 8-bit form must be: what rounding alone does to it, computed and not guessed.
+"""The distance from the model that an 8-bit form may have: what rounding alone does to it, computed and not guessed.
 
 The reference goes, with rounded weights, through exact 8-bit arithmetic
 (:mod:`modules.proving.int8`), which gives a distance from the reference; the form's answers may be
@@ -79,7 +79,7 @@ class RoundedForm:
         )
 
     def _here(self) -> str:
-        """Whether the answers are those of saturated products, by the shortest request that is wrong."""
+        """Returns the words for answers of saturated products, judged by the shortest wrong request; "" for others."""
         if not self._wrong:
             return ""
         index = min(self._wrong, key=lambda wrong: len(self._requests.prompt_ids[wrong]))

@@ -63,7 +63,7 @@ def outputs(response: predict_pb2.PredictResponse) -> dict[str, np.ndarray]:
 
 
 def predict(model: Servable, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-    """What PredictionService.Predict answers.
+    """Returns the response of PredictionService.Predict.
 
     Raises:
         RequestError: If there is no such signature, or an input is missing, unknown, or of another type.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Decoding(NamedTuple):
-    """How the next token is chosen; scalars.
+    """Settings by which the next token is chosen; scalars.
 
     Attributes:
         max_new_tokens: int32, at least 1; the context less one at most.

@@ -1,4 +1,4 @@
-"""How likely a model finds given responses, inside a TensorFlow graph: the mathematics of evaluation.
+"""Scores of given responses inside a TensorFlow graph: the mathematics of evaluation.
 
 The measure is training's: the mean negative log-likelihood of the response and its end token, given the prompt.
 Rows give sums and counts, not means, so that a mean over rows can be weighted by tokens.

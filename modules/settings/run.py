@@ -1,4 +1,4 @@
-"""What Trainer and Tuner are told: the settings of one run, which travel as plain JSON in TFX's ``custom_config``."""
+"""Settings of one run for Trainer and Tuner, which travel as plain JSON in TFX's ``custom_config``."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class RunSettings(BaseModel):
 
 
 class TunerSettings(BaseModel):
-    """What Tuner is told besides a run's settings."""
+    """Settings of Tuner besides those of the run."""
 
     model_config = FROZEN
 

@@ -1,4 +1,4 @@
-"""What of a model and its optimizer a checkpoint must hold; any Keras backend.
+"""The state of a model and its optimizer that a checkpoint must hold; any Keras backend.
 
 That is everything that training changes: trainable weights, the optimizer's variables (moments, accumulated gradients,
 its step, from which the schedule follows, a loss scale), and the states of the random generators behind dropout.

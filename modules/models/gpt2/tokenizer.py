@@ -109,7 +109,7 @@ def _json_object(path: Path) -> dict[str, Any]:
 
 
 def check_fit(vocabulary: Mapping[str, int], embedding_rows: int) -> None:
-    """Whether a tokenizer's ids are those of a model's embedding.
+    """Checks that a tokenizer's ids are those of a model's embedding.
 
     An embedding may have a few rows more, up to a multiple of 128, which no token uses.
 
