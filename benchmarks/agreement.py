@@ -1,4 +1,4 @@
-"""Whether all exports of a model answer alike: a table over 100 prompts.
+"""Compares the answers of all exports of a model: a table over 100 prompts.
 
     python -m benchmarks.agreement MODEL_FOLDER [--transformers-python .venv-parity/bin/python]
 

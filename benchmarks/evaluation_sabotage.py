@@ -31,7 +31,7 @@ VERDICT = re.compile(r"^  verdict .*?^  revision .*?$", re.MULTILINE | re.DOTALL
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run's summary says."""
+    """The summary of a run."""
 
     name: str
     status: int
@@ -39,7 +39,7 @@ class Outcome:
 
     @property
     def published(self) -> bool:
-        """Whether a revision was made."""
+        """Returns whether a revision was made."""
         return re.search(r"^  revision +v\d", self.verdict, re.MULTILINE) is not None
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation costs: time and peak memory of the Evaluator for growing numbers of rows, and its figures.
+"""Measures an evaluation: time and peak memory of the Evaluator for growing numbers of rows, and its figures.
 
     python -m benchmarks.evaluation_scale --model FOLDER --data FOLDER [--rows 500 1000 2000]
 
@@ -62,7 +62,7 @@ def measure(model: Path, data: Path, *, rows: int) -> dict[str, Any]:
 
 
 def evaluate(model: Path, data: Path, place: Path, *, rows: int) -> tuple[float, dict[str, Any]]:
-    """When the evaluation itself began, and its report.
+    """Returns when the evaluation itself began, and its report.
 
     Args:
         model: a model artifact's folder.

@@ -18,7 +18,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Task:
-    """What to generate.
+    """The text to generate, and with what.
 
     Attributes:
         model_folder: a Trainer's model artifact.

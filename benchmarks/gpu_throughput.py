@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def make_job(sizes: Sizes, rows: str, options: argparse.Namespace) -> Job:
-    """What both sides are told."""
+    """Returns the job that both sides do."""
     return Job(
         rows=rows,
         tokenizer=str(options.tokenizer.resolve()),

@@ -1,4 +1,4 @@
-"""What the chunked loss saves: time and peak memory against the plain one, both sides in one run.
+"""Measures the chunked loss: time and peak memory against the plain one, both sides in one run.
 
 Each side is a process of its own that takes the loss over the supervised tokens of a batch and its gradients for hidden
 states and embedding, GPT-2's sizes by default. The plain side is what Keras does with a dense layer's logits and

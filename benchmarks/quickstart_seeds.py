@@ -39,7 +39,7 @@ from pipeline.config.sources import load_config
 
 
 class Result(NamedTuple):
-    """What came of one seed: optimizer steps done, planned, kept; the kept weights' loss in nats; exact answers."""
+    """The result of one seed: optimizer steps done, planned, kept; the kept weights' loss in nats; exact answers."""
 
     seed: int
     steps: int

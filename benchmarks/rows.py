@@ -15,7 +15,7 @@ Pair = tuple[str, str]
 
 
 def add_row_flags(parser: argparse.ArgumentParser, *, rows: int) -> None:
-    """Where the rows and the tokenizer come from, and how many rows are taken."""
+    """Adds the flags of the rows and the tokenizer, and of how many rows are taken."""
     parser.add_argument("--data", type=Path, required=True, help="Alpaca rows: .json or .jsonl, also compressed")
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder with GPT-2's vocab.json and merges.txt")
     parser.add_argument("--rows", type=int, default=rows, help="rows to take, in an order drawn from --seed")

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def make_jobs(options: argparse.Namespace, folder: Path) -> tuple[Job, Job]:
-    """What each side is told."""
+    """Returns the job of each side."""
     pairs = take_pairs(options, longest=options.length)
     held_out = len(pairs) // 10
     own = Job(

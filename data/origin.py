@@ -1,4 +1,4 @@
-"""Where a data set comes from and under which licence: the file dataset.json beside its TFRecords.
+"""The source of a data set and its licence: the file dataset.json beside its TFRecords.
 
     {"license": "cc-by-nc-4.0", "datasets": ["tatsu-lab/alpaca"], "sources": ["https://…/alpaca_data.json"]}
 
@@ -24,7 +24,7 @@ _LICENSE_ID = r"^[a-z0-9][a-z0-9.-]*$"
 
 @dataclass(frozen=True)
 class Origin:
-    """What is known of a data set; SourceError if it cannot be.
+    """The origin of a data set; SourceError if it is not valid.
 
     Attributes:
         license: the Hub's identifier, such as `cc-by-nc-4.0`; None if it is not known.

@@ -33,7 +33,7 @@ _LISTS = (
 
 
 class Damage(NamedTuple):
-    """What stands in the place of a record that is not intact."""
+    """A stand-in for a record that is not intact."""
 
     reason: str
     ends_file: bool  # the frame itself is damaged, so the next record cannot be located

@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong with one record: the rule it breaks, and what was found instead."""
+    """A problem of one record: the rule it breaks, and what was found instead."""
 
     rule: str
     found: str = ""
@@ -100,7 +100,7 @@ def decode(record: bytes | Damage) -> Row | list[Problem]:
 
 
 def content_problems(row: Row, kind: Kind = "instructions") -> list[Problem]:
-    """What keeps an intact row from being an instruction, or a document, to learn from."""
+    """Returns what keeps an intact row from being an instruction, or a document, to learn from."""
     if kind == "text":
         filled = [name for name in MUST_BE_EMPTY if getattr(row, name)]
         problems = [Problem(f"field {name!r} of a document must be empty", repr(getattr(row, name))) for name in filled]
@@ -174,7 +174,7 @@ class _Findings:
 
 
 def _verify_file(path: Path, kind: Kind, findings: _Findings, *, blank_allowed: bool) -> int:
-    """How many rows `path` has, those included that lack fields; its problems go to `findings`."""
+    """Returns how many rows `path` has, those included that lack fields; its problems go to `findings`."""
     good = 0
     try:
         for index, record in enumerate(read_records(path)):

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may see and change."""
+"""The visitor who asks, and what they may see and change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Identity:
     private_namespaces: frozenset[str] = frozenset()  # where new repositories are private unless told otherwise
 
     def may_read(self, namespace: str) -> bool:
-        """Whether the user sees what is private there."""
+        """Returns whether the user sees what is private there."""
         return self.role != "none" and self._covers(namespace)
 
     def may_write(self, namespace: str) -> bool:
@@ -87,14 +87,14 @@ def writer(request: Request, namespace: str) -> Identity:
 
 
 def visible(repository: Repository, identity: Identity | None) -> bool:
-    """Whether the visitor may know of the repository."""
+    """Returns whether the visitor may know of the repository."""
     if not repository.settings.private:
         return True
     return identity is not None and identity.may_read(repository.id.namespace)
 
 
 def check_gate(request: Request, repository: Repository) -> None:
-    """Whether the visitor may have the contents of a gated repository."""
+    """Checks that the visitor may have the contents of a gated repository."""
     settings = repository.settings
     if not settings.gated:
         return

@@ -51,7 +51,7 @@ class DemoError(RuntimeError):
 
 @dataclass(frozen=True)
 class Options:
-    """What the command was told."""
+    """Options of the command."""
 
     storage_dir: Path
     port: int | None  # of the local Hub; None: its usual one, or a free one where that is taken
@@ -227,7 +227,7 @@ def _log_file(options: Options) -> Path:
 
 
 def _told(options: Options) -> list[str]:
-    """What the app says about how it answers."""
+    """Returns the lines in which the app says how it answers."""
     return _ANSWERS.findall(_log_file(options).read_text(errors="replace"))
 
 

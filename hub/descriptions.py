@@ -36,7 +36,7 @@ def repository_info(
     with_blobs: bool = False,
     spaces: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """What `model_info` and its like are made from; `spaces` are those that name this model."""
+    """Returns the JSON that `model_info` and its like are made from; `spaces` are those that name this model."""
     settings = repository.settings
     card = front_matter.metadata(card_text(commit, blobs))
     name = str(repository.id)

@@ -1,4 +1,4 @@
-"""What a revision consists of: an immutable JSON manifest per commit, named by its own digest."""
+"""Contents of a revision: an immutable JSON manifest per commit, named by its own digest."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def path(text: str) -> str:
 
 
 def trail(*steps: str) -> str:
-    """Where a page is: links from the start page down to it."""
+    """Returns the place of a page: links from the start page down to it."""
     way = " / ".join((link("/", "Local Hub"), *steps))
     return f'<nav class="trail" aria-label="Where this is">{way}</nav>'
 
@@ -76,7 +76,7 @@ def card(text: str) -> str:
 
 
 def card_labels(text: str) -> list[str]:
-    """What a README's front matter says in a word."""
+    """Returns the labels that a README's front matter gives."""
     fields = metadata(text)
     return [value for name in _FIELDS_AS_LABELS if isinstance(value := fields.get(name), str)]
 

@@ -36,7 +36,7 @@ class RepoId:
 
     @property
     def url_path(self) -> str:
-        """Where people find it: `/local/gpt2`, `/spaces/local/chat`."""
+        """Returns the path of its page: `/local/gpt2`, `/spaces/local/chat`."""
         return f"/{self}" if self.kind == "models" else f"/{self.kind}/{self}"
 
 
@@ -91,7 +91,7 @@ def ref_name(name: object) -> str:
 
 
 def is_short_oid(text: str) -> bool:
-    """Whether `text` can be a commit id, shortened to no fewer than seven digits."""
+    """Returns whether `text` can be a commit id, shortened to no fewer than seven digits."""
     return bool(_SHORT_OID.fullmatch(text))
 
 

@@ -18,7 +18,7 @@ from hub.names import file_path, sha256_digest
 
 @dataclass(frozen=True)
 class Header:
-    """What the commit says about itself."""
+    """The first line of a commit request: title, description and parent commit."""
 
     title: str
     description: str

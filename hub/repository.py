@@ -55,7 +55,7 @@ class AccessRequest:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a repository is, apart from its contents."""
+    """Settings of a repository, apart from its contents."""
 
     private: bool
     created_at: str  # UTC, ISO 8601
@@ -79,7 +79,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class CommitMessage:
-    """Who says what about a change, and when."""
+    """The author, the words and the time of a change."""
 
     title: str
     description: str
@@ -279,7 +279,7 @@ class Repository:
         (folder / sha256).touch()
 
     def has_object(self, sha256: str) -> bool:
-        """Whether this large file was sent here, or is in a revision."""
+        """Returns whether this large file was sent here, or is in a revision."""
         if (self._folder / "objects" / sha256).is_file():
             return True
         return any(entry.sha256 == sha256 for head in self._heads().values() for entry in head.files.values())

@@ -1,4 +1,4 @@
-"""What a client's Xet upload says of its files: of which chunks of which xorbs each is made.
+"""Reads a client's Xet upload: of which chunks of which xorbs each file is made.
 
 A shard is a sequence of blocks of 48 bytes, little-endian. Each file has a header, an entry for each run of chunks,
 and, where flags say so, as many blocks of verification and one with its sha256.

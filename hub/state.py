@@ -1,4 +1,4 @@
-"""What the routes share: one object per application, no globals."""
+"""State that the routes share: one object per application, no globals."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class Storage:
         return next((name for name in named if str(name).lower() == wanted), None)
 
     def _find_moved(self, repo_id: RepoId) -> RepoId | None:
-        """Where the repository that once had this name is now."""
+        """Returns where the repository that once had this name is now."""
         passed: set[RepoId] = set()
         while repo_id not in passed:
             passed.add(repo_id)

@@ -50,7 +50,7 @@ class UploadLinks:
         return urlencode({"size": size, "repository": repository, "expires": expires, "signature": signature})
 
     def check(self, sha256: str, query: Mapping[str, str]) -> UploadPermit:
-        """What the link allows.
+        """Returns the permit that the link carries.
 
         Raises:
             ForbiddenError: the link is not one of this server's, or has expired.
@@ -72,7 +72,7 @@ class UploadLinks:
         return UploadSession(session, repository, f"{expires}.{signature}.{repository}", expires)
 
     def check_session(self, session: str, token: str) -> UploadSession:
-        """What the token allows in the session.
+        """Returns the session that the token is for.
 
         Raises:
             ForbiddenError: the token is not one of this server's for the session, or has expired.

@@ -1,5 +1,5 @@
-"""Which files are stored as large files, and which not at all: by the repository's own rules, size and a glance at the
-content."""
+"""Chooses the files that are stored as large files, or not at all: by the repository's own rules, size and a glance
+at the content."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def upload_mode(path: str, size: int, sample: bytes, *, attributes: str) -> str:
 
 
 def is_ignored(path: str, *, ignore: str) -> bool:
-    """Whether `ignore`, the text of a `.gitignore` at the root, leaves the file out."""
+    """Returns whether `ignore`, the text of a `.gitignore` at the root, leaves the file out."""
     return _spec(tuple(ignore.splitlines())).match_file(path)
 
 

@@ -1,4 +1,4 @@
-"""Whether the disks have room for what a run writes: an estimate, by the number of parameters."""
+"""Checks that the disks have room for what a run writes: an estimate, by the number of parameters."""
 
 from __future__ import annotations
 

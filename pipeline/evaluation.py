@@ -1,4 +1,4 @@
-"""What a model is judged by: metrics, slices, and the conditions on them, as the configuration writes them.
+"""Metrics, slices, and the conditions on them by which a model is judged, as the configuration writes them.
 
 A condition on every model: ``loss<=2.5``, ``rouge_l>=0.2``; for one slice: ``loss<=3@with_input=yes``.
 A condition against the last blessed model says how much may be lost: ``bits_per_byte<=+0.02`` (at most 0.02 more),
@@ -19,7 +19,7 @@ ROUNDING = 1e-9
 
 
 class MetricKind(NamedTuple):
-    """What is known of a metric before it is computed.
+    """Facts about a metric that are known before it is computed.
 
     Attributes:
         better: ``<=`` if less is better.
@@ -80,7 +80,7 @@ class Slice(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """What must hold of a metric, or of its change against the last blessed model.
+    """A condition on a metric, or on its change against the last blessed model.
 
     Attributes:
         metric: a key of METRICS or ANSWER_METRICS.

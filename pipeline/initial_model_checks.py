@@ -1,4 +1,4 @@
-"""What can be checked of ``model.preset`` before a run: spelling, files, shapes, tokenizer, context."""
+"""Checks of ``model.preset`` before a run: spelling, files, shapes, tokenizer, context."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def family_in(config: PipelineConfig) -> ModelFamily:
 
 
 def start_problems(config: PipelineConfig) -> Iterator[str]:
-    """What speaks against starting from ``model.preset``."""
+    """Yields what keeps ``model.preset`` from being the initial model."""
     preset = config.model.preset
     if preset is None:
         return
@@ -37,7 +37,7 @@ def start_problems(config: PipelineConfig) -> Iterator[str]:
 
 
 def start_parameters(config: PipelineConfig, preset: str) -> int:
-    """About how many parameters a starting point has; 0 where only KerasHub's files elsewhere tell."""
+    """Returns about how many parameters an initial model has; 0 where only KerasHub's files on another server tell."""
     family = family_in(config)
     if preset in family.presets:
         return family.presets[preset].parameters
@@ -68,7 +68,7 @@ def _folder_problems(config: PipelineConfig, preset: str) -> Iterator[str]:
 
 
 def _hub_sizes(config: PipelineConfig, initial: HubRevision) -> Sizes:
-    """What the revision's configuration tells, asked of the Hub."""
+    """Returns the sizes in the revision's configuration, read from the Hub."""
     from publishing.connection import QUESTION, connect
     from publishing.downloads import KERAS, initial_model_files
 

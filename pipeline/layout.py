@@ -1,4 +1,4 @@
-"""Where a run's results lie, all below one output folder.
+"""The folders of a run's results, all below one output folder.
 
 The folders:
 
@@ -30,7 +30,7 @@ def pipeline_root(output_dir: str, pipeline_name: str) -> Path:
 
 
 def executor_folder(pipeline_root: Path, node_id: str, execution_id: int) -> Path:
-    """Where TFX keeps what the executor of one execution says of itself, also of one that failed."""
+    """Returns where TFX keeps the executor's output of one execution, also of one that failed."""
     return pipeline_root / node_id / ".system" / "executor_execution" / str(execution_id)
 
 

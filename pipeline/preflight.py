@@ -91,7 +91,8 @@ def _rows(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[st
 
 
 def _blank_allowed(config: PipelineConfig) -> bool:
-    """Whether blank texts are let through, or may be: a misspelt anomaly must not hide what is wrong with the rows."""
+    """Returns whether blank texts are let through, or may be: a misspelt anomaly must not hide what is wrong with
+    the rows."""
     try:
         return "blank" in config.data.allow_anomalies
     except UnknownValueError:

@@ -23,7 +23,7 @@ class PatternError(ValueError):
 
 
 class Span(NamedTuple):
-    """Which of the data that a pattern matches; the greater is the newer."""
+    """A span of the data that a pattern matches; the greater is the newer."""
 
     place: tuple[int, ...]  # the span's number, or year, month and day; empty without either
     version: int  # 0 without one

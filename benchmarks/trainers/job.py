@@ -1,4 +1,4 @@
-"""What a trainer's process is asked to do, and what it answers. Standard library only: it runs in any environment."""
+"""The job of a trainer's process, and its answer. Standard library only: it runs in any environment."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def memory_mb(kind: str) -> float:
 
 
 class StepClock:
-    """When each optimizer step ended, in seconds of training; evaluations stop it.
+    """Notes when each optimizer step ended, in seconds of training; evaluations stop it.
 
     Args:
         job: what is timed.

@@ -99,7 +99,7 @@ def count_tokens(batch: Batch) -> tuple[int, int, int]:
 
 
 def versions() -> dict[str, str]:
-    """What was measured."""
+    """Returns the versions that were measured."""
     names = ["keras", "keras-hub", "jax" if keras.backend.backend() == "jax" else "tensorflow"]
     return {name: version(name) for name in names}
 

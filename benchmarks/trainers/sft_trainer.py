@@ -116,14 +116,14 @@ def count_tokens(trainer: Any) -> list[tuple[int, int, int]]:
 
 
 def settings(trainer: Any) -> dict[str, Any]:
-    """What TRL ran with, its defaults included."""
+    """Returns the settings that TRL ran with, its defaults included."""
     names = ["max_length", "packing", "packing_strategy", "padding_free", "completion_only_loss", "loss_type"]
     names += ["gradient_checkpointing", "per_device_train_batch_size", "bf16", "optim", "max_grad_norm"]
     return {name: str(getattr(trainer.args, name)) for name in names}
 
 
 def versions() -> dict[str, str]:
-    """What was measured."""
+    """Returns the versions that were measured."""
     return {module.__name__: module.__version__ for module in (trl, transformers, torch)}
 
 

@@ -16,7 +16,7 @@ _EXAMPLE_CHARACTERS = 80
 
 
 class Tally:
-    """What was dropped or changed on the way, counted as it happens."""
+    """Counts of dropped and changed rows, made as they pass."""
 
     def __init__(self) -> None:
         self.rows_read = 0

@@ -1,4 +1,4 @@
-"""What happens to a row between its source and its TFRecord. Pure functions."""
+"""Cleans a row between its source and its TFRecord. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INPUT_MARKER = re.compile(r"[\W_]*no[\W_]*input(?:\s+(?:required|needed))?[\W_]
 
 
 def is_input_marker(text: str) -> bool:
-    """Whether `text` only says that there is no input."""
+    """Returns whether `text` only says that there is no input."""
     return _INPUT_MARKER.fullmatch(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""Where the rows come from: the public editions by name, a local file, or a source of the user's own."""
+"""Sources of rows: the public editions by name, a local file, or a source of the user's own."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def own_source(reference: str) -> RowSource:
 
 
 class Checksum(NamedTuple):
-    """What a downloaded file must be."""
+    """The size and the hash that a downloaded file must have."""
 
     size_bytes: int
     sha256: str

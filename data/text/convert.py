@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Tally:
-    """What was read, counted as it passes."""
+    """Counts of read documents, made as they pass."""
 
     read: int = 0
     blank: int = 0

@@ -1,4 +1,4 @@
-"""Where documents come from: text files and JSON lines, plain or compressed, read line by line."""
+"""Reads documents: text files and JSON lines, plain or compressed, read line by line."""
 
 from __future__ import annotations
 

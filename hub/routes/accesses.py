@@ -1,4 +1,4 @@
-"""Who is let into a gated repository."""
+"""Access to gated repositories."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def _answer(request: Request, repository: Repository, item: Any, *, in_parts: bo
 
 
 def _actions(request: Request, repository: Repository, sha256: str, size: int, *, in_parts: bool) -> dict[str, Any]:
-    """Where to send the object; nothing to do where this very repository has it."""
+    """Returns where to send the object; nothing to do where this very repository has it."""
     state = hub_state(request)
     stored = state.storage.blobs.claim(sha256)
     if stored is not None and repository.has_object(sha256):

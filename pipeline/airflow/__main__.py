@@ -56,7 +56,7 @@ def chosen_fields(flags: Sequence[str], environment: Mapping[str, str]) -> dict[
 
 
 def dag_settings(options: argparse.Namespace, config: PipelineConfig, chosen: Mapping[str, str]) -> DagSettings:
-    """What the DAG file says, beside the components.
+    """Returns the settings of the DAG file, besides the components.
 
     A field whose value is a Jinja template, such as ``/rows/{{ ds }}``, is rendered by Airflow for each run, so it
     cannot be a parameter as well.

@@ -93,7 +93,7 @@ def run_node(config: PipelineConfig, call: NodeCall, console: Console) -> None:
 
 
 def is_finished(pipeline: Pipeline, call: NodeCall) -> bool:
-    """Whether the run has finished the component, according to ML Metadata."""
+    """Returns whether the run has finished the component, according to ML Metadata."""
     from ml_metadata.proto.metadata_store_pb2 import Execution
     from tfx.orchestration.metadata import Metadata
 

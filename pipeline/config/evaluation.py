@@ -36,7 +36,7 @@ Columns = Annotated[Words, AfterValidator(_columns)]
 
 
 class EvaluationConfig(BaseModel):
-    """When a model is good enough to be published."""
+    """Settings by which a model is good enough to be published."""
 
     model_config = FROZEN
 

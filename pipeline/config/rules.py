@@ -1,4 +1,4 @@
-"""What several fields of the configuration must satisfy together."""
+"""Rules that several fields of the configuration must satisfy together."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def read_command_line(arguments: Sequence[str]) -> Layer:
 
 
 def _parsed(parser: ArgumentParser, arguments: list[str]) -> tuple[Namespace, list[str], dict[str, str]]:
-    """What argparse makes of the arguments, those that it does not know, and its problems with others, by flag."""
+    """Returns argparse's namespace, the arguments that it does not know, and its problems with others, by flag."""
     try:
         return *parser.parse_known_args(arguments), {}
     except ArgumentError as error:
@@ -292,7 +292,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _wrong_values(values: Mapping[str, Any], layers: Sequence[Layer]) -> dict[str, str]:
-    """What is wrong, by field."""
+    """Returns the problem of each wrong value, by field."""
     wrong: dict[str, str] = {}
     try:
         PipelineConfig.model_validate(_nested(values), context={"skip_rules": True})

@@ -60,7 +60,7 @@ class KubeflowServerError(KubeflowError):
 
 @dataclass(frozen=True)
 class Connection:
-    """Where Kubeflow is and how to be let in; secrets do not show in its repr."""
+    """The address of Kubeflow and the credentials for it; secrets do not show in its repr."""
 
     host: str
     """Address of the API, such as http://localhost:8888 behind a port-forward."""
@@ -95,7 +95,7 @@ class KubeflowClient:
     connection: Connection
 
     def call(self, method: Callable[..., Any], /, *arguments: Any, **options: Any) -> Any:
-        """What `method`, one of the kfp client's generated API methods, gives.
+        """Returns the result of `method`, one of the kfp client's generated API methods.
 
         Raises:
             KubeflowError: By what went wrong; see the module.

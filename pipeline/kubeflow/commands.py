@@ -47,7 +47,7 @@ class CommandError(PipelineError, ValueError):
 
 @dataclass(frozen=True)
 class Context:
-    """What the commands need besides their options."""
+    """Environment of the commands, besides their options."""
 
     kubeflow: KubeflowClient
     pipeline_name: str  # owns the schedules, and names the experiment unless another is given
@@ -66,7 +66,7 @@ def add_commands(subparsers: Any) -> None:
 
 
 def needs_package(options: argparse.Namespace) -> bool:
-    """Whether the command that was chosen reads a compiled pipeline."""
+    """Returns whether the command that was chosen reads a compiled pipeline."""
     switches_only = options.command == "schedule" and options.cron is None and options.interval is None
     return options.command in ("submit", "schedule") and not switches_only
 

@@ -1,4 +1,4 @@
-"""What a component of the compiled pipeline runs in: its command and its share of a node."""
+"""Containers of the compiled pipeline's components: their command and their share of a node."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def _shifted(cron: Cron, minutes: int) -> Cron:
 
 
 def _minutes_apart(zone: str, cluster_zone: str, now: datetime) -> frozenset[int]:
-    """How far the cluster's clock is ahead, at every hour change of the next two years."""
+    """Returns how far the cluster's clock is ahead, at every hour change of the next two years."""
     here, there = _zone(zone), _zone(cluster_zone)
     moments = [now.astimezone(UTC) + timedelta(days=day) for day in range(COMPARED_DAYS)]
     return frozenset(int((_offset(moment, there) - _offset(moment, here)).total_seconds()) // 60 for moment in moments)

@@ -102,7 +102,7 @@ def use_local_copies(invocation: Any, mount: Path) -> dict[str, str]:
 
 
 def local_copy(address: str, mount: Path) -> str:
-    """Where the launcher keeps the artifact at `address`; the address itself if it keeps none."""
+    """Returns where the launcher keeps the artifact at `address`; the address itself if it keeps none."""
     scheme, separator, path = address.partition("://")
     if not separator or scheme not in MOUNTS or not (mount / MOUNTS[scheme]).is_dir():
         return address

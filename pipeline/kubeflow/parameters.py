@@ -42,7 +42,7 @@ def allowed_fields() -> list[str]:
 
 
 def parameter_name(field: str) -> str:
-    """How a field is called as a parameter."""
+    """Returns the name of a field as a parameter."""
     return field.replace(".", SEPARATOR)
 
 

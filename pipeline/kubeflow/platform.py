@@ -1,4 +1,4 @@
-"""What Kubernetes is told about each component's pod: secrets, nodes, volumes, time limits.
+"""Kubernetes settings of each component's pod: secrets, nodes, volumes, time limits.
 
 The form is that of KubernetesExecutorConfig in
 https://github.com/kubeflow/pipelines/blob/master/kubernetes_platform/proto/kubernetes_executor_config.proto; names

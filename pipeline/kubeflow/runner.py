@@ -125,7 +125,7 @@ def _check(options: argparse.Namespace, config: PipelineConfig, now: datetime) -
 
 
 def connection(config: PipelineConfig, environment: Mapping[str, str]) -> Connection:
-    """Where Kubeflow is, with the secrets that the environment holds."""
+    """Returns the connection to Kubeflow, with the secrets that the environment holds."""
     from pipeline.kubeflow.client import Connection
 
     settings = config.kubeflow

@@ -49,7 +49,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Found:
-    """What the server has already of a package and an experiment; by default nothing."""
+    """The server's records of a package and an experiment; by default nothing."""
 
     version: VersionIds = field(default_factory=VersionIds)
     experiment_id: str | None = None
@@ -57,7 +57,7 @@ class Found:
 
 @dataclass(frozen=True)
 class SubmitPlan:
-    """What submitting takes, given what the server has already; pure."""
+    """The steps of submitting, given what the server has already; pure."""
 
     request: RunRequest
     found: Found
@@ -117,7 +117,7 @@ def specification(
     parameters: tuple[tuple[str, Any], ...],
     pipeline_root: str | None,
 ) -> dict[str, Any]:
-    """What runs and schedules have in common: which version, with which values."""
+    """Returns the part that runs and schedules have in common: which version, with which values."""
     models = kubeflow.client.api_models
     return {
         "pipeline_version_reference": models.V2beta1PipelineVersionReference(

@@ -41,7 +41,7 @@ class ScheduleNotFoundError(KubeflowError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What a schedule does; two with equal settings are the same."""
+    """Settings of a schedule; two with equal settings are the same."""
 
     version: str  # of the package, by its contents
     cron: str | None  # in Kubeflow's form and time zone
@@ -127,7 +127,7 @@ Step = Create | Delete | Switch | Keep
 
 @dataclass(frozen=True)
 class SchedulePlan:
-    """What it takes to have the schedule that was asked for, given what the server has already."""
+    """The steps to the schedule that was asked for, given what the server has already."""
 
     request: ScheduleRequest
     found: Found

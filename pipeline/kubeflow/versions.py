@@ -35,7 +35,7 @@ class Package:
 
 @dataclass(frozen=True)
 class VersionIds:
-    """What the server knows of a package; None where it knows nothing yet."""
+    """Ids that the server has for a package; None where it knows nothing yet."""
 
     pipeline_id: str | None = None
     version_id: str | None = None
@@ -105,7 +105,7 @@ def name_and_value(text: str, declared: Collection[str]) -> tuple[str, str]:
 
 
 def find_version(kubeflow: KubeflowClient, package: Package) -> VersionIds:
-    """What the server knows of `package`."""
+    """Returns the ids that the server has for `package`."""
     pipelines = kubeflow.client.pipelines
     namespace = kubeflow.connection.namespace
     found = kubeflow.pages(

@@ -1,4 +1,4 @@
-"""What the terminal shows while the pipeline runs: one line per component."""
+"""Lines on the terminal while the pipeline runs: one per component."""
 
 from __future__ import annotations
 

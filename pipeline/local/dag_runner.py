@@ -39,7 +39,7 @@ def never_cached(config: PipelineConfig) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class NodeRun:
-    """What came of one component."""
+    """The outcome of one component."""
 
     node_id: str
     cached: bool

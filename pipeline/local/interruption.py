@@ -1,4 +1,4 @@
-"""What Ctrl-C leaves: whether the next run starts clean, or where it goes on."""
+"""The message after Ctrl-C: whether the next run starts clean, or where it goes on."""
 
 from __future__ import annotations
 

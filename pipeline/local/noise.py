@@ -50,7 +50,7 @@ _NOISE = re.compile("|".join(f"(?:{noise.pattern})" for noise in NOISE).encode()
 
 
 def is_noise(line: bytes) -> bool:
-    """Whether `line` matches one of `NOISE` from its start."""
+    """Returns whether `line` matches one of `NOISE` from its start."""
     return _NOISE.match(line) is not None
 
 

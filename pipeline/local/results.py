@@ -1,4 +1,4 @@
-"""What a component's record, or its artifact, says in a few words."""
+"""Describes a component's record, or its artifact, in a few words."""
 
 from __future__ import annotations
 

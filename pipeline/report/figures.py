@@ -1,4 +1,4 @@
-"""Which pictures a report has: each wide for a desktop and narrow for a phone; the wide one also as a PNG."""
+"""Pictures of a report: each wide for a desktop and narrow for a phone; the wide one also as a PNG."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ PASSING_ROOM = 4.0
 
 @dataclass(frozen=True)
 class Style:
-    """How large things are, and which way the layers follow each other."""
+    """Sizes in the drawing, and the direction in which the layers follow each other."""
 
     across: bool  # layers from left to right; else from top to bottom
     width: float

@@ -89,7 +89,7 @@ class StoredRun:
 
 @dataclass(frozen=True)
 class RunName:
-    """Where a run is found."""
+    """The name by which a run is found."""
 
     pipeline_name: str
     run_id: str

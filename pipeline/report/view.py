@@ -1,4 +1,4 @@
-"""What the page says that is not a fact itself: which sections there are, the figures on top, words for values."""
+"""The page's content that is not a fact itself: which sections there are, the figures on top, words for values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the data gate looks for. Plain functions: protos and bytes in, sentences out."""
+"""Checks of the data gate. Plain functions: protos and bytes in, sentences out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a split's rows look like, gathered in one pass that keeps counts and hashes, never the rows."""
+"""Surveys a split's rows in one pass that keeps counts and hashes, never the rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HASH_BYTES = 8  # enough to tell 100 million rows apart
 
 @dataclass
 class Finding:
-    """How many rows have something in common, and the first few of them."""
+    """The number of rows that have something in common, and the first few of them."""
 
     rows: int = 0
     examples: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""How many tokens the train rows have, counted as the Trainer will, and how many rows it would drop."""
+"""Counts the tokens of the train rows as the Trainer will, and the rows that it would drop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pipeline.components.data_gate.survey import Finding
 
 @dataclass(frozen=True)
 class TokenLimits:
-    """How long a training row is, which tokenizer cuts it, and how many rows may be too long for it.
+    """The length of a training row, the tokenizer that cuts it, and how many rows may be too long for it.
 
     Attributes:
         sequence_length: of a training row, in tokens.
@@ -63,7 +63,7 @@ class Formatted(NamedTuple):
 
 @dataclass(frozen=True)
 class TokenSurvey:
-    """What was counted.
+    """Counted tokens and dropped rows.
 
     Attributes:
         limits: what was counted against.

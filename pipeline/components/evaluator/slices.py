@@ -1,4 +1,4 @@
-"""Which slices a row belongs to, besides its own columns; TFX's Evaluator asks this module for its extractors."""
+"""Slices of a row besides its own columns; TFX's Evaluator asks this module for its extractors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the forms of one model give the same answers, form by form as each is judged.
+"""Compares the answers of one model's forms, form by form as each is judged.
 
 The Transformers checkpoint is the reference; :mod:`modules.proving.agreement` has the judges.
 """

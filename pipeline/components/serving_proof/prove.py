@@ -42,7 +42,7 @@ ARITHMETIC = re.compile(r" - (Selected ISA|SGEMM backend|GEMM_S8 backend|Selecte
 
 
 class Asked(NamedTuple):
-    """What asking one form gave.
+    """The outcome of asking one form.
 
     Attributes:
         found: its answers, or the message of its error.
