@@ -59,7 +59,7 @@ def saved_model(task: Task) -> Answer:
 
 
 def keras(task: Task) -> Answer:
-    """KerasHub's ``generate``."""
+    """Returns KerasHub's ``generate``."""
     import keras_hub
     import numpy as np
 

@@ -77,7 +77,7 @@ def run(python: Path, side: str, task_file: Path) -> dict[str, Any]:
 
 
 def table(results: Mapping[str, Mapping[str, Any]], task: Task) -> str:
-    """One line per side."""
+    """Returns one line per side."""
     tokens = results[COUNTING]["tokens"]
     heads = [f"batch {batch}, tokens/s" for batch in task.batches]
     lines = [f"{len(task.prompts)} prompts, {tokens} new tokens in all.", ""]

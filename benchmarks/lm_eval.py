@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def harness_command(options: Namespace) -> list[str]:
-    """The command line.
+    """Returns the command line.
 
     Args:
         options: from this module's command line.
@@ -78,7 +78,7 @@ def harness_command(options: Namespace) -> list[str]:
 
 
 def newest_model(output_dir: Path) -> Path:
-    """The model that was trained last in `output_dir`.
+    """Returns the model that was trained last in `output_dir`.
 
     Raises:
         HarnessError: If there is none.

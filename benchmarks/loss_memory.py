@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def measure(options: argparse.Namespace) -> dict[str, float]:
-    """Median seconds of a step after the first, and the peak memory above what the data themselves take."""
+    """Returns the median seconds of a step after the first, and the peak memory above what the data themselves take."""
     import numpy as np
 
     tokens = options.tokens[0]

@@ -98,7 +98,7 @@ def measure(settings: RunSettings, rows: RowTexts, eval_rows: RowTexts, *, seed:
 
 
 def table(results: Sequence[Result]) -> str:
-    """A line per seed, then their means."""
+    """Returns a line per seed, then their means."""
     lines = [
         "| seed | steps | planned | weights of step | evaluation loss | exact answers | training |",
         "| --- | --- | --- | --- | --- | --- | --- |",

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def write_model(options: argparse.Namespace) -> None:
-    """The preset here, the other forms in the process that exports."""
+    """Writes the preset here, the other forms in the process that exports."""
     import keras
 
     from modules.exports import TrainedModel

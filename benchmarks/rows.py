@@ -23,7 +23,8 @@ def add_row_flags(parser: argparse.ArgumentParser, *, rows: int) -> None:
 
 
 def take_pairs(options: argparse.Namespace, *, longest: int | None = None) -> list[Pair]:
-    """`options.rows` prompts and responses of at most `longest` tokens, end token included; or as many as there are."""
+    """Returns `options.rows` prompts and responses of at most `longest` tokens, end token included; or as many as
+    there are."""
     rows = [row for row in read_rows(options.data) if row.instruction.strip() and row.output.strip()]
     random.Random(options.seed).shuffle(rows)
     tokenizer = load_tokenizer(options.tokenizer)

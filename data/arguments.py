@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 
 
 def percent(text: str) -> float:
-    """A share above 0 and below 100."""
+    """Returns a share above 0 and below 100."""
     value = float(text)
     if not 0 < value < 100:
         raise ValueError

@@ -57,7 +57,7 @@ class TFRecordError(ValueError):
 
 
 def encode(row: Row) -> bytes:
-    """`row` as a serialized `tf.train.Example`; the same row always gives the same bytes."""
+    """Returns `row` as a serialized `tf.train.Example`; the same row always gives the same bytes."""
     example = Example()
     for field, text in zip(FIELDS, row, strict=True):
         example.features.feature[field].bytes_list.value.append(text.encode("utf-8"))
@@ -65,7 +65,7 @@ def encode(row: Row) -> bytes:
 
 
 def write_examples(path: Path, rows: Iterable[Row]) -> int:
-    """Write `rows` to `path`, which appears only once it is complete; returns how many there were."""
+    """Writes `rows` to `path`, which appears only once it is complete; returns how many there were."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -78,7 +78,7 @@ def write_examples(path: Path, rows: Iterable[Row]) -> int:
 
 
 def read_examples(path: Path) -> Iterator[Row]:
-    """The rows of `path` (plain or gzip) in order; TFRecordError at the first record that is not a row."""
+    """Yields the rows of `path` (plain or gzip) in order; TFRecordError at the first record that is not a row."""
     for index, record in enumerate(read_records(path)):
         row = decode(record)
         if not isinstance(row, Row):
@@ -87,7 +87,7 @@ def read_examples(path: Path) -> Iterator[Row]:
 
 
 def decode(record: bytes | Damage) -> Row | list[Problem]:
-    """The row in `record`, or every problem that keeps it from being one."""
+    """Returns the row in `record`, or every problem that keeps it from being one."""
     if isinstance(record, Damage):
         return [Problem("a record must be intact", record.reason)]
     try:
@@ -116,7 +116,7 @@ def verify(
     blank_allowed: bool = False,
     shown_per_rule: int = 5,
 ) -> list[str]:
-    """Every problem in the splits' files, one sentence each; empty when all rows are fit for training.
+    """Returns every problem in the splits' files, one sentence each; empty when all rows are fit for training.
 
     Of each rule broken, the first `shown_per_rule` places are named and the rest are counted; rows that lack the same
     fields are one problem. With `blank_allowed`, blank texts are no problem.
@@ -197,7 +197,7 @@ def lacks(features: Any, field: str) -> bool:
 
 
 def _text(features: Any, field: str) -> str | Problem:
-    """The text of `field` in an Example's feature map."""
+    """Returns the text of `field` in an Example's feature map."""
     if field in MAY_BE_ABSENT and lacks(features, field):
         return ""
     feature = features.get(field)

@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def serving(options: Options) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The Hub and the demo while the context lasts: the demo's address, once it answers, and its process.
+    """Runs the Hub and the demo while the context lasts; yields the demo's address, once it answers, and its process.
 
     Raises:
       DemoError: nothing is published, a port is taken, or the app does not start.
@@ -108,7 +108,7 @@ def serving(options: Options) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 def demo_environment(environment: Mapping[str, str], *, endpoint: str, options: Options) -> dict[str, str]:
-    """The app's environment: the local Hub, the demo's port, nothing sent elsewhere, and not the user's
+    """Returns the app's environment: the local Hub, the demo's port, nothing sent elsewhere, and not the user's
     token."""
     kept = {name: value for name, value in environment.items() if name != "HF_HUB_OFFLINE"}
     return (
@@ -128,7 +128,7 @@ def demo_environment(environment: Mapping[str, str], *, endpoint: str, options: 
 
 
 def app_file_of(space: Path) -> Path:
-    """The file that a Gradio Space's README, or a Docker Space's Dockerfile, names as its app.
+    """Returns the file that a Gradio Space's README, or a Docker Space's Dockerfile, names as its app.
 
     The Dockerfile's image is not built: the app runs with this project's packages.
 
@@ -155,13 +155,13 @@ def app_file_of(space: Path) -> Path:
 
 
 def past_proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that make HTTP clients reach loopback directly where a proxy is set."""
+    """Returns the variables that make HTTP clients reach loopback directly where a proxy is set."""
     hosts = ",".join(filter(None, (environment.get("NO_PROXY") or environment.get("no_proxy"), HOST, "localhost")))
     return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
 def _download(endpoint: str, options: Options) -> Path:
-    """The Space's `main` in a folder of its own."""
+    """Returns the Space's `main` in a folder of its own."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError
 

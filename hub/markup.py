@@ -19,7 +19,7 @@ _FIELDS_AS_LABELS: Final = ("license", "pipeline_tag", "library_name", "base_mod
 
 
 def document(title: str, body: str, *, status: int = 200) -> Response:
-    """A whole page; it loads nothing and runs no script."""
+    """Returns a whole page; it loads nothing and runs no script."""
     style = _STYLE.read_text(encoding="utf-8")
     return HTMLResponse(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -31,12 +31,12 @@ def document(title: str, body: str, *, status: int = 200) -> Response:
 
 
 def link(target: str, text: str, *, attributes: str = "") -> str:
-    """A link; `attributes` are of the page's own making."""
+    """Returns a link; `attributes` are of the page's own making."""
     return f'<a href="{escape(target)}"{attributes}>{path(text)}</a>'
 
 
 def path(text: str) -> str:
-    """A text that may be broken after its slashes and underscores."""
+    """Returns a text that may be broken after its slashes and underscores."""
     return escape(text).replace("/", "/<wbr>").replace("_", "_<wbr>")
 
 
@@ -47,12 +47,13 @@ def trail(*steps: str) -> str:
 
 
 def labels(texts: Iterable[str]) -> str:
-    """Short facts beside a heading."""
+    """Returns short facts beside a heading."""
     return "".join(f'<span class="label">{escape(text)}</span>' for text in texts)
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]], *, kind: str) -> str:
-    """A table of cells that are HTML already; on a narrow screen each row stands as a block, as `kind` has it."""
+    """Returns a table of cells that are HTML already; on a narrow screen each row stands as a block, as `kind` has
+    it."""
     names = list(headings)
     head = "".join(f'<th scope="col" class="{_css_class(name)}">{escape(name)}</th>' for name in names)
     body = "".join(
@@ -67,7 +68,7 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[str]], *, kind: str) 
 
 
 def card(text: str) -> str:
-    """A README as HTML, its front matter folded; markup inside it is shown as text."""
+    """Returns a README as HTML, its front matter folded; markup inside it is shown as text."""
     front_matter, body = split_card(text)
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>')

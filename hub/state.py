@@ -30,5 +30,5 @@ def hub_state(request: Request) -> HubState:
 
 
 def base_url(request: Request) -> str:
-    """The address under which the client reached the server, without a trailing slash."""
+    """Returns the address under which the client reached the server, without a trailing slash."""
     return str(request.base_url).rstrip("/")

@@ -24,7 +24,7 @@ GIT_ATTRIBUTES: Final = "".join(
 
 
 def upload_mode(path: str, size: int, sample: bytes, *, attributes: str) -> str:
-    """`lfs` or `regular`, for a file of `size` bytes that begins with `sample`.
+    """Returns `lfs` or `regular`, for a file of `size` bytes that begins with `sample`.
 
     Args:
         path: of the file.
@@ -51,7 +51,7 @@ def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
 
 @lru_cache(maxsize=8)
 def _lfs_patterns(attributes: str) -> tuple[str, ...]:
-    """The patterns of large files, in the order in which later ones overrule earlier ones."""
+    """Returns the patterns of large files, in the order in which later ones overrule earlier ones."""
     lines = [line.split() for line in attributes.splitlines() if not line.lstrip().startswith("#")]
     chosen = [(words[0], "filter=lfs" in words[1:]) for words in lines if any("filter" in word for word in words[1:])]
     return tuple(pattern if is_large else f"!{pattern}" for pattern, is_large in chosen)

@@ -79,7 +79,7 @@ def _chunk(header: bytes, offset: int) -> Chunk:
 
 
 def _restored(sent: bytes, chunk: Chunk) -> bytes:
-    """The chunk's own bytes."""
+    """Returns the chunk's own bytes."""
     if chunk.compression == _AS_IT_IS:
         content = sent
     elif chunk.compression == _LZ4:

@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
 
     @property
     def cause(self) -> str:
-        """Why it failed, without a full stop."""
+        """Returns why the process failed, without a full stop."""
         if ERROR in self.result:
             return str(self.result[ERROR]).rstrip(".")
         if self.status == -signal.SIGKILL:
@@ -81,7 +81,7 @@ def run_apart(module: str, task: Mapping[str, Any], *, environment: Mapping[str,
 
 
 def serve(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
-    """The fresh process: reads the task, carries it out, leaves the result, or the error's message."""
+    """Runs in the fresh process: reads the task, carries it out, leaves the result, or the error's message."""
     task_file, result_file, log_file = map(Path, arguments)
     _end_with_parent()
     _log_what_is_no_progress()
@@ -107,7 +107,8 @@ def infrequent_garbage_collection() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _terminal() -> Iterator[int | None]:
-    """A descriptor of where progress is drawn here, which is not always descriptor 2; None if that is no file."""
+    """Yields a descriptor of where progress is drawn here, which is not always descriptor 2; None if that is no
+    file."""
     try:
         terminal = os.dup(sys.stderr.fileno())
     except (AttributeError, io.UnsupportedOperation):

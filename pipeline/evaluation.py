@@ -259,7 +259,7 @@ def parse_condition(text: str, *, is_change: bool) -> Condition:
 
 
 def parse_slice(text: str) -> Slice:
-    """``column=value``; the values of the built-in columns are known.
+    """Returns the slice that ``column=value`` names; the values of the built-in columns are known.
 
     Raises:
         ConditionError: If a built-in column has no such value.

@@ -100,7 +100,7 @@ def _blank_allowed(config: PipelineConfig) -> bool:
 
 
 def _licenses(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
-    """A dataset.json that says what it cannot, and licences that the Hub would refuse after the training."""
+    """Yields the problems of dataset.json, and licences that the Hub would refuse after the training."""
     told = {"publish.license": config.publish.license}
     try:
         manifest = dataset_manifest(config.data)
@@ -220,7 +220,7 @@ def _disk(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[st
 
 
 def first_row_columns(path: Path) -> set[str]:
-    """The features of a file's first row; empty if there is none, which another check reports."""
+    """Returns the features of a file's first row; empty if there is none, which another check reports."""
     record = next(read_records(path), None)
     if record is None or isinstance(record, Damage):
         return set()

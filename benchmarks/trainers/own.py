@@ -65,7 +65,7 @@ def make_batches(job: Job, rows: str, *, shuffle: bool = True) -> PackedBatches:
 
 
 def make_model(job: Job) -> keras.Model:
-    """Compiled, from random weights."""
+    """Returns the compiled model, from random weights."""
     tokenizer = load_tokenizer(Path(job.tokenizer))
     backbone = build_backbone(
         vocabulary_size=tokenizer.get_vocab_size(),

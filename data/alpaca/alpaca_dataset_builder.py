@@ -36,7 +36,7 @@ def local_config(
     license: str | None = None,
     datasets: Sequence[str] = (),
 ) -> AlpacaConfig:
-    """A config for a local file, named by content and settings so that TFDS never serves another's rows.
+    """Returns a config for a local file, named by content and settings so that TFDS never serves another's rows.
 
     `license` and `datasets` are the Hub's names, for the card of a model that is trained on the rows.
     """

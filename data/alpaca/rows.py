@@ -19,12 +19,12 @@ def is_input_marker(text: str) -> bool:
 
 
 def without_input_marker(row: Row) -> Row:
-    """`row`, its input emptied if it is a marker."""
+    """Returns `row`, its input emptied if it is a marker."""
     return row._replace(input="") if is_input_marker(row.input) else row
 
 
 def drop_reason(row: Row) -> str | None:
-    """Why `row` cannot be learned from; None if it can."""
+    """Returns why `row` cannot be learned from; None if it can."""
     for field in MUST_NOT_BE_BLANK:
         if not getattr(row, field).strip():
             return f"blank {field}"

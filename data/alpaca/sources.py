@@ -75,7 +75,7 @@ class Checksum(NamedTuple):
 
 
 def checksums() -> dict[str, Checksum]:
-    """checksums.tsv (TFDS's format: URL, size, SHA-256, file name) by URL."""
+    """Returns the checksums of checksums.tsv (TFDS's format: URL, size, SHA-256, file name) by URL."""
     lines = Path(__file__).with_name("checksums.tsv").read_text(encoding="utf-8").splitlines()
     fields = [line.split("\t") for line in lines]
     return {url: Checksum(int(size), sha256) for url, size, sha256, _ in fields}
@@ -95,7 +95,7 @@ def edition_of(sha256: str) -> str | None:
 
 
 def require_sha256(path: Path, expected: str | None) -> str:
-    """The SHA-256 of `path`; SourceError unless it is `expected` (hex digits; None accepts any)."""
+    """Returns the SHA-256 of `path`; SourceError unless it is `expected` (hex digits; None accepts any)."""
     actual = sha256_of(path)
     if expected and actual != expected.lower():
         raise SourceError(

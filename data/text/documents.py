@@ -22,7 +22,8 @@ class Document(NamedTuple):
 
 
 def source_files(sources: Sequence[Path]) -> list[Path]:
-    """The files that `sources` name; of a folder, every text and JSON lines file below it, in the order of names.
+    """Returns the files that `sources` name; of a folder, every text and JSON lines file below it, in the order of
+    names.
 
     Raises:
         SourceError: If there is no such file or folder, or nothing to read in it.
@@ -48,7 +49,7 @@ def source_files(sources: Sequence[Path]) -> list[Path]:
 
 
 def read_documents(path: Path, *, separator: Separator, field: str) -> Iterator[Document]:
-    """The documents of a file in order, blank ones too, without the white space around them.
+    """Yields the documents of a file in order, blank ones too, without the white space around them.
 
     Args:
         path: a text file, which `separator` parts, or JSON lines, each of which holds one document.

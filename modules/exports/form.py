@@ -48,7 +48,7 @@ class TrainedModel:
 
     @cached_property
     def serving(self) -> ServingModule:
-        """The model as it serves, built once: its graph takes seconds."""
+        """Returns the model as it serves, built once: its graph takes seconds."""
         from modules.serving.generation import TextGenerator
         from modules.serving.signatures import ServingModule
 

@@ -92,7 +92,7 @@ class ExportTask:
 
     @property
     def artifact(self) -> Path:
-        """The model artifact's folder."""
+        """Returns the model artifact's folder."""
         return Path(self.serving_model_dir).parent
 
 
@@ -176,7 +176,7 @@ def ask(module: ServingModule, task: ExportTask) -> dict[str, Any]:
 
 
 def answer(respond: Callable[[Sequence[str]], list[str]], questions: Questions) -> list[dict[str, str]]:
-    """Each prompt with the model's response and, if there is one, the expected one."""
+    """Returns each prompt with the model's response and, if there is one, the expected one."""
     responses = respond(questions.prompts) if questions.prompts else []
     return [
         {"prompt": prompt, "response": response} | ({"expected": wanted} if wanted else {})

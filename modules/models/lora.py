@@ -114,7 +114,7 @@ def is_quantized(backbone: Backbone) -> bool:
 
 
 def merged_kernel(layer: Any) -> np.ndarray:
-    """The kernel that the layer stands for: the base, turned back into float32, plus its adapter.
+    """Returns the kernel that the layer stands for: the base, turned back into float32, plus its adapter.
 
     Not quantised again, as Keras does when it saves such a layer, which would change the model.
 
@@ -126,7 +126,7 @@ def merged_kernel(layer: Any) -> np.ndarray:
 
 
 def base_kernel(layer: Any) -> np.ndarray:
-    """The kernel without its adapter, in float32."""
+    """Returns the kernel without its adapter, in float32."""
     mode = layer.quantization_mode
     stored = _array(layer._kernel)
     if mode is None:
@@ -155,7 +155,7 @@ def adapter_product(layer: Any) -> np.ndarray:
 
 
 def parameter_counts(backbone: Backbone) -> dict[str, int]:
-    """``parameters`` of the model as it will be exported, and ``trainable_parameters``, adapters included.
+    """Returns ``parameters`` of the model as it will be exported, and ``trainable_parameters``, adapters included.
 
     Keras counts a quantised kernel's packed integers and scales instead.
     """

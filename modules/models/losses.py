@@ -30,7 +30,7 @@ def chunk_tokens(vocabulary: int) -> int:
 def summed_loss(
     hidden: Any, embedding: Any, targets: Any, weights: Any, *, embedding_learns: bool = True
 ) -> tuple[Any, Any]:
-    """The weighted sum of the tokens' losses, with gradients for `hidden` and `embedding`.
+    """Returns the weighted sum of the tokens' losses, with gradients for `hidden` and `embedding`.
 
     Args:
         hidden: float [N, D], the last hidden state of each supervised token.

@@ -32,7 +32,7 @@ class SegmentMask(keras.layers.Layer):
 
 
 def training_model(backbone: keras_hub.models.Backbone, *, sequence_length: int, remat: bool = False) -> keras.Model:
-    """The model that `PackedBatches` feeds; its layers are the backbone's own.
+    """Returns the model that `PackedBatches` feeds; its layers are the backbone's own.
 
     Its output is float32 [N, 2]: each supervised token's negative log-likelihood (nats), and 1 where the target was the
     likeliest token. Its loss is part of it.

@@ -75,7 +75,7 @@ class ResponseScorer(tf.Module):
         return Scores(scored[:, 0], scored[:, 1], scored[:, 2], tf.cast(size, tf.float32))
 
     def _tokens(self, prompts: tf.Tensor, responses: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
-        """int32 [B, (tokens)] of prompt, response and end token, and int32 [B], the tokens of each prompt.
+        """Returns int32 [B, (tokens)] of prompt, response and end token, and int32 [B], the tokens of each prompt.
 
         Rows whose response does not fit are empty.
         """
@@ -116,7 +116,7 @@ class ResponseScorer(tf.Module):
         return pieces, tf.maximum(tf.gather(prompt_lengths, row) - tf.cast(before, tf.int32), 1), row
 
     def _sums(self, tokens: tf.RaggedTensor, prompt_lengths: tf.Tensor) -> tf.Tensor:
-        """float32 [B, 3]: negative log-likelihood, targets and hits of each row."""
+        """Returns float32 [B, 3]: negative log-likelihood, targets and hits of each row."""
         lengths = tokens.row_lengths()  # int64 [B]
         order = tf.argsort(lengths, stable=True)
         rows = tf.shape(order)[0]

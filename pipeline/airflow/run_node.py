@@ -44,12 +44,12 @@ class NodeCall:
 
     @classmethod
     def of(cls, node: str, run_id: str) -> NodeCall:
-        """For a run id as Airflow gives it, such as ``scheduled__2026-11-23T03:00:00+00:00``."""
+        """Returns the call for a run id as Airflow gives it, such as ``scheduled__2026-11-23T03:00:00+00:00``."""
         return cls(node, NOT_IN_A_PATH.sub("-", run_id))
 
 
 def main(arguments: Sequence[str], environment: MutableMapping[str, str]) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     options, flags = _parser().parse_known_args(arguments)
     try:
         config = load_config(flags, environment)

@@ -77,7 +77,8 @@ class Reading:
 
     @property
     def known(self) -> PipelineConfig:
-        """The configuration to look further with: to read an unknown field of it raises :class:`UnknownValueError`."""
+        """Returns the configuration to look further with: to read an unknown field of it raises
+        :class:`UnknownValueError`."""
         return cast("PipelineConfig", _Known(self.config, self.unknown)) if self.unknown else self.config
 
 
@@ -97,7 +98,7 @@ class _Known:
 
 
 def load_config(arguments: Sequence[str], environment: Mapping[str, str]) -> PipelineConfig:
-    """The validated configuration.
+    """Returns the validated configuration.
 
     Args:
         arguments: command line without the program's name.
@@ -114,7 +115,7 @@ def load_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Pip
 
 
 def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Reading:
-    """The configuration as far as it can be read, with all its problems.
+    """Returns the configuration as far as it can be read, with all its problems.
 
     Args:
         arguments: command line without the program's name.
@@ -206,7 +207,7 @@ def read_environment(environment: Mapping[str, str]) -> Layer:
 
 
 def read_profile(profile: str) -> Layer:
-    """A TOML file: a name in pipeline/profiles, or a path that ends in .toml."""
+    """Reads a TOML file: a name in pipeline/profiles, or a path that ends in .toml."""
     path = Path(profile) if profile.endswith(".toml") else PROFILES / f"{profile}.toml"
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -231,7 +232,7 @@ def _unreadable(*problems: str) -> Layer:
 
 
 def profile_names() -> list[str]:
-    """The profiles that come with the project."""
+    """Returns the profiles that come with the project."""
     return sorted(path.stem for path in PROFILES.glob("*.toml"))
 
 
@@ -239,12 +240,12 @@ def profile_names() -> list[str]:
 
 
 def fields() -> dict[str, FieldInfo]:
-    """Every field that can be set, by dotted name."""
+    """Returns every field that can be set, by dotted name."""
     return dict(_leaves(PipelineConfig, ""))
 
 
 def field_names() -> list[str]:
-    """The dotted names of :func:`fields`."""
+    """Returns the dotted names of :func:`fields`."""
     return list(fields())
 
 
@@ -304,7 +305,7 @@ def _wrong_values(values: Mapping[str, Any], layers: Sequence[Layer]) -> dict[st
 
 
 def _name_at(location: tuple[int | str, ...]) -> str:
-    """The field at a pydantic error's location, which may end in the tag of a union."""
+    """Returns the field at a pydantic error's location, which may end in the tag of a union."""
     known = set(field_names())
     parts = [str(part) for part in location]
     while parts and ".".join(parts) not in known:
@@ -347,7 +348,7 @@ def _unknown_profile(profile: str) -> str:
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The nearest name: of its group, else the same field of another group, else the nearest of all."""
+    """Returns the nearest name: of its group, else the same field of another group, else the nearest of all."""
     spellings = {_parts(candidate): candidate for candidate in known}
     group, field = _parts(name)
     groups = {group for group, _ in spellings}
@@ -361,7 +362,7 @@ def _did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Group and field of a name in any source's spelling; the group is empty for a field of none."""
+    """Returns the group and field of a name in any source's spelling; the group is empty for a field of none."""
     dotted = name.removeprefix(ENVIRONMENT_PREFIX).removeprefix("--").replace("__", ".").replace("-", "_").lower()
     group, _, field = dotted.rpartition(".")
     return group, field

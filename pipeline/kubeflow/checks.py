@@ -61,7 +61,7 @@ def deployment_problems(config: PipelineConfig) -> list[str]:
 
 
 def quantity(text: str) -> float:
-    """A Kubernetes quantity as a number: 0.5 for `500m`, 1073741824.0 for `1Gi`."""
+    """Returns a Kubernetes quantity as a number: 0.5 for `500m`, 1073741824.0 for `1Gi`."""
     number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", text).groups()  # type: ignore[union-attr] # as the config
     return float(number) * UNITS.get(unit, 1)
 

@@ -114,7 +114,7 @@ class KubeflowClient:
         return result
 
     def pages(self, method: Callable[..., Any], records: str, /, **options: Any) -> Iterator[Any]:
-        """Every record of a list method, page after page; `records` is their name in its answers."""
+        """Yields every record of a list method, page after page; `records` is their name in its answers."""
         token = ""
         while True:
             page = self.call(method, page_token=token, page_size=PAGE_SIZE, **options)
@@ -125,7 +125,7 @@ class KubeflowClient:
 
 
 def connect(connection: Connection) -> KubeflowClient:
-    """A client for `connection`; sends nothing yet.
+    """Returns a client for `connection`; sends nothing yet.
 
     Raises:
         KubeflowError: If the host is no address.
@@ -151,7 +151,7 @@ def connect(connection: Connection) -> KubeflowClient:
 
 
 def named(name: str) -> str:
-    """The API's filter for records with exactly this display name."""
+    """Returns the API's filter for records with exactly this display name."""
     return json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})
 
 
@@ -193,7 +193,7 @@ def _way_out(status: int) -> str:
 
 
 def _detail(error: ApiException, connection: Connection) -> str:
-    """The server's own words, on one line, shortened, and without the secrets that it may have repeated."""
+    """Returns the server's own words, on one line, shortened, and without the secrets that it may have repeated."""
     text = error.body or ""
     try:
         text = str(json.loads(text)["message"])

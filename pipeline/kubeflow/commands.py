@@ -237,7 +237,7 @@ def _check_concurrency(options: argparse.Namespace) -> None:
 
 
 def _times(options: argparse.Namespace, now: datetime) -> tuple[str | None, int | None, str]:
-    """Kubeflow's cron expression, or seconds of an interval; and either in the user's words."""
+    """Returns Kubeflow's cron expression, or seconds of an interval; and either in the user's words."""
     if options.interval is not None:
         if options.time_zone:
             raise CommandError("--time-zone goes with --cron; an interval counts from now. Received both. Drop it.")

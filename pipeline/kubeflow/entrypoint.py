@@ -71,7 +71,7 @@ def run(arguments: Sequence[str], mount: Path) -> None:
 
 
 def parse(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
-    """The flags of the compiled container, and the rest, which is Beam's."""
+    """Returns the flags of the compiled container, and the rest, which is Beam's."""
     parser = ArgumentParser(allow_abbrev=False)
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
@@ -190,7 +190,7 @@ def end(status: int) -> None:
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """The command; returns its exit status. A known error's message is the last line of the pod's log."""
+    """Runs the command; returns its exit status. A known error's message is the last line of the pod's log."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         run(arguments, Path(environment.get(MOUNT_VARIABLE, "/")))

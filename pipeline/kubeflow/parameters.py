@@ -93,7 +93,7 @@ def _add_parameter(spec: dict[str, Any], field: str, component: str, key: str, c
 
 
 def value(config: PipelineConfig, field: str) -> Any:
-    """The configured value of a field; a text where it may be `none`, because a parameter cannot be absent."""
+    """Returns the configured value of a field; a text where it may be `none`, because a parameter cannot be absent."""
     group, _, key = field.partition(".")
     found = config.model_dump(mode="json", by_alias=True)[group][key]
     if not _may_be_none(field):

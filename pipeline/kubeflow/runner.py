@@ -61,7 +61,7 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str])
 
 
 def command_parser() -> argparse.ArgumentParser:
-    """The commands with their own options; what it does not know belongs to the configuration."""
+    """Returns the commands with their own options; what it does not know belongs to the configuration."""
     from pipeline.kubeflow.commands import add_commands
 
     parser = argparse.ArgumentParser(prog="kubeflow_runner.py", epilog=EPILOG, allow_abbrev=False)

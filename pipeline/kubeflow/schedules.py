@@ -53,7 +53,7 @@ class Settings:
     service_account: str | None = None
 
     def digest(self) -> str:
-        """A short name for these settings."""
+        """Returns a short name for these settings."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:DIGEST_DIGITS]
 
 
@@ -134,7 +134,7 @@ class SchedulePlan:
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
-        """One line per step."""
+        """Returns one line per step."""
         lines: list[str] = []
         for step in self.steps:
             if isinstance(step, Create):
@@ -152,7 +152,7 @@ def plan_schedule(request: ScheduleRequest, found: Found, existing: Sequence[Sch
 
 
 def steps_to(request: ScheduleRequest, existing: Sequence[Schedule]) -> tuple[Step, ...]:
-    """The steps from the schedules that there are to the one that was asked for; pure."""
+    """Returns the steps from the schedules that there are to the one that was asked for; pure."""
     ours = [one for one in existing if one.owner == request.owner and one.name == request.name]
     digest = request.settings.digest()
     fitting = next((one for one in ours if one.digest == digest), None)
@@ -181,7 +181,7 @@ def schedule(kubeflow: KubeflowClient, plan: SchedulePlan) -> str | None:
 
 
 def steps_to_switch(name: str, owner: str, existing: Sequence[Schedule], *, enabled: bool) -> tuple[Step, ...]:
-    """The steps that enable or disable our schedules of this name; pure.
+    """Returns the steps that enable or disable our schedules of this name; pure.
 
     Raises:
         ScheduleNotFoundError: If there is none.
@@ -195,7 +195,7 @@ def steps_to_switch(name: str, owner: str, existing: Sequence[Schedule], *, enab
 
 
 def steps_to_remove(name: str, owner: str, existing: Sequence[Schedule]) -> tuple[Step, ...]:
-    """The steps that remove our schedules of this name; pure.
+    """Returns the steps that remove our schedules of this name; pure.
 
     Raises:
         ScheduleNotFoundError: If there is none.
@@ -210,7 +210,7 @@ def carry_out(kubeflow: KubeflowClient, steps: Sequence[Step]) -> None:
 
 
 def list_schedules(kubeflow: KubeflowClient, *, name: str | None = None) -> tuple[Schedule, ...]:
-    """The schedules of the namespace, everybody's."""
+    """Returns the schedules of the namespace, everybody's."""
     namespace = kubeflow.connection.namespace
     options = {"filter": named(name)} if name else {}
     if namespace:

@@ -73,7 +73,7 @@ class Console:
         self._result(node.node_id, node.seconds, result)
 
     def line(self, text: str) -> None:
-        """A line that stays."""
+        """Prints a line that stays."""
         self._clear()
         self._write(text + "\n")
 

@@ -33,7 +33,7 @@ def message_of(error: BaseException, *, log: Path | None) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """`error` and everything behind it, nearest first."""
+    """Yields `error` and everything behind it, nearest first."""
     seen: set[int] = set()
     pending = [error]
     while pending:
@@ -58,7 +58,7 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def _disk_full(error: BaseException) -> str:
-    """The system's words, with the file's name; of a library's, only those about the disk."""
+    """Returns the system's words, with the file's name; of a library's, only those about the disk."""
     words = DISK_FULL.search(str(error))
     return words[0] if words and not isinstance(error, OSError) else _first_line(error)
 

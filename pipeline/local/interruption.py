@@ -44,6 +44,6 @@ def _next_training(config: PipelineConfig, run_id: str) -> str:
 
 
 def _checkpoints(config: PipelineConfig) -> Path:
-    """Folder of all trainings' checkpoints."""
+    """Returns the folder of all trainings' checkpoints."""
     chosen = config.training.checkpoint_dir
     return Path(absolute(chosen)) if chosen else checkpoints_folder(config.output_dir, config.pipeline_name)

@@ -56,7 +56,8 @@ def is_noise(line: bytes) -> bool:
 
 @contextmanager
 def filtered_stderr(log: Path) -> Iterator[None]:
-    """While active, noise written to descriptor 2 goes to `log` and the rest where it went before."""
+    """Filters standard error while active: noise written to descriptor 2 goes to `log` and the rest where it went
+    before."""
     sys.stderr.flush()
     terminal = os.dup(2)
     command = [sys.executable, "-I", "-S", __file__, str(log)]

@@ -169,7 +169,7 @@ def _mark(mark: Mark, x_axis: Axis, y_axis: Axis, words: Words) -> list[Shape]:
 
 
 def _legend_rows(names: Sequence[str], width: float) -> list[list[tuple[Role, str, float]]]:
-    """(role, name, x) of each curve, on as many rows as are needed."""
+    """Returns (role, name, x) of each curve, on as many rows as are needed."""
     rows: list[list[tuple[Role, str, float]]] = [[]]
     x = 0.0
     for role, name in zip(LINE_ROLES, names, strict=False):
@@ -269,7 +269,7 @@ class Pair:
 
 
 def pair_chart(pairs: Sequence[Pair], *, width: float, words: Words, alternative: str) -> Picture:
-    """Each pair on a line of its own, over a common axis: a full dot now, a hollow one before."""
+    """Draws each pair on a line of its own, over a common axis: a full dot now, a hollow one before."""
     values = [value for pair in pairs for value in (pair.now, pair.before) if value is not None]
     has_before = any(pair.before is not None for pair in pairs)
     names = max((text_width(pair.name, 13) for pair in pairs), default=0.0)

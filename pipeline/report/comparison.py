@@ -107,7 +107,7 @@ def _unknown(*runs: RunFacts, values: Callable[[RunFacts], Mapping[str, str]]) -
 
 
 def _differing(title: str, runs: Sequence[RunFacts], values: Callable[[RunFacts], Mapping[str, str]]) -> Part:
-    """Only what differs: the rest is counted."""
+    """Returns the part with only what differs: the rest is counted."""
     first, second = map(values, runs)
     unknown = _unknown(*runs, values=values)
     names = sorted((first.keys() | second.keys()) - unknown)

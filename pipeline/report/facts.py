@@ -286,7 +286,7 @@ class RunFacts:
 
     @property
     def seconds(self) -> float:
-        """From the first component's start to the last one's end."""
+        """Returns the seconds from the first component's start to the last one's end."""
         spans = [(node.started_ms, node.seconds) for node in self.nodes]
         known = [(start, seconds) for start, seconds in spans if start is not None and seconds is not None]
         if not known:
@@ -305,7 +305,7 @@ class RunFacts:
 
     @property
     def outcome(self) -> Outcome:
-        """In one word, what came of the run."""
+        """Returns in one word what came of the run."""
         if self.recorded.interrupted:
             return "interrupted"
         if self.failure:

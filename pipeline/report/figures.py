@@ -153,7 +153,7 @@ def _main_curve(run: RunFacts, name: str) -> Curve | None:
 
 
 def _drawing_order(curve: Curve) -> tuple[bool, bool]:
-    """Training before evaluation; what starts anew with every epoch is only a backdrop."""
+    """Returns the key that puts training before evaluation; what starts anew with every epoch is only a backdrop."""
     return "since its epoch began" in curve.name, "evaluation" in curve.name
 
 

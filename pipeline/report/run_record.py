@@ -71,7 +71,7 @@ def make_record(
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that a result depends on."""
+    """Returns Python and the packages that a result depends on."""
     return {"python": platform.python_version(), **dict(_installed())}
 
 

@@ -163,7 +163,7 @@ class Store:
 
     @cached_property
     def _node_ids(self) -> dict[int, str]:
-        """Component ids by execution id."""
+        """Returns the component ids by execution id."""
         prefix = f"{self.pipeline_name}."
         return {
             execution.id: context.name.removeprefix(prefix)

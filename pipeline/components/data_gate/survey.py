@@ -101,7 +101,8 @@ def length_bin(characters: int) -> int:
 
 
 def divergence(first: Mapping[str, int], second: Mapping[str, int]) -> float:
-    """Jensen-Shannon divergence of two histograms, base 2: 0 for the same shape, 1 for nothing in common (Lin 1991)."""
+    """Returns the Jensen-Shannon divergence of two histograms, base 2: 0 for the same shape, 1 for nothing in common
+    (Lin 1991)."""
     return (_against_mean(first, second) + _against_mean(second, first)) / 2
 
 

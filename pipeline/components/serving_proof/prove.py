@@ -160,7 +160,7 @@ def arithmetic_in(log: str) -> str | None:
 
 
 def _last_line(text: str) -> str:
-    """The last line of a traceback that says what went wrong."""
+    """Returns the last line of a traceback that says what went wrong."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     errors = [line for line in lines if line.split(":")[0].endswith(("Error", "Exception"))]
     return (errors or lines or [""])[-1]
