@@ -108,8 +108,8 @@ def evaluate(model: Path, data: Path, place: Path, *, rows: int) -> tuple[float,
     return started, EvaluationRecord.read(place / "evaluation").model_dump()
 
 
-def _artifact(kind: type[Any], folder: Path) -> Any:
-    artifact = kind()
+def _artifact(artifact_type: type[Any], folder: Path) -> Any:
+    artifact = artifact_type()
     artifact.uri = str(folder)
     return artifact
 

@@ -46,7 +46,7 @@ class Answered:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
-    os.environ.update(demo.past_proxies(os.environ) | demo.QUIET_CLIENT)
+    os.environ.update(demo.direct_loopback_environment(os.environ) | demo.QUIET_CLIENT)
     with tempfile.TemporaryDirectory() as folder:
         served = demo.Options(
             storage_dir=options.storage_dir,

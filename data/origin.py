@@ -58,18 +58,18 @@ class Origin:
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
-def parse_origin(content: bytes, place: str) -> Origin:
+def parse_origin(content: bytes, location: str) -> Origin:
     """Returns what a dataset.json says.
 
     Raises:
-        SourceError: Naming `place`, if it says it otherwise.
+        SourceError: Naming `location`, if it says it otherwise.
     """
     try:
         return origin_of(json.loads(content))
     except SourceError as error:
-        raise SourceError(f"{place}: {error}") from error
+        raise SourceError(f"{location}: {error}") from error
     except ValueError as error:  # not JSON, or not UTF-8
-        raise SourceError(f"{place}: the file must be JSON. Received: {error}. Correct it there.") from error
+        raise SourceError(f"{location}: the file must be JSON. Received: {error}. Correct it there.") from error
 
 
 def origin_of(content: Any) -> Origin:
@@ -86,7 +86,7 @@ def origin_of(content: Any) -> Origin:
     return Origin(license, *(_texts(content, name) for name in ("datasets", "sources")))
 
 
-def manifest_places(base: str, file: str) -> list[str]:
+def manifest_paths(base: str, file: str) -> list[str]:
     """Returns where the dataset.json of `file` may be: beside it, else in the folders above, as far as `base`.
 
     Args:

@@ -146,19 +146,19 @@ class _Findings:
         self._lacking: Counter[tuple[Problem, ...]] = Counter()
         self._first_lacking: dict[tuple[Problem, ...], str] = {}
 
-    def add_row(self, place: str, problems: Sequence[Problem]) -> None:
+    def add_row(self, location: str, problems: Sequence[Problem]) -> None:
         missing = tuple(problem for problem in problems if problem.rule.endswith(MISSING))
         if missing:
             self._lacking[missing] += 1
-            self._first_lacking.setdefault(missing, place)
+            self._first_lacking.setdefault(missing, location)
         for problem in problems:
             if problem not in missing:
-                self.add(place, problem)
+                self.add(location, problem)
 
-    def add(self, place: str, problem: Problem) -> None:
+    def add(self, location: str, problem: Problem) -> None:
         self._counts[problem.rule] += 1
         if self._counts[problem.rule] <= self._shown_per_rule:
-            self._sentences.append(f"{place}: {problem}")
+            self._sentences.append(f"{location}: {problem}")
 
     def sentences(self) -> list[str]:
         hidden = {rule: count - self._shown_per_rule for rule, count in self._counts.items()}
@@ -167,10 +167,10 @@ class _Findings:
 
     def _lacks(self, missing: tuple[Problem, ...]) -> str:
         others = self._lacking[missing] - 1
-        place = self._first_lacking[missing] + (f" and {others:,} more" if others else "")
+        location = self._first_lacking[missing] + (f" and {others:,} more" if others else "")
         fields = ", ".join(problem.rule.removesuffix(f" {MISSING}") for problem in missing)
         lacking = f"{fields} are missing" if len(missing) > 1 else missing[0].rule
-        return f"{place}: {lacking}: {missing[0].found}. {RENAME}"
+        return f"{location}: {lacking}: {missing[0].found}. {RENAME}"
 
 
 def _verify_file(path: Path, kind: Kind, findings: _Findings, *, blank_allowed: bool) -> int:

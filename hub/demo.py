@@ -63,10 +63,10 @@ class Options:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.update(past_proxies(os.environ) | QUIET_CLIENT)
+    os.environ.update(direct_loopback_environment(os.environ) | QUIET_CLIENT)
     try:
         with serving(options) as (address, app):
-            sys.stdout.write(f"Demo: {address}\n" + "".join(f"{line}\n" for line in _told(options)))
+            sys.stdout.write(f"Demo: {address}\n" + "".join(f"{line}\n" for line in _answer_lines(options)))
             sys.stdout.flush()
             status = app.wait()
     except KeyboardInterrupt:
@@ -113,7 +113,7 @@ def demo_environment(environment: Mapping[str, str], *, endpoint: str, options: 
     kept = {name: value for name, value in environment.items() if name != "HF_HUB_OFFLINE"}
     return (
         kept
-        | past_proxies(environment)
+        | direct_loopback_environment(environment)
         | {
             "HF_ENDPOINT": endpoint,
             "HF_TOKEN": LOCAL_TOKEN,
@@ -154,7 +154,7 @@ def app_file_of(space: Path) -> Path:
     return app_file
 
 
-def past_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+def direct_loopback_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Returns the variables that make HTTP clients reach loopback directly where a proxy is set."""
     hosts = ",".join(filter(None, (environment.get("NO_PROXY") or environment.get("no_proxy"), HOST, "localhost")))
     return {"NO_PROXY": hosts, "no_proxy": hosts}
@@ -226,7 +226,7 @@ def _log_file(options: Options) -> Path:
     return options.work_dir / "app.log"
 
 
-def _told(options: Options) -> list[str]:
+def _answer_lines(options: Options) -> list[str]:
     """Returns the lines in which the app says how it answers."""
     return _ANSWERS.findall(_log_file(options).read_text(errors="replace"))
 

@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
         return f"it ended with status {self.status}"
 
 
-def run_apart(module: str, task: Mapping[str, Any], *, environment: Mapping[str, str]) -> Outcome:
+def run_in_subprocess(module: str, task: Mapping[str, Any], *, environment: Mapping[str, str]) -> Outcome:
     """Has `module`, whose ``main`` is :func:`serve`, carry `task` out in a fresh process.
 
     Args:
@@ -74,7 +74,7 @@ def run_apart(module: str, task: Mapping[str, Any], *, environment: Mapping[str,
                 status = process.wait()
             finally:
                 process.kill()
-                _tidy(handed)
+                _restore_terminal(handed)
         log = log_file.read_text(encoding="utf-8", errors="replace")
         result = json.loads(result_file.read_text(encoding="utf-8")) if result_file.exists() else {}
     return Outcome(status, result, log)
@@ -84,7 +84,7 @@ def serve(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], Mappin
     """Runs in the fresh process: reads the task, carries it out, leaves the result, or the error's message."""
     task_file, result_file, log_file = map(Path, arguments)
     _end_with_parent()
-    _log_what_is_no_progress()
+    _log_library_output()
     sys.excepthook = _error_writer(result_file)
     logging.basicConfig(filename=log_file, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.captureWarnings(True)
@@ -120,13 +120,13 @@ def _terminal() -> Iterator[int | None]:
         os.close(terminal)
 
 
-def _log_what_is_no_progress() -> None:
+def _log_library_output() -> None:
     """Leaves standard error, as it was handed over, to ``sys.stderr`` alone; what libraries write there is logged."""
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     os.dup2(1, 2)  # standard output is the log
 
 
-def _tidy(terminal: int | None) -> None:
+def _restore_terminal(terminal: int | None) -> None:
     """Takes off what a process that was killed in the middle of a bar leaves: the bar, and a hidden cursor."""
     if terminal is not None and os.isatty(terminal):
         os.write(terminal, f"{CLEAR_LINE}{SHOW_CURSOR}".encode())
@@ -144,9 +144,9 @@ def _end_with_parent() -> None:
 def _error_writer(result_file: Path) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
     """Returns an excepthook that leaves the error's message in the result file, and its trace in the log."""
 
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        message = str(error) if getattr(error, "user_message", False) else f"{kind.__name__}: {error}"
+    def hook(error_type: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        message = str(error) if getattr(error, "user_message", False) else f"{error_type.__name__}: {error}"
         result_file.write_text(json.dumps({ERROR: message}, ensure_ascii=False), encoding="utf-8")
-        logging.getLogger(__name__).error("Failed", exc_info=(kind, error, trace))
+        logging.getLogger(__name__).error("Failed", exc_info=(error_type, error, trace))
 
     return hook

@@ -110,10 +110,10 @@ class Condition(NamedTuple):
             return f"{WORDS[self.comparison]} {self.bound:g}"
         size = f"{abs(self.bound) * 100:g} %" if self.relative else f"{abs(self.bound):g}"
         losing, gaining = ("more", "less") if self.comparison == "<=" else ("less", "more")
-        return f"at least {size} {gaining} than before" if self.is_gain else f"at most {size} {losing} than before"
+        return f"at least {size} {gaining} than before" if self.must_improve else f"at most {size} {losing} than before"
 
     @property
-    def is_gain(self) -> bool:
+    def must_improve(self) -> bool:
         """Returns whether the change must be for the better, where others limit how much may be lost."""
         return self.is_change and (self.bound < 0 if self.comparison == "<=" else self.bound > 0)
 
@@ -137,13 +137,13 @@ class Condition(NamedTuple):
         if value is None or not math.isfinite(value):
             return False
         if not self.is_change or before is None:
-            return self._reached(value, limit=self.bound, scale=max(abs(value), abs(self.bound)))
+            return self._is_reached(value, limit=self.bound, scale=max(abs(value), abs(self.bound)))
         if not math.isfinite(before):
             return False
         limit = before + self.allowed_change(before)
-        return self._reached(value, limit=limit, scale=max(abs(value), abs(before), abs(limit)))
+        return self._is_reached(value, limit=limit, scale=max(abs(value), abs(before), abs(limit)))
 
-    def _reached(self, value: float, *, limit: float, scale: float) -> bool:
+    def _is_reached(self, value: float, *, limit: float, scale: float) -> bool:
         slack = ROUNDING * scale
         return value <= limit + slack if self.comparison == "<=" else value >= limit - slack
 
@@ -195,7 +195,7 @@ class Verdict(NamedTuple):
         return (
             f"{named} is {figure(value)}, {figure(abs(value - before))} {direction} than the last blessed model's "
             f"{figure(before)}, and at "
-        ) + (f"least {bound} is demanded" if condition.is_gain else f"most {bound} is allowed")
+        ) + (f"least {bound} is demanded" if condition.must_improve else f"most {bound} is allowed")
 
 
 def judge(conditions: Iterable[Condition], figures: Figures, before: Figures | None = None) -> list[Verdict]:

@@ -22,7 +22,7 @@ from pipeline.dataset_manifest import dataset_manifest
 from pipeline.disk_checks import disk_problems
 from pipeline.errors import PreflightError
 from pipeline.evaluation import SLICE_VALUES, parse_all
-from pipeline.initial_model_checks import start_problems
+from pipeline.initial_model_checks import initial_model_problems
 from pipeline.layout import absolute, hub_folder
 from pipeline.placeholders import owner_problems
 from pipeline.publish_checks import publish_problems
@@ -45,14 +45,14 @@ def check(reading: Reading, environment: Mapping[str, str]) -> PipelineConfig:
     Raises:
         PreflightError: With all problems at once: those of the values, and what can be found in spite of them.
     """
-    found = (problem for each in CHECKS for problem in _as_far_as_known(each, reading, environment))
+    found = (problem for each in CHECKS for problem in _known_problems(each, reading, environment))
     problems = [*reading.problems, *found]
     if problems:
         raise PreflightError(problems)
     return reading.config
 
 
-def _as_far_as_known(check: Check, reading: Reading, environment: Mapping[str, str]) -> Iterator[str]:
+def _known_problems(check: Check, reading: Reading, environment: Mapping[str, str]) -> Iterator[str]:
     with suppress(UnknownValueError):
         yield from check(reading.known, environment)
 
@@ -101,19 +101,19 @@ def _blank_allowed(config: PipelineConfig) -> bool:
 
 def _licenses(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
     """Yields the problems of dataset.json, and licences that the Hub would refuse after the training."""
-    told = {"publish.license": config.publish.license}
+    licenses = {"publish.license": config.publish.license}
     try:
         manifest = dataset_manifest(config.data)
         if manifest is not None:
-            told[str(manifest)] = parse_origin(manifest.read_bytes(), str(manifest)).license
+            licenses[str(manifest)] = parse_origin(manifest.read_bytes(), str(manifest)).license
     except PatternError:
         pass  # which another check reports
     except SourceError as error:
         yield str(error)
-    for place, license in told.items():
+    for source, license in licenses.items():
         if license is not None and license not in LICENSES:
             yield (
-                f"{place}: a licence must be one of the Hub's identifiers. Received: {license!r}. "
+                f"{source}: a licence must be one of the Hub's identifiers. Received: {license!r}. "
                 "Take one of https://huggingface.co/docs/hub/repositories-licenses, or other."
             )
 
@@ -150,7 +150,7 @@ def _schema(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[
 def _model(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
     model = config.model
     if model.preset is not None:
-        yield from start_problems(config)
+        yield from initial_model_problems(config)
     elif model.tokenizer_path is not None:
         folder = Path(absolute(model.tokenizer_path))
         missing = [name for name in TOKENIZER_FILES if not (folder / name).is_file()]

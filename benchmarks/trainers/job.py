@@ -84,10 +84,10 @@ def answer(result: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(result) + "\n")
 
 
-def memory_mb(kind: str) -> float:
+def memory_mb(field: str) -> float:
     """Returns the resident memory of this process in MB: ``VmRSS`` now, ``VmHWM`` at most."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(kind))
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 class StepClock:

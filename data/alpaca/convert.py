@@ -45,9 +45,9 @@ def convert(
     for split in SPLITS:
         if not rows[split]:
             usable = sum(map(len, rows.values()))
-            place = source if isinstance(source, Path) else source.name
+            location = source if isinstance(source, Path) else source.name
             raise SourceError(
-                f"Split {split!r} would be empty. Received: {usable} usable row(s) in {place}, "
+                f"Split {split!r} would be empty. Received: {usable} usable row(s) in {location}, "
                 f"of which {eval_percent:g} % go to eval. Give more rows, or another percentage."
             )
     files: dict[Split, list[str]] = {

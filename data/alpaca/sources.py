@@ -119,8 +119,8 @@ def read_rows(path: Path) -> Iterator[Row]:
             f"Received: {path.name}. Rename or convert it."
         )
     entries = read_json_lines(path) if kind_of(path) == _LINES else _list_entries(path)
-    for place, entry in entries:
-        yield Row(*(_field(entry, name, place) for name in FIELDS))
+    for location, entry in entries:
+        yield Row(*(_field(entry, name, location) for name in FIELDS))
 
 
 def _list_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -131,17 +131,17 @@ def _list_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             f"A file with one row a line must be named {_LINES}."
         )
     for index, entry in enumerate(entries):
-        place = f"{path}, row {index}"
-        yield place, require_object(entry, place)
+        location = f"{path}, row {index}"
+        yield location, require_object(entry, location)
 
 
-def _field(entry: Mapping[str, Any], name: str, place: str) -> str:
+def _field(entry: Mapping[str, Any], name: str, location: str) -> str:
     text = entry.get(name)
     if text is None and name in MAY_BE_ABSENT:
         return ""
     if name not in entry:
         has = ", ".join(sorted(entry)) or "no fields"
-        raise SourceError(f"{place}: field {name!r} is missing. Received: {has}. Rename it, or remove the row.")
+        raise SourceError(f"{location}: field {name!r} is missing. Received: {has}. Rename it, or remove the row.")
     if not isinstance(text, str):
-        raise SourceError(f"{place}: field {name!r} must be a string. Received: {text!r:.80}. Write it in quotes.")
-    return require_utf8(text, name, place)
+        raise SourceError(f"{location}: field {name!r} must be a string. Received: {text!r:.80}. Write it in quotes.")
+    return require_utf8(text, name, location)

@@ -56,12 +56,12 @@ def training_model(backbone: keras_hub.models.Backbone, *, sequence_length: int,
     slots = {name: keras.Input((), dtype="int32", name=name) for name in ("supervised", "targets")}
     slots["weights"] = keras.Input((), dtype="float32", name="weights")
     mask = SegmentMask(name="segment_mask")(rows["segment_ids"])  # [B, T, T]
-    wrap = Recomputed if remat else _as_it_is
+    wrap = Recomputed if remat else _unchanged
     hidden = family.hidden_states(backbone, rows["token_ids"], rows["positions"], mask, wrap_block=wrap)  # [B, T, D]
     loss = SupervisedLoss(backbone.token_embedding, name="supervised_loss")
     scores = loss(hidden, slots["supervised"], slots["targets"], slots["weights"])  # [N, 2]
     return keras.Model(rows | slots, scores, name="gpt2_training")
 
 
-def _as_it_is(block: Any) -> Any:
+def _unchanged(block: Any) -> Any:
     return block

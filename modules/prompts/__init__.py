@@ -41,7 +41,7 @@ def find_format(name: str, *, kind: RowKind) -> PromptFormat:
     Raises:
         RegistryError: If there is none of this name.
     """
-    return registry.find(name, {AUTO: DEFAULTS[kind], **FORMATS}, kind=PromptFormat, setting=SETTING)
+    return registry.find(name, {AUTO: DEFAULTS[kind], **FORMATS}, entry_type=PromptFormat, setting=SETTING)
 
 
 def format_of_spec(spec: Mapping[str, Any]) -> PromptFormat:

@@ -73,12 +73,12 @@ class RoundedForm:
         if not unsafe:
             return None
         return (
-            f"has weights whose products saturate on processors without VNNI instructions{self._here()}: no two of a "
-            f"row may exceed {LARGEST_PAIR} together. Received: larger ones in {unsafe} of {rows} rows. Export the "
-            "model again."
+            f"has weights whose products saturate on processors without VNNI instructions{self._saturation_note()}: "
+            f"no two of a row may exceed {LARGEST_PAIR} together. Received: larger ones in {unsafe} of {rows} rows. "
+            "Export the model again."
         )
 
-    def _here(self) -> str:
+    def _saturation_note(self) -> str:
         """Returns the words for answers of saturated products, judged by the shortest wrong request; "" for others."""
         if not self._wrong:
             return ""

@@ -13,7 +13,7 @@ import tensorflow as tf
 from modules.models import losses
 from modules.models.families import family_of
 from modules.prompts import ALPACA
-from modules.prompts.format import PromptFormat, neutralise_tensor
+from modules.prompts.format import PromptFormat, escape_end_tokens_tensor
 
 if TYPE_CHECKING:
     from modules.serving.generation import TextGenerator
@@ -66,7 +66,7 @@ class ResponseScorer(tf.Module):
             output: string, likewise: the response to score.
         """
         instruction, input_text, output = (tf.reshape(text, [-1]) for text in (instruction, input_text, output))
-        response = neutralise_tensor(output)
+        response = escape_end_tokens_tensor(output)
         tokens, prompt_lengths = self._tokens(self.prompt_format.format_tensors(instruction, input_text), response)
         pieces, prompt_lengths, row = self._cut(tokens, prompt_lengths)
         scored = self._sums(pieces, prompt_lengths)  # [P, 3]

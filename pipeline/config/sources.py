@@ -126,21 +126,21 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Rea
     """
     chosen = [read_command_line(arguments), read_environment(environment)]
     profile = next((layer.values["profile"] for layer in chosen if "profile" in layer.values), _default_profile())
-    layers = [*chosen, _unreadable() if "profile" in _lost(chosen) else read_profile(profile)]
+    layers = [*chosen, _unreadable() if "profile" in _lost_fields(chosen) else read_profile(profile)]
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         merged.update(layer.values)
     wrong = _wrong_values(merged, layers)
     right = {name: value for name, value in merged.items() if name not in wrong}
     config = PipelineConfig.model_validate(_nested(right), context={"skip_rules": True})
-    unknown = wrong.keys() | _lost(layers)
+    unknown = wrong.keys() | _lost_fields(layers)
     broken = {rule: problem for rule in RULES if not unknown & {*rule.fields} and (problem := rule.check(config))}
     alone = {rule.fields[0] for rule in broken if len(rule.fields) == 1}
     problems = [problem for layer in layers for problem in layer.problems]
     return Reading(config, frozenset(unknown | alone), (*problems, *wrong.values(), *broken.values()))
 
 
-def _lost(layers: Sequence[Layer]) -> set[str]:
+def _lost_fields(layers: Sequence[Layer]) -> set[str]:
     """Fields whose value a layer lost, and none above it sets."""
     lost: set[str] = set()
     above: set[str] = set()

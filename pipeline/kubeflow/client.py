@@ -104,13 +104,14 @@ class KubeflowClient:
         try:
             result = method(*arguments, **options, _request_timeout=limit)
         except ApiException as error:
-            raise _refused(error, self.connection) from None  # the cause would repeat the server's words unredacted
+            # The cause would repeat the server's words unredacted.
+            raise _request_error(error, self.connection) from None
         except HTTPError as error:
             raise _unreachable(error, self.connection) from error
         # A login page would pass for an empty answer: the generated client reads any text as a record without fields.
         answer = method.__self__.api_client.last_response  # type: ignore[attr-defined]
         if "json" not in (answer.getheader("content-type") or ""):
-            raise _not_the_api(self.connection)
+            raise _wrong_address_error(self.connection)
         return result
 
     def pages(self, method: Callable[..., Any], records: str, /, **options: Any) -> Iterator[Any]:
@@ -158,7 +159,7 @@ def named(name: str) -> str:
 # ----------------------------------------------------------------------------------------------------- Errors
 
 
-def _refused(error: ApiException, connection: Connection) -> KubeflowError:
+def _request_error(error: ApiException, connection: Connection) -> KubeflowError:
     received = f"Received: {error.status} {error.reason} from {connection.host}{_detail(error, connection)}."
     if error.status == 401:
         return KubeflowAccessError(
@@ -227,7 +228,7 @@ def _unreachable(error: HTTPError, connection: Connection) -> KubeflowUnreachabl
     )
 
 
-def _not_the_api(connection: Connection) -> KubeflowAccessError:
+def _wrong_address_error(connection: Connection) -> KubeflowAccessError:
     return KubeflowAccessError(
         f"{connection.host} must answer as Kubeflow's API. Received: a page, not JSON; most likely a login page. "
         f"Put a token into {connection.token_env}, or the cookies of a session beside it, or go past the login with "

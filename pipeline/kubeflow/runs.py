@@ -48,7 +48,7 @@ class RunRequest:
 
 
 @dataclass(frozen=True)
-class Found:
+class ExistingRecords:
     """The server's records of a package and an experiment; by default nothing."""
 
     version: VersionIds = field(default_factory=VersionIds)
@@ -60,7 +60,7 @@ class SubmitPlan:
     """The steps of submitting, given what the server has already; pure."""
 
     request: RunRequest
-    found: Found
+    found: ExistingRecords
 
     def __str__(self) -> str:
         """Returns one line per step."""
@@ -87,9 +87,9 @@ class Run:
     failed_tasks: tuple[str, ...]
 
 
-def look(kubeflow: KubeflowClient, package: Package, experiment: str) -> Found:
+def find_existing(kubeflow: KubeflowClient, package: Package, experiment: str) -> ExistingRecords:
     """Returns what the server has already; changes nothing."""
-    return Found(find_version(kubeflow, package), find_experiment(kubeflow, experiment))
+    return ExistingRecords(find_version(kubeflow, package), find_experiment(kubeflow, experiment))
 
 
 def submit(kubeflow: KubeflowClient, plan: SubmitPlan) -> str:
@@ -145,7 +145,7 @@ def wait(
     """
     deadline = clock() + limit_seconds
     lost = 0
-    while (run := _looked_at(kubeflow, run_id, may_fail=lost < LOST_LOOKS)) is None or run.state not in ENDED:
+    while (run := _poll_run(kubeflow, run_id, may_fail=lost < LOST_LOOKS)) is None or run.state not in ENDED:
         lost = lost + 1 if run is None else 0
         if clock() >= deadline:
             raise RunNotEndedError(
@@ -164,7 +164,7 @@ def wait(
     return run
 
 
-def _looked_at(kubeflow: KubeflowClient, run_id: str, *, may_fail: bool) -> Run | None:
+def _poll_run(kubeflow: KubeflowClient, run_id: str, *, may_fail: bool) -> Run | None:
     """Returns the run, or nothing where the server is away for a moment: a run takes hours."""
     try:
         return get_run(kubeflow, run_id)

@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline.kubeflow.client import KubeflowClient, KubeflowError, KubeflowNotFoundError, named
 from pipeline.kubeflow.runs import (
-    Found,
+    ExistingRecords,
     create_experiment,
     describe_experiment,
     describe_parameters,
@@ -130,7 +130,7 @@ class SchedulePlan:
     """The steps to the schedule that was asked for, given what the server has already."""
 
     request: ScheduleRequest
-    found: Found
+    found: ExistingRecords
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
@@ -146,12 +146,12 @@ class SchedulePlan:
         return "\n".join(lines)
 
 
-def plan_schedule(request: ScheduleRequest, found: Found, existing: Sequence[Schedule]) -> SchedulePlan:
+def plan_schedule(request: ScheduleRequest, found: ExistingRecords, existing: Sequence[Schedule]) -> SchedulePlan:
     """Returns the steps from what the server has to what was asked for; pure."""
-    return SchedulePlan(request, found, steps_to(request, existing))
+    return SchedulePlan(request, found, steps_to_schedule(request, existing))
 
 
-def steps_to(request: ScheduleRequest, existing: Sequence[Schedule]) -> tuple[Step, ...]:
+def steps_to_schedule(request: ScheduleRequest, existing: Sequence[Schedule]) -> tuple[Step, ...]:
     """Returns the steps from the schedules that there are to the one that was asked for; pure."""
     ours = [one for one in existing if one.owner == request.owner and one.name == request.name]
     digest = request.settings.digest()
@@ -176,7 +176,7 @@ def schedule(kubeflow: KubeflowClient, plan: SchedulePlan) -> str | None:
         if isinstance(step, Create):
             created = _create(kubeflow, plan)
         else:
-            _carry_out(kubeflow, step)
+            _apply_step(kubeflow, step)
     return created
 
 
@@ -190,7 +190,7 @@ def steps_to_switch(name: str, owner: str, existing: Sequence[Schedule], *, enab
         Keep(one.schedule_id, f"it is {'enabled' if enabled else 'disabled'} already")
         if one.enabled == enabled
         else Switch(one.schedule_id, enabled)
-        for one in _ours(name, owner, existing)
+        for one in _own_schedules(name, owner, existing)
     )
 
 
@@ -200,13 +200,13 @@ def steps_to_remove(name: str, owner: str, existing: Sequence[Schedule]) -> tupl
     Raises:
         ScheduleNotFoundError: If there is none.
     """
-    return tuple(Delete(one.schedule_id) for one in _ours(name, owner, existing))
+    return tuple(Delete(one.schedule_id) for one in _own_schedules(name, owner, existing))
 
 
-def carry_out(kubeflow: KubeflowClient, steps: Sequence[Step]) -> None:
+def apply_steps(kubeflow: KubeflowClient, steps: Sequence[Step]) -> None:
     """Does what :func:`steps_to_switch` or :func:`steps_to_remove` gave."""
     for step in steps:
-        _carry_out(kubeflow, step)
+        _apply_step(kubeflow, step)
 
 
 def list_schedules(kubeflow: KubeflowClient, *, name: str | None = None) -> tuple[Schedule, ...]:
@@ -243,7 +243,7 @@ def _create(kubeflow: KubeflowClient, plan: SchedulePlan) -> str:
     return str(created.recurring_run_id)
 
 
-def _carry_out(kubeflow: KubeflowClient, step: Step) -> None:
+def _apply_step(kubeflow: KubeflowClient, step: Step) -> None:
     api = kubeflow.client.recurring_runs
     if isinstance(step, Switch):
         enable, disable = (
@@ -265,7 +265,7 @@ def _trigger(models: Any, settings: Settings) -> Any:
     return models.V2beta1Trigger(periodic_schedule=periodic)
 
 
-def _ours(name: str, owner: str, existing: Sequence[Schedule]) -> list[Schedule]:
+def _own_schedules(name: str, owner: str, existing: Sequence[Schedule]) -> list[Schedule]:
     ours = [one for one in existing if one.name == name and one.owner == owner]
     if not ours:
         others = f"; {len(existing)} of that name are not ours" if existing else ""
@@ -288,13 +288,13 @@ def _schedule(record: Any) -> Schedule:
     schedule = Schedule(
         schedule_id=record.recurring_run_id,
         name=record.display_name or "",
-        when=_when(record.trigger),
+        when=_trigger_text(record.trigger),
         enabled=record.status != "DISABLED" if record.status else record.mode != "DISABLE",
     )
     return replace(schedule, owner=mark[1], digest=mark[2]) if mark else schedule
 
 
-def _when(trigger: Any) -> str:
+def _trigger_text(trigger: Any) -> str:
     if trigger and trigger.cron_schedule:
         return f"cron {trigger.cron_schedule.cron}"
     if trigger and trigger.periodic_schedule:

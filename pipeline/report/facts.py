@@ -318,7 +318,7 @@ class RunFacts:
         return "published" if self.publication.pushed else "not published"
 
     @property
-    def broke_off(self) -> bool:
+    def is_incomplete(self) -> bool:
         """Returns whether it has not come to its end, or not yet."""
         return self.outcome in ENDS
 

@@ -199,7 +199,7 @@ class Store:
             properties=_values(execution),
             inputs=inputs,
             outputs=outputs,
-            made_by_run=self._maker(outputs, run_id) if state == "CACHED" else None,
+            made_by_run=self._producing_run(outputs, run_id) if state == "CACHED" else None,
         )
 
     def _artifacts(self, events: Iterable[Any]) -> dict[str, tuple[StoredArtifact, ...]]:
@@ -215,7 +215,7 @@ class Store:
         kind = self._artifact_types.get(artifact.type_id, "?")
         return StoredArtifact(artifact.id, kind, artifact.uri, artifact.state == Artifact.LIVE, _values(artifact))
 
-    def _maker(self, outputs: Mapping[str, tuple[StoredArtifact, ...]], run_id: str) -> str | None:
+    def _producing_run(self, outputs: Mapping[str, tuple[StoredArtifact, ...]], run_id: str) -> str | None:
         """Returns the run in which cached artifacts came to be."""
         ids = [artifact.id for artifacts in outputs.values() for artifact in artifacts]
         events = self._store.get_events_by_artifact_ids(ids[:1]) if ids else []

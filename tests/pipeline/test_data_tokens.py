@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from data.tfrecords import Row, encode, read_examples
 from modules.models.gpt2.tokenizer import ENCODED_TOGETHER, save_tokenizer, train_tokenizer
 from modules.prompts import ALPACA
-from modules.prompts.format import neutralise
+from modules.prompts.format import escape_end_tokens
 from modules.settings.training import Overlong
 from modules.training.dataset import tokenize_examples
 from pipeline.components.data_gate.inspection import inspect
@@ -60,7 +60,7 @@ def dropped_by_the_trainer(rows: Sequence[Row], tokenizer: Tokenizer, sequence_l
     prompts = [ALPACA.format(row.instruction, row.input) for row in rows]
     examples = tokenize_examples(
         prompts,
-        [neutralise(row.output) for row in rows],
+        [escape_end_tokens(row.output) for row in rows],
         tokenizer,
         sequence_length=sequence_length,
         overlong=overlong,
@@ -90,7 +90,7 @@ def test_the_gate_counts_what_the_trainer_drops(
 
 def test_a_tokenizer_that_will_be_trained_is_trained_on_the_same_texts_in_whatever_order() -> None:
     rows = list(islice(read_examples(SAMPLE), 400))
-    texts = sorted((ALPACA.format(row.instruction, row.input), neutralise(row.output)) for row in rows)
+    texts = sorted((ALPACA.format(row.instruction, row.input), escape_end_tokens(row.output)) for row in rows)
     trained = train_tokenizer([*(prompt for prompt, _ in texts), *(response for _, response in texts)],
                               vocabulary_size=300)  # fmt: skip
 

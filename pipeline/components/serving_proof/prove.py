@@ -151,12 +151,12 @@ def _ask(form: str, model_folder: Path, requests: Path, deadline: float) -> Aske
 
 def arithmetic_in(log: str) -> str | None:
     """Returns what CTranslate2's log says of its arithmetic, such as ``int8_float32 by DNNL on AVX2``."""
-    told = dict(ARITHMETIC.findall(log))
-    if not told:
+    logged = dict(ARITHMETIC.findall(log))
+    if not logged:
         return None
-    kind = told.get("Selected compute type", "")
-    library = told.get("GEMM_S8 backend" if kind.startswith("int8") else "SGEMM backend")
-    return f"{kind} by {library} on {told.get('Selected ISA')}"
+    kind = logged.get("Selected compute type", "")
+    library = logged.get("GEMM_S8 backend" if kind.startswith("int8") else "SGEMM backend")
+    return f"{kind} by {library} on {logged.get('Selected ISA')}"
 
 
 def _last_line(text: str) -> str:
