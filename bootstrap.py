@@ -66,7 +66,7 @@ def check_platform(system, machine):
 
 
 def fingerprint(extras):
-    """A hash of everything that decides about the environment."""
+    """Returns a hash of everything that decides about the environment."""
     digest = hashlib.sha256(" ".join(extras).encode())
     for name in INPUTS:
         with open(os.path.join(ROOT, name), "rb") as file:
@@ -75,7 +75,7 @@ def fingerprint(extras):
 
 
 def read_stamp():
-    """The fingerprint of the environment that is there, or nothing."""
+    """Returns the fingerprint of the environment that is there, or nothing."""
     if not os.path.exists(STAMP):
         return ""
     with open(STAMP) as file:
@@ -83,7 +83,7 @@ def read_stamp():
 
 
 def find_uv():
-    """The path of uv: our own, made with pip in a small virtual environment of its own."""
+    """Returns the path of uv: our own, made with pip in a small virtual environment of its own."""
     uv = os.path.join(UV_VENV, "bin", "uv")
     if os.path.exists(uv):
         return uv

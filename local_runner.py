@@ -34,7 +34,7 @@ def run_pipeline(config: PipelineConfig, console: Console, run_id: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     return run_command(arguments, os.environ, run_pipeline)
 
 

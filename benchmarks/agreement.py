@@ -1,4 +1,4 @@
-"""Whether all exports of a model answer alike: a table over 100 prompts.
+"""Compares the answers of all exports of a model: a table over 100 prompts.
 
     python -m benchmarks.agreement MODEL_FOLDER [--transformers-python .venv-parity/bin/python]
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def make_requests(model_folder: Path, *, count: int, new_tokens: int) -> Requests:
-    """`count` prompts, of which a fifth is unusual."""
+    """Returns `count` prompts, of which a fifth is unusual."""
     spec = json.loads((model_folder / "exports/prompt.json").read_text(encoding="utf-8"))
     prompt_format = format_of_spec(spec)
     tokenizer = Tokenizer.from_file(str(model_folder / "exports/transformers/tokenizer.json"))
@@ -71,7 +71,7 @@ def make_requests(model_folder: Path, *, count: int, new_tokens: int) -> Request
 
 
 def ask_transformers(python: Path, model_folder: Path, requests: Requests) -> Found:
-    """The answers of Transformers' own ``generate``, in another interpreter."""
+    """Returns the answers of Transformers' own ``generate``, in another interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder, "requests.json"), Path(folder, "answers.npz")
         asked.write_text(json.dumps(asdict(requests)), encoding="utf-8")
@@ -82,7 +82,7 @@ def ask_transformers(python: Path, model_folder: Path, requests: Requests) -> Fo
 
 
 def table(report: Mapping[str, Mapping[str, Any]]) -> str:
-    """One line per form."""
+    """Returns one line per form."""
     count = max(result.get("requests", 0) for result in report.values())
     lines = [
         f"| form | same greedy answers, of {count} | differ at a tie | disagree | largest difference, nats |",
@@ -106,7 +106,7 @@ def _cells(form: str, result: Mapping[str, Any]) -> list[str]:
 
 
 def _rows_of_both_kinds(count: int) -> list[Row]:
-    """Evenly many with and without an input, as far as there are."""
+    """Returns evenly many with and without an input, as far as there are."""
     rows = list(read_examples(ROWS))
     kinds = [[row for row in rows if bool(row.input.strip()) is given] for given in (True, False)]
     return [row for pair in zip(*kinds, strict=False) for row in pair][:count]
@@ -121,7 +121,7 @@ def _odd_prompts(prompt_format: PromptFormat) -> Iterator[str]:
 
 
 def _prompt_of(tokens: int, tokenizer: Tokenizer, prompt_format: PromptFormat) -> str:
-    """A prompt of so many tokens."""
+    """Returns a prompt of so many tokens."""
     words = tokens
     while len(tokenizer.encode(prompt := prompt_format.format("Sort.", "a" + " a" * words)).ids) > tokens:
         words -= 1

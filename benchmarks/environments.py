@@ -13,7 +13,7 @@ REQUIREMENTS = Path(__file__).parent / "requirements"
 
 
 def make_environment(name: str) -> Path:
-    """The python of ``.venv-<name>``, made from ``requirements/<name>.txt``; a second call finds it ready."""
+    """Returns the python of ``.venv-<name>``, made from ``requirements/<name>.txt``; a second call finds it ready."""
     folder = PROJECT / f".venv-{name}"
     python = folder / "bin" / "python"
     # uv does not know pip's name of this variable, which may point to a CPU build of PyTorch.

@@ -31,7 +31,7 @@ VERDICT = re.compile(r"^  verdict .*?^  revision .*?$", re.MULTILINE | re.DOTALL
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run's summary says."""
+    """The summary of a run."""
 
     name: str
     status: int
@@ -39,12 +39,12 @@ class Outcome:
 
     @property
     def published(self) -> bool:
-        """Whether a revision was made."""
+        """Returns whether a revision was made."""
         return re.search(r"^  revision +v\d", self.verdict, re.MULTILINE) is not None
 
 
 def shuffled_responses(rows: Sequence[Row], *, seed: int) -> list[Row]:
-    """The same prompts and the same responses, but not to each other."""
+    """Returns the same prompts and the same responses, but not to each other."""
     outputs = [row.output for row in rows]
     random.Random(seed).shuffle(outputs)
     return [row._replace(output=output) for row, output in zip(rows, outputs, strict=True)]
@@ -89,7 +89,7 @@ def run_all(output_dir: Path, flags: Sequence[str], *, steps: int) -> Iterator[O
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command; returns 0 if the good run alone was published."""
+    """Runs the command; returns 0 if the good run alone was published."""
     parser = ArgumentParser(prog="python -m benchmarks.evaluation_sabotage", allow_abbrev=False)
     parser.add_argument("--output-dir", type=Path, default=Path("output/sabotage"))
     parser.add_argument("--steps", type=int, default=600, help="optimizer steps of the good run")

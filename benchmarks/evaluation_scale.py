@@ -1,4 +1,4 @@
-"""What an evaluation costs: time and peak memory of the Evaluator for growing numbers of rows, and its figures.
+"""Measures an evaluation: time and peak memory of the Evaluator for growing numbers of rows, and its figures.
 
     python -m benchmarks.evaluation_scale --model FOLDER --data FOLDER [--rows 500 1000 2000]
 
@@ -62,7 +62,7 @@ def measure(model: Path, data: Path, *, rows: int) -> dict[str, Any]:
 
 
 def evaluate(model: Path, data: Path, place: Path, *, rows: int) -> tuple[float, dict[str, Any]]:
-    """When the evaluation itself began, and its report.
+    """Returns when the evaluation itself began, and its report.
 
     Args:
         model: a model artifact's folder.
@@ -73,9 +73,9 @@ def evaluate(model: Path, data: Path, place: Path, *, rows: int) -> tuple[float,
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import artifact_utils, standard_artifacts
 
+    from pipeline.beam import BEAM_ARGUMENTS
     from pipeline.components.evaluator.executor import Executor
     from pipeline.components.evaluator.record import EvaluationRecord
-    from pipeline.pipeline import BEAM_ARGUMENTS
 
     examples = _artifact(standard_artifacts.Examples, place / "examples")
     examples.split_names = artifact_utils.encode_split_names(["eval"])
@@ -108,8 +108,8 @@ def evaluate(model: Path, data: Path, place: Path, *, rows: int) -> tuple[float,
     return started, EvaluationRecord.read(place / "evaluation").model_dump()
 
 
-def _artifact(kind: type[Any], folder: Path) -> Any:
-    artifact = kind()
+def _artifact(artifact_type: type[Any], folder: Path) -> Any:
+    artifact = artifact_type()
     artifact.uri = str(folder)
     return artifact
 

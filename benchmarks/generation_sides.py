@@ -18,7 +18,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Task:
-    """What to generate.
+    """The text to generate, and with what.
 
     Attributes:
         model_folder: a Trainer's model artifact.
@@ -59,7 +59,7 @@ def saved_model(task: Task) -> Answer:
 
 
 def keras(task: Task) -> Answer:
-    """KerasHub's ``generate``."""
+    """Returns KerasHub's ``generate``."""
     import keras_hub
     import numpy as np
 

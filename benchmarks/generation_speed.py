@@ -69,7 +69,7 @@ def make_task(options: argparse.Namespace) -> Task:
 
 
 def run(python: Path, side: str, task_file: Path) -> dict[str, Any]:
-    """What the side measures, alone on the machine."""
+    """Returns the figures of the side, measured alone on the machine."""
     command = [str(python), "-m", "benchmarks.generation_sides", side, str(task_file)]
     done = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -77,7 +77,7 @@ def run(python: Path, side: str, task_file: Path) -> dict[str, Any]:
 
 
 def table(results: Mapping[str, Mapping[str, Any]], task: Task) -> str:
-    """One line per side."""
+    """Returns one line per side."""
     tokens = results[COUNTING]["tokens"]
     heads = [f"batch {batch}, tokens/s" for batch in task.batches]
     lines = [f"{len(task.prompts)} prompts, {tokens} new tokens in all.", ""]

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def make_job(sizes: Sizes, rows: str, options: argparse.Namespace) -> Job:
-    """What both sides are told."""
+    """Returns the job that both sides do."""
     return Job(
         rows=rows,
         tokenizer=str(options.tokenizer.resolve()),
@@ -73,7 +73,7 @@ def make_job(sizes: Sizes, rows: str, options: argparse.Namespace) -> Job:
 
 
 def utilisation(result: dict[str, Any], sizes: Sizes, vocabulary: int, *, peak_tflops: float) -> float:
-    """Useful operations per second as a share of the device's peak."""
+    """Returns useful operations per second as a share of the device's peak."""
     block = 4 * sizes.hidden_dim**2 + 2 * sizes.hidden_dim * sizes.intermediate_dim
     needed = 6 * sizes.num_layers * block * result["tokens"]
     needed += 6 * sizes.hidden_dim * vocabulary * result["supervised_tokens"]
@@ -81,7 +81,7 @@ def utilisation(result: dict[str, Any], sizes: Sizes, vocabulary: int, *, peak_t
 
 
 def line(size: str, side: str, result: dict[str, Any], used: float) -> str:
-    """A row of the table."""
+    """Returns a row of the table."""
     padding = 1 - result["tokens"] / result["computed_tokens"]
     return (
         f"| {size} | {side} | {result['tokens_per_second']:,.0f} | {result['supervised_per_second']:,.0f} "

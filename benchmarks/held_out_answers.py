@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def download(config: PipelineConfig, folder: Path, *, revision: str) -> Path:
-    """The published files of one revision, fetched over HTTP from the local Hub."""
+    """Returns the published files of one revision, fetched over HTTP from the local Hub."""
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     from huggingface_hub import snapshot_download
 
@@ -58,7 +58,7 @@ def download(config: PipelineConfig, folder: Path, *, revision: str) -> Path:
 
 
 def answer_with_saved_model(model: Path) -> Answer:
-    """Through the `instruct` signature, greedily."""
+    """Answers through the `instruct` signature, greedily."""
     import tensorflow as tf
     import tensorflow_text  # noqa: F401 - registers the operations that the graph uses
 
@@ -77,7 +77,7 @@ def answer_with_saved_model(model: Path) -> Answer:
 
 
 def answer_with_ctranslate2(model: Path) -> Answer:
-    """Through the int8 weights and prompt.json, as the Space does."""
+    """Answers through the int8 weights and prompt.json, as the Space does."""
     import ctranslate2
     from tokenizers import Tokenizer
 
@@ -101,12 +101,12 @@ def answer_with_ctranslate2(model: Path) -> Answer:
 
 
 def exact_share(rows: Sequence[Row], given: Sequence[str]) -> float:
-    """Share of answers that equal the row's output, 0 to 1."""
+    """Returns the share of answers that equal the row's output, 0 to 1."""
     return sum(answer == row.output for row, answer in zip(rows, given, strict=True)) / len(rows)
 
 
 def table(rows: Sequence[Row], answers: dict[str, list[str]]) -> str:
-    """One line per question; a wrong answer is followed by the right one."""
+    """Returns one line per question; a wrong answer is followed by the right one."""
     lines = ["| question | " + " | ".join(answers) + " |", "| --- |" + " --- |" * len(answers)]
     for index, row in enumerate(rows):
         cells = [_cell(row.instruction + (f" / {row.input}" if row.input else ""))]

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def line(side: str, result: dict[str, Any]) -> str:
-    """A row of the table."""
+    """Returns a row of the table."""
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in result["seconds"].items())
     rate = result["rows"] / sum(result["seconds"].values())
     return (

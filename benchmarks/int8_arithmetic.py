@@ -44,7 +44,7 @@ ROWS, LENGTH, ANSWERS, ANSWER_TOKENS = 16, 24, 8, 48
 
 
 class Measured(NamedTuple):
-    """What one process found."""
+    """The figures of one process."""
 
     logits: np.ndarray  # float32 [rows, length, V]
     tokens_per_second: float

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def harness_command(options: Namespace) -> list[str]:
-    """The command line.
+    """Returns the command line.
 
     Args:
         options: from this module's command line.
@@ -78,7 +78,7 @@ def harness_command(options: Namespace) -> list[str]:
 
 
 def newest_model(output_dir: Path) -> Path:
-    """The model that was trained last in `output_dir`.
+    """Returns the model that was trained last in `output_dir`.
 
     Raises:
         HarnessError: If there is none.
@@ -101,7 +101,7 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     parser = ArgumentParser(prog="python -m benchmarks.lm_eval", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", type=Path, help="folder of a trained model; by default the newest one")
     parser.add_argument("--output-dir", type=Path, default=Path("output"), help="of the runs")
-    parser.add_argument("--tasks", default="hellaswag,arc_easy", help="the harness's names, parted by commas")
+    parser.add_argument("--tasks", default="hellaswag,arc_easy", help="the harness's names, separated by commas")
     parser.add_argument("--batch-size", default="8", help="rows that go through the model together")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--executable", default="lm_eval", help="the harness's command")

@@ -1,4 +1,4 @@
-"""What the chunked loss saves: time and peak memory against the plain one, both sides in one run.
+"""Measures the chunked loss: time and peak memory against the plain one, both sides in one run.
 
 Each side is a process of its own that takes the loss over the supervised tokens of a batch and its gradients for hidden
 states and embedding, GPT-2's sizes by default. The plain side is what Keras does with a dense layer's logits and
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def measure(options: argparse.Namespace) -> dict[str, float]:
-    """Median seconds of a step after the first, and the peak memory above what the data themselves take."""
+    """Returns the median seconds of a step after the first, and the peak memory above what the data themselves take."""
     import numpy as np
 
     tokens = options.tokens[0]

@@ -39,7 +39,7 @@ from pipeline.config.sources import load_config
 
 
 class Result(NamedTuple):
-    """What came of one seed: optimizer steps done, planned, kept; the kept weights' loss in nats; exact answers."""
+    """The result of one seed: optimizer steps done, planned, kept; the kept weights' loss in nats; exact answers."""
 
     seed: int
     steps: int
@@ -98,7 +98,7 @@ def measure(settings: RunSettings, rows: RowTexts, eval_rows: RowTexts, *, seed:
 
 
 def table(results: Sequence[Result]) -> str:
-    """A line per seed, then their means."""
+    """Returns a line per seed, then their means."""
     lines = [
         "| seed | steps | planned | weights of step | evaluation loss | exact answers | training |",
         "| --- | --- | --- | --- | --- | --- | --- |",

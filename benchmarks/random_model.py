@@ -25,11 +25,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def write_model(options: argparse.Namespace) -> None:
-    """The preset here, the other forms in the process that exports."""
+    """Writes the preset here, the other forms in the process that exports."""
     import keras
 
     from modules.exports import TrainedModel
-    from modules.exports.process import ExportTask, Questions, export_apart, export_from_trainer
+    from modules.exports.process import ExportTask, Questions, export_from_trainer, export_in_subprocess
     from modules.models.gpt2.network import build_backbone
     from modules.models.gpt2.tokenizer import load_tokenizer
 
@@ -50,7 +50,7 @@ def write_model(options: argparse.Namespace) -> None:
     del backbone
     nothing = Questions([], [])
     task = ExportTask(str(serving), GENERATION, ExportSettings(), samples=nothing, exact=nothing)
-    report = json.dumps(export_apart(task), indent=2)
+    report = json.dumps(export_in_subprocess(task), indent=2)
     (task.artifact / "exports" / "training.json").write_text(report + "\n", encoding="utf-8")
 
 

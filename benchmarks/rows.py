@@ -15,7 +15,7 @@ Pair = tuple[str, str]
 
 
 def add_row_flags(parser: argparse.ArgumentParser, *, rows: int) -> None:
-    """Where the rows and the tokenizer come from, and how many rows are taken."""
+    """Adds the flags of the rows and the tokenizer, and of how many rows are taken."""
     parser.add_argument("--data", type=Path, required=True, help="Alpaca rows: .json or .jsonl, also compressed")
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder with GPT-2's vocab.json and merges.txt")
     parser.add_argument("--rows", type=int, default=rows, help="rows to take, in an order drawn from --seed")
@@ -23,7 +23,8 @@ def add_row_flags(parser: argparse.ArgumentParser, *, rows: int) -> None:
 
 
 def take_pairs(options: argparse.Namespace, *, longest: int | None = None) -> list[Pair]:
-    """`options.rows` prompts and responses of at most `longest` tokens, end token included; or as many as there are."""
+    """Returns `options.rows` prompts and responses of at most `longest` tokens, end token included; or as many as
+    there are."""
     rows = [row for row in read_rows(options.data) if row.instruction.strip() and row.output.strip()]
     random.Random(options.seed).shuffle(rows)
     tokenizer = load_tokenizer(options.tokenizer)

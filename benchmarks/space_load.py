@@ -39,14 +39,14 @@ class Answered:
 
     @property
     def tokens_per_second(self) -> float:
-        """After the first token; 0 for an answer of one."""
+        """Returns the tokens per second after the first token; 0 for an answer of one."""
         later = self.seconds - self.first_seconds
         return (self.states - 1) / later if later > 0 else 0.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
-    os.environ.update(demo.past_proxies(os.environ) | demo.QUIET_CLIENT)
+    os.environ.update(demo.direct_loopback_environment(os.environ) | demo.QUIET_CLIENT)
     with tempfile.TemporaryDirectory() as folder:
         served = demo.Options(
             storage_dir=options.storage_dir,
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def visit(address: str, *, visitors: int, questions: int, max_new_tokens: int) -> list[Answered]:
-    """All visitors ask at the same moment, each question after the answer to the one before."""
+    """Has all visitors ask at the same moment, each question after the answer to the one before."""
     from gradio_client import Client  # type: ignore[import-untyped]
 
     clients = [
@@ -95,7 +95,7 @@ def visit(address: str, *, visitors: int, questions: int, max_new_tokens: int) -
 
 
 def report(answers: Sequence[Answered], *, visitors: int) -> str:
-    """The figures in a few lines."""
+    """Returns the figures in a few lines."""
     firsts, speeds = [answer.first_seconds for answer in answers], [answer.tokens_per_second for answer in answers]
     span = max(answer.seconds for answer in answers)
     return (

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def make_job(side: str, rows: str, options: argparse.Namespace) -> tuple[str, Job]:
-    """The module that does it, and what it is told."""
+    """Returns the module that does it, and its arguments."""
     own = Job(
         rows=rows,
         tokenizer=str(options.tokenizer.resolve()),
@@ -83,7 +83,7 @@ def make_job(side: str, rows: str, options: argparse.Namespace) -> tuple[str, Jo
 
 
 def sizes(options: argparse.Namespace) -> Sizes:
-    """GPT-2's, or tiny ones to try the command."""
+    """Returns GPT-2's sizes, or tiny ones to try the command."""
     if options.tiny:
         return Sizes(num_layers=1, num_heads=2, hidden_dim=32, intermediate_dim=64)
     return Sizes()

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def make_jobs(options: argparse.Namespace, folder: Path) -> tuple[Job, Job]:
-    """What each side is told."""
+    """Returns the job of each side."""
     pairs = take_pairs(options, longest=options.length)
     held_out = len(pairs) // 10
     own = Job(
@@ -81,7 +81,7 @@ def table(own: Sequence[Curve], trl: Sequence[Curve], *, measure: str) -> str:
 
 
 def loss_at(curve: Curve, measure: str, at: float) -> float:
-    """The loss at a point between two evaluations, on the line between them."""
+    """Returns the loss at a point between two evaluations, on the line between them."""
     for before, after in pairwise(curve):
         if before[measure] <= at <= after[measure]:
             share = (at - before[measure]) / max(after[measure] - before[measure], 1e-9)

@@ -19,7 +19,7 @@ from modules.proving.requests import Requests
 
 
 def answer(model_folder: Path, requests: Requests) -> Answers:
-    """One request after another, greedily."""
+    """Answers one request after another, greedily."""
     import torch  # type: ignore[import-not-found, unused-ignore]
     from transformers import AutoModelForCausalLM  # type: ignore[import-not-found, unused-ignore]
 

@@ -1,4 +1,4 @@
-"""What the commands that write TFRecords understand alike; argparse shows the function's name for a wrong value."""
+"""Arguments that the commands that write TFRecords share; argparse shows the function's name for a wrong value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 
 
 def percent(text: str) -> float:
-    """A share above 0 and below 100."""
+    """Returns a share above 0 and below 100."""
     value = float(text)
     if not 0 < value < 100:
         raise ValueError
@@ -14,7 +14,7 @@ def percent(text: str) -> float:
 
 
 def shard_count(text: str) -> int:
-    """How many files a split is written to."""
+    """Returns the number of files that a split is written to."""
     value = int(text)
     if not 1 <= value <= 99_999:
         raise ValueError

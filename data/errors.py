@@ -1,4 +1,4 @@
-"""What is wrong with a source, or with the folder that its rows are to go to."""
+"""Errors of a source, or of the folder that its rows are to go to."""
 
 from __future__ import annotations
 

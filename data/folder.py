@@ -14,7 +14,7 @@ from data.errors import SourceError
 
 @contextmanager
 def replaced_folder(out: Path, *, own: re.Pattern[str]) -> Iterator[Path]:
-    """A new folder to fill, which takes the place of `out` once it is complete.
+    """Yields a new folder to fill, which takes the place of `out` once it is complete.
 
     Args:
         out: must be new, empty, or hold nothing but what an earlier call left there.

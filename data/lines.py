@@ -69,22 +69,22 @@ def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     for number, line in enumerate(read_lines(path), start=1):
         if line.strip():
-            place = f"{path}, line {number}"
-            yield place, _json_object(line, place)
+            location = f"{path}, line {number}"
+            yield location, _json_object(line, location)
 
 
-def require_object(value: Any, place: str) -> dict[str, Any]:
+def require_object(value: Any, location: str) -> dict[str, Any]:
     """Returns `value`, which must be a JSON object.
 
     Raises:
         SourceError: If it is anything else.
     """
     if not isinstance(value, dict):
-        raise SourceError(f"{place}: a row must be a JSON object. Received: {type(value).__name__}. Give it fields.")
+        raise SourceError(f"{location}: a row must be a JSON object. Received: {type(value).__name__}. Give it fields.")
     return value
 
 
-def require_utf8(text: str, field: str, place: str) -> str:
+def require_utf8(text: str, field: str, location: str) -> str:
     """Returns `text`, which UTF-8 must be able to hold; JSON can spell half a surrogate pair.
 
     Raises:
@@ -94,16 +94,18 @@ def require_utf8(text: str, field: str, place: str) -> str:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         found = ascii(text[error.start])
-        raise SourceError(f"{place}: field {field!r} cannot be UTF-8. Received: {found} in it. Remove it.") from error
+        raise SourceError(
+            f"{location}: field {field!r} cannot be UTF-8. Received: {found} in it. Remove it."
+        ) from error
     return text
 
 
-def _json_object(line: str, place: str) -> dict[str, Any]:
+def _json_object(line: str, location: str) -> dict[str, Any]:
     try:
-        return require_object(json.loads(line), place)
+        return require_object(json.loads(line), location)
     except json.JSONDecodeError as error:
         found = f"{error.msg} at column {error.colno}"
-        raise SourceError(f"{place}: the line must be JSON. Received: {found}. Correct it there.") from error
+        raise SourceError(f"{location}: the line must be JSON. Received: {found}. Correct it there.") from error
 
 
 def _read_bytes(path: Path) -> Iterator[bytes]:

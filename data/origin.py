@@ -1,4 +1,4 @@
-"""Where a data set comes from and under which licence: the file dataset.json beside its TFRecords.
+"""The source of a data set and its licence: the file dataset.json beside its TFRecords.
 
     {"license": "cc-by-nc-4.0", "datasets": ["tatsu-lab/alpaca"], "sources": ["https://…/alpaca_data.json"]}
 
@@ -24,7 +24,7 @@ _LICENSE_ID = r"^[a-z0-9][a-z0-9.-]*$"
 
 @dataclass(frozen=True)
 class Origin:
-    """What is known of a data set; SourceError if it cannot be.
+    """The origin of a data set; SourceError if it is not valid.
 
     Attributes:
         license: the Hub's identifier, such as `cc-by-nc-4.0`; None if it is not known.
@@ -58,18 +58,18 @@ class Origin:
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
-def parse_origin(content: bytes, place: str) -> Origin:
+def parse_origin(content: bytes, location: str) -> Origin:
     """Returns what a dataset.json says.
 
     Raises:
-        SourceError: Naming `place`, if it says it otherwise.
+        SourceError: Naming `location`, if it says it otherwise.
     """
     try:
         return origin_of(json.loads(content))
     except SourceError as error:
-        raise SourceError(f"{place}: {error}") from error
+        raise SourceError(f"{location}: {error}") from error
     except ValueError as error:  # not JSON, or not UTF-8
-        raise SourceError(f"{place}: the file must be JSON. Received: {error}. Correct it there.") from error
+        raise SourceError(f"{location}: the file must be JSON. Received: {error}. Correct it there.") from error
 
 
 def origin_of(content: Any) -> Origin:
@@ -86,7 +86,7 @@ def origin_of(content: Any) -> Origin:
     return Origin(license, *(_texts(content, name) for name in ("datasets", "sources")))
 
 
-def manifest_places(base: str, file: str) -> list[str]:
+def manifest_paths(base: str, file: str) -> list[str]:
     """Returns where the dataset.json of `file` may be: beside it, else in the folders above, as far as `base`.
 
     Args:

@@ -33,7 +33,7 @@ _LISTS = (
 
 
 class Damage(NamedTuple):
-    """What stands in the place of a record that is not intact."""
+    """A stand-in for a record that is not intact."""
 
     reason: str
     ends_file: bool  # the frame itself is damaged, so the next record cannot be located
@@ -84,13 +84,13 @@ def _masked_crc(payload: bytes) -> int:
 
 
 def write_record(file: BinaryIO, payload: bytes) -> None:
-    """Append one record to `file`."""
+    """Appends one record to `file`."""
     length = _LENGTH.pack(len(payload))
     file.write(length + _CRC.pack(_masked_crc(length)) + payload + _CRC.pack(_masked_crc(payload)))
 
 
 def read_records(path: Path) -> Iterator[bytes | Damage]:
-    """The payloads of `path` (plain or gzip) in order, with `Damage` in the place of each that is not intact.
+    """Yields the payloads of `path` (plain or gzip) in order, with `Damage` in the place of each that is not intact.
 
     Reading goes on behind a payload with a wrong checksum; a cut or garbled frame ends the file.
     """
@@ -111,7 +111,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _read_record(file: BinaryIO) -> bytes | Damage | None:
-    """The next payload; None at the clean end of the file."""
+    """Returns the next payload; None at the clean end of the file."""
     header = file.read(_HEADER_BYTES)
     if not header:
         return None

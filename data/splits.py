@@ -1,4 +1,4 @@
-"""Which side of a data set a row is on, and what tells two rows apart. Pure functions."""
+"""Assigns rows to splits, and says which rows are the same. Pure functions."""
 
 from __future__ import annotations
 

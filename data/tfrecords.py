@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong with one record: the rule it breaks, and what was found instead."""
+    """A problem of one record: the rule it breaks, and what was found instead."""
 
     rule: str
     found: str = ""
@@ -57,7 +57,7 @@ class TFRecordError(ValueError):
 
 
 def encode(row: Row) -> bytes:
-    """`row` as a serialized `tf.train.Example`; the same row always gives the same bytes."""
+    """Returns `row` as a serialized `tf.train.Example`; the same row always gives the same bytes."""
     example = Example()
     for field, text in zip(FIELDS, row, strict=True):
         example.features.feature[field].bytes_list.value.append(text.encode("utf-8"))
@@ -65,7 +65,7 @@ def encode(row: Row) -> bytes:
 
 
 def write_examples(path: Path, rows: Iterable[Row]) -> int:
-    """Write `rows` to `path`, which appears only once it is complete; returns how many there were."""
+    """Writes `rows` to `path`, which appears only once it is complete; returns how many there were."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -78,7 +78,7 @@ def write_examples(path: Path, rows: Iterable[Row]) -> int:
 
 
 def read_examples(path: Path) -> Iterator[Row]:
-    """The rows of `path` (plain or gzip) in order; TFRecordError at the first record that is not a row."""
+    """Yields the rows of `path` (plain or gzip) in order; TFRecordError at the first record that is not a row."""
     for index, record in enumerate(read_records(path)):
         row = decode(record)
         if not isinstance(row, Row):
@@ -87,7 +87,7 @@ def read_examples(path: Path) -> Iterator[Row]:
 
 
 def decode(record: bytes | Damage) -> Row | list[Problem]:
-    """The row in `record`, or every problem that keeps it from being one."""
+    """Returns the row in `record`, or every problem that keeps it from being one."""
     if isinstance(record, Damage):
         return [Problem("a record must be intact", record.reason)]
     try:
@@ -100,7 +100,7 @@ def decode(record: bytes | Damage) -> Row | list[Problem]:
 
 
 def content_problems(row: Row, kind: Kind = "instructions") -> list[Problem]:
-    """What keeps an intact row from being an instruction, or a document, to learn from."""
+    """Returns what keeps an intact row from being an instruction, or a document, to learn from."""
     if kind == "text":
         filled = [name for name in MUST_BE_EMPTY if getattr(row, name)]
         problems = [Problem(f"field {name!r} of a document must be empty", repr(getattr(row, name))) for name in filled]
@@ -116,7 +116,7 @@ def verify(
     blank_allowed: bool = False,
     shown_per_rule: int = 5,
 ) -> list[str]:
-    """Every problem in the splits' files, one sentence each; empty when all rows are fit for training.
+    """Returns every problem in the splits' files, one sentence each; empty when all rows are fit for training.
 
     Of each rule broken, the first `shown_per_rule` places are named and the rest are counted; rows that lack the same
     fields are one problem. With `blank_allowed`, blank texts are no problem.
@@ -146,19 +146,19 @@ class _Findings:
         self._lacking: Counter[tuple[Problem, ...]] = Counter()
         self._first_lacking: dict[tuple[Problem, ...], str] = {}
 
-    def add_row(self, place: str, problems: Sequence[Problem]) -> None:
+    def add_row(self, location: str, problems: Sequence[Problem]) -> None:
         missing = tuple(problem for problem in problems if problem.rule.endswith(MISSING))
         if missing:
             self._lacking[missing] += 1
-            self._first_lacking.setdefault(missing, place)
+            self._first_lacking.setdefault(missing, location)
         for problem in problems:
             if problem not in missing:
-                self.add(place, problem)
+                self.add(location, problem)
 
-    def add(self, place: str, problem: Problem) -> None:
+    def add(self, location: str, problem: Problem) -> None:
         self._counts[problem.rule] += 1
         if self._counts[problem.rule] <= self._shown_per_rule:
-            self._sentences.append(f"{place}: {problem}")
+            self._sentences.append(f"{location}: {problem}")
 
     def sentences(self) -> list[str]:
         hidden = {rule: count - self._shown_per_rule for rule, count in self._counts.items()}
@@ -167,14 +167,14 @@ class _Findings:
 
     def _lacks(self, missing: tuple[Problem, ...]) -> str:
         others = self._lacking[missing] - 1
-        place = self._first_lacking[missing] + (f" and {others:,} more" if others else "")
+        location = self._first_lacking[missing] + (f" and {others:,} more" if others else "")
         fields = ", ".join(problem.rule.removesuffix(f" {MISSING}") for problem in missing)
         lacking = f"{fields} are missing" if len(missing) > 1 else missing[0].rule
-        return f"{place}: {lacking}: {missing[0].found}. {RENAME}"
+        return f"{location}: {lacking}: {missing[0].found}. {RENAME}"
 
 
 def _verify_file(path: Path, kind: Kind, findings: _Findings, *, blank_allowed: bool) -> int:
-    """How many rows `path` has, those included that lack fields; its problems go to `findings`."""
+    """Returns how many rows `path` has, those included that lack fields; its problems go to `findings`."""
     good = 0
     try:
         for index, record in enumerate(read_records(path)):
@@ -197,7 +197,7 @@ def lacks(features: Any, field: str) -> bool:
 
 
 def _text(features: Any, field: str) -> str | Problem:
-    """The text of `field` in an Example's feature map."""
+    """Returns the text of `field` in an Example's feature map."""
     if field in MAY_BE_ABSENT and lacks(features, field):
         return ""
     feature = features.get(field)

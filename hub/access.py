@@ -1,4 +1,4 @@
-"""Who is asking, and what they may see and change."""
+"""The visitor who asks, and what they may see and change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Identity:
     private_namespaces: frozenset[str] = frozenset()  # where new repositories are private unless told otherwise
 
     def may_read(self, namespace: str) -> bool:
-        """Whether the user sees what is private there."""
+        """Returns whether the user sees what is private there."""
         return self.role != "none" and self._covers(namespace)
 
     def may_write(self, namespace: str) -> bool:
@@ -40,7 +40,7 @@ class Identity:
 
     @property
     def organizations(self) -> list[str]:
-        """The namespaces of the user's role that are not the user's own, as far as they are named."""
+        """Returns the namespaces of the user's role that are not the user's own, as far as they are named."""
         return sorted((self.namespaces or frozenset()) - {self.name})
 
     def _covers(self, namespace: str) -> bool:
@@ -53,12 +53,12 @@ LOCAL_USER: Final = Identity(DEFAULT_NAMESPACE, "write")
 
 
 def accept_any_token(token: str) -> Identity | None:
-    """On loopback every token is the local user's."""
+    """Returns the local user for every token, which a Hub on loopback accepts."""
     return LOCAL_USER if token else None
 
 
 def identify(request: Request) -> Identity | None:
-    """The user behind the request; None for a visitor without a token."""
+    """Returns the user behind the request; None for a visitor without a token."""
     header = request.headers.get("authorization")
     if header is None:
         return None
@@ -77,7 +77,7 @@ def signed_in(request: Request) -> Identity:
 
 
 def writer(request: Request, namespace: str) -> Identity:
-    """The user, who may write in `namespace`."""
+    """Returns the user, who may write in `namespace`."""
     identity = signed_in(request)
     if identity.role != "write":
         raise ForbiddenError("This token may only read." if identity.role == "read" else "This token has no rights.")
@@ -87,14 +87,14 @@ def writer(request: Request, namespace: str) -> Identity:
 
 
 def visible(repository: Repository, identity: Identity | None) -> bool:
-    """Whether the visitor may know of the repository."""
+    """Returns whether the visitor may know of the repository."""
     if not repository.settings.private:
         return True
     return identity is not None and identity.may_read(repository.id.namespace)
 
 
 def check_gate(request: Request, repository: Repository) -> None:
-    """Whether the visitor may have the contents of a gated repository."""
+    """Checks that the visitor may have the contents of a gated repository."""
     settings = repository.settings
     if not settings.gated:
         return
@@ -106,7 +106,7 @@ def check_gate(request: Request, repository: Repository) -> None:
 
 
 def requested_repo_id(request: Request) -> RepoId:
-    """The repository that the address names; a name that cannot exist is one that was not found."""
+    """Returns the repository that the address names; a name that cannot exist is one that was not found."""
     parts = request.path_params
     try:
         return repo_id(parts.get("kind", "models"), parts["namespace"], parts["name"])
@@ -115,7 +115,7 @@ def requested_repo_id(request: Request) -> RepoId:
 
 
 def readable_repository(request: Request) -> Repository:
-    """The repository of the address, where the visitor may see it; otherwise it does not exist for them."""
+    """Returns the repository of the address, where the visitor may see it; otherwise it does not exist for them."""
     identity = identify(request)
     try:
         repository = hub_state(request).storage.repository(requested_repo_id(request))
@@ -128,7 +128,7 @@ def readable_repository(request: Request) -> Repository:
 
 
 def writable_repository(request: Request) -> tuple[Repository, Identity]:
-    """The repository of the address and the user who may change it."""
+    """Returns the repository of the address and the user who may change it."""
     repository = readable_repository(request)
     if identify(request) is None:
         raise _unauthorized()
@@ -136,5 +136,5 @@ def writable_repository(request: Request) -> tuple[Repository, Identity]:
 
 
 def _unauthorized() -> RepoNotFoundError:
-    """The Hub's answer to a visitor without a token, whom it does not tell what exists."""
+    """Returns the Hub's answer to a visitor without a token, whom it does not tell what exists."""
     return RepoNotFoundError("Invalid username or password.", status=401)

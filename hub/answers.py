@@ -33,7 +33,7 @@ def error_answer(
     headers: Mapping[str, str] | None = None,
     details: Mapping[str, str] | None = None,
 ) -> Response:
-    """An error as the client expects it: its code and message in headers, the message in the body too."""
+    """Returns an error as the client expects it: its code and message in headers, the message in the body too."""
     message = message.encode(errors="replace").decode()
     one_line = _NOT_FOR_A_HEADER.sub("?", " ".join(message.split()))[:1000]
     all_headers = {**(headers or {}), "X-Error-Message": one_line}

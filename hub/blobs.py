@@ -53,13 +53,13 @@ class BlobStore:
             return self.size(sha256)
 
     def all(self) -> Iterator[tuple[str, os.stat_result]]:
-        """Every blob's sha256 and status, one that goes away meanwhile left out."""
+        """Yields every blob's sha256 and status, one that goes away meanwhile left out."""
         for path in self._blobs.glob("??/*"):
             with contextlib.suppress(FileNotFoundError):
                 yield path.name, path.stat()
 
     def remove(self, sha256: str, *, unless_since: float) -> bool:
-        """Delete a blob unless it was claimed since that time; whether it was deleted."""
+        """Deletes a blob unless it was claimed since that time; returns whether it was deleted."""
         path = self.path(sha256)
         with locked(self._lock):
             try:
@@ -71,23 +71,23 @@ class BlobStore:
         return True
 
     def check_room(self, size: int) -> None:
-        """Refuse `size` bytes that the disk has no room for, before any of them is sent."""
+        """Refuses `size` bytes that the disk has no room for, before any of them is sent."""
         free = shutil.disk_usage(self._uploads).free
         if size > free:
             raise OutOfRoomError(f"The Hub's disk has {free:,} bytes left. Received: a file of {size:,}")
 
     def put(self, content: bytes) -> str:
-        """Store `content` and give its sha256."""
+        """Stores `content` and returns its sha256."""
         with self.writer() as writer:
             writer.write(content)
             return writer.keep()
 
     def writer(self) -> BlobWriter:
-        """A blob to be written in pieces; nothing of it is visible until `keep`."""
+        """Returns a blob to be written in pieces; nothing of it is visible until `keep`."""
         return BlobWriter(self, self._uploads / secrets.token_hex(16))
 
     def adopt(self, file: Path, sha256: str, *, expected_sha256: str) -> None:
-        """Make `file`, whose sha256 was found to be `sha256`, durable and visible as a blob.
+        """Makes `file`, whose sha256 was found to be `sha256`, durable and visible as a blob.
 
         Raises:
             DigestMismatchError: the bytes are not those that were announced.
@@ -100,7 +100,7 @@ class BlobStore:
         self.place(file, sha256)
 
     def place(self, file: Path, sha256: str) -> None:
-        """Make `file`, which is on disk, visible as a blob."""
+        """Makes `file`, which is on disk, visible as a blob."""
         target = self.path(sha256)
         target.parent.mkdir(exist_ok=True)
         os.utime(file)  # a long upload may be older than a day
@@ -109,7 +109,7 @@ class BlobStore:
         sync_folder(target.parent.parent)
 
     def remove_stale_uploads(self, *, older_than_seconds: float = STALE_UPLOAD_SECONDS) -> int:
-        """Delete what killed uploads left behind; gives how many."""
+        """Deletes what killed uploads left behind; returns how many."""
         limit = time.time() - older_than_seconds
         stale = [path for path in self._uploads.iterdir() if path.lstat().st_mtime < limit]
         for path in stale:
@@ -147,7 +147,7 @@ class BlobWriter:
         self.size += len(chunk)
 
     def keep(self, *, expected_sha256: str | None = None) -> str:
-        """Make the blob durable and visible; gives its sha256.
+        """Makes the blob durable and visible; returns its sha256.
 
         Raises:
             DigestMismatchError: the bytes are not those that were announced.

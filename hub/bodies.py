@@ -17,7 +17,7 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024  # a regular file of 10 MiB in base64, 
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object; an empty body is an empty object."""
+    """Returns the body as a JSON object; an empty body is an empty object."""
     try:
         value = json.loads(await read_bytes(request, limit=MAX_JSON_BYTES) or b"{}")
     except (ValueError, RecursionError) as error:
@@ -28,7 +28,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 async def read_form(request: Request) -> dict[str, list[str]]:
-    """Every value of every field of an URL-encoded form."""
+    """Returns every value of every field of an URL-encoded form."""
     try:
         return parse_qs((await read_bytes(request, limit=MAX_JSON_BYTES)).decode(), max_num_fields=MAX_FIELDS)
     except ValueError as error:
@@ -36,7 +36,7 @@ async def read_form(request: Request) -> dict[str, list[str]]:
 
 
 async def read_lines(request: Request) -> AsyncIterator[bytes]:
-    """The body's lines that are not blank, one at a time."""
+    """Yields the body's lines that are not blank, one at a time."""
     pending = bytearray()
     async for chunk in request.stream():
         *lines, rest = chunk.split(b"\n")
@@ -55,7 +55,7 @@ async def read_lines(request: Request) -> AsyncIterator[bytes]:
 
 
 async def read_bytes(request: Request, *, limit: int) -> bytes:
-    """The body as it is.
+    """Returns the body as it is.
 
     Raises:
         TooLargeError: it has more than `limit` bytes.
@@ -69,7 +69,7 @@ async def read_bytes(request: Request, *, limit: int) -> bytes:
 
 
 def strings(value: object, name: str) -> list[str]:
-    """A list of strings; one string stands for a list of it."""
+    """Returns a list of strings; one string stands for a list of it."""
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise InvalidRequestError(f"{name} must be a list of strings. Received: {str(value)[:80]}")

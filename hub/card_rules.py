@@ -1,4 +1,4 @@
-"""What the front matter of a card may say; names and values are the Hub's own."""
+"""Rules of a card's front matter; names and values are the Hub's own."""
 
 from __future__ import annotations
 

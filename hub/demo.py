@@ -51,7 +51,7 @@ class DemoError(RuntimeError):
 
 @dataclass(frozen=True)
 class Options:
-    """What the command was told."""
+    """Options of the command."""
 
     storage_dir: Path
     port: int | None  # of the local Hub; None: its usual one, or a free one where that is taken
@@ -63,10 +63,10 @@ class Options:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.update(past_proxies(os.environ) | QUIET_CLIENT)
+    os.environ.update(direct_loopback_environment(os.environ) | QUIET_CLIENT)
     try:
         with serving(options) as (address, app):
-            sys.stdout.write(f"Demo: {address}\n" + "".join(f"{line}\n" for line in _told(options)))
+            sys.stdout.write(f"Demo: {address}\n" + "".join(f"{line}\n" for line in _answer_lines(options)))
             sys.stdout.flush()
             status = app.wait()
     except KeyboardInterrupt:
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def serving(options: Options) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The Hub and the demo while the context lasts: the demo's address, once it answers, and its process.
+    """Runs the Hub and the demo while the context lasts; yields the demo's address, once it answers, and its process.
 
     Raises:
       DemoError: nothing is published, a port is taken, or the app does not start.
@@ -108,12 +108,12 @@ def serving(options: Options) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 def demo_environment(environment: Mapping[str, str], *, endpoint: str, options: Options) -> dict[str, str]:
-    """The app's environment: the local Hub, the demo's port, nothing sent elsewhere, and not the user's
+    """Returns the app's environment: the local Hub, the demo's port, nothing sent elsewhere, and not the user's
     token."""
     kept = {name: value for name, value in environment.items() if name != "HF_HUB_OFFLINE"}
     return (
         kept
-        | past_proxies(environment)
+        | direct_loopback_environment(environment)
         | {
             "HF_ENDPOINT": endpoint,
             "HF_TOKEN": LOCAL_TOKEN,
@@ -128,7 +128,7 @@ def demo_environment(environment: Mapping[str, str], *, endpoint: str, options: 
 
 
 def app_file_of(space: Path) -> Path:
-    """The file that a Gradio Space's README, or a Docker Space's Dockerfile, names as its app.
+    """Returns the file that a Gradio Space's README, or a Docker Space's Dockerfile, names as its app.
 
     The Dockerfile's image is not built: the app runs with this project's packages.
 
@@ -154,14 +154,14 @@ def app_file_of(space: Path) -> Path:
     return app_file
 
 
-def past_proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that make HTTP clients reach loopback directly where a proxy is set."""
+def direct_loopback_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables that make HTTP clients reach loopback directly where a proxy is set."""
     hosts = ",".join(filter(None, (environment.get("NO_PROXY") or environment.get("no_proxy"), HOST, "localhost")))
     return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
 def _download(endpoint: str, options: Options) -> Path:
-    """The Space's `main` in a folder of its own."""
+    """Returns the Space's `main` in a folder of its own."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -226,8 +226,8 @@ def _log_file(options: Options) -> Path:
     return options.work_dir / "app.log"
 
 
-def _told(options: Options) -> list[str]:
-    """What the app says about how it answers."""
+def _answer_lines(options: Options) -> list[str]:
+    """Returns the lines in which the app says how it answers."""
     return _ANSWERS.findall(_log_file(options).read_text(errors="replace"))
 
 

@@ -16,12 +16,12 @@ CARD: Final = "README.md"
 
 
 def card_text(commit: Commit, blobs: BlobStore) -> str:
-    """The README of a revision, empty where there is none or where it is not one."""
+    """Returns the README of a revision, empty where there is none or where it is not one."""
     return small_text(commit, CARD, blobs)
 
 
 def small_text(commit: Commit, path: str, blobs: BlobStore) -> str:
-    """The text of a file that people write, empty where there is none or where it is too large to be one."""
+    """Returns the text of a file that people write, empty where there is none or where it is too large to be one."""
     entry = commit.files.get(path)
     if entry is None or entry.size > front_matter.MAX_BYTES:
         return ""
@@ -36,7 +36,7 @@ def repository_info(
     with_blobs: bool = False,
     spaces: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """What `model_info` and its like are made from; `spaces` are those that name this model."""
+    """Returns the JSON that `model_info` and its like are made from; `spaces` are those that name this model."""
     settings = repository.settings
     card = front_matter.metadata(card_text(commit, blobs))
     name = str(repository.id)
@@ -62,12 +62,12 @@ def repository_info(
 
 
 def models_of_space(commit: Commit, blobs: BlobStore) -> list[str]:
-    """The models that a Space's card names."""
+    """Returns the models that a Space's card names."""
     return _strings(front_matter.metadata(card_text(commit, blobs)).get("models"))
 
 
 def file_info(path: str, entry: FileEntry) -> dict[str, Any]:
-    """A file in a listing."""
+    """Returns a file in a listing."""
     info: dict[str, Any] = {"type": "file", "path": path, "oid": entry.oid, "size": entry.size}
     if entry.lfs:
         info["lfs"] = {"oid": entry.sha256, "size": entry.size, "pointerSize": entry.pointer_size}
@@ -75,12 +75,12 @@ def file_info(path: str, entry: FileEntry) -> dict[str, Any]:
 
 
 def folder_info(path: str, files: Mapping[str, FileEntry]) -> dict[str, Any]:
-    """A folder in a listing."""
+    """Returns a folder in a listing."""
     return {"type": "directory", "path": path, "oid": folder_oid(files, path), "size": 0}
 
 
 def commit_info(commit: Commit, *, formatted: bool = False) -> dict[str, Any]:
-    """A commit in a history; `formatted`: with its title and description as HTML."""
+    """Returns a commit in a history; `formatted`: with its title and description as HTML."""
     info: dict[str, Any] = {
         "id": commit.oid,
         "title": commit.title,

@@ -41,13 +41,13 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def split_card(text: str) -> tuple[str | None, str]:
-    """The YAML between the two `---` lines, or None, and the text after it."""
+    """Returns the YAML between the two `---` lines, or None, and the text after it."""
     match = _FRONT_MATTER.match(text)
     return (match["yaml"], text[match.end() :].lstrip("\r\n")) if match else (None, text)
 
 
 def metadata(text: str) -> dict[str, Any]:
-    """The front matter as plain JSON values; empty where there is none or where it is not valid."""
+    """Returns the front matter as plain JSON values; empty where there is none or where it is not valid."""
     source, _ = split_card(text)
     try:
         value = _load(source or "")

@@ -24,7 +24,7 @@ from hub.storage import Storage
 
 @dataclass(frozen=True)
 class Removed:
-    """What went, or would go."""
+    """Files that were deleted, or would be."""
 
     commits: int
     contents: int

@@ -1,4 +1,4 @@
-"""What a revision consists of: an immutable JSON manifest per commit, named by its own digest."""
+"""Contents of a revision: an immutable JSON manifest per commit, named by its own digest."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def lfs_entry(sha256: str, size: int) -> FileEntry:
 
 
 def folder_oid(files: Mapping[str, FileEntry], folder: str) -> str:
-    """Digest of everything under `folder`; equal contents have equal digests."""
+    """Returns a digest of everything under `folder`; equal contents have equal digests."""
     prefix = f"{folder}/"
     listing = "\n".join(f"{path} {files[path].oid}" for path in sorted(files) if path.startswith(prefix))
     return hashlib.sha1(listing.encode(), usedforsecurity=False).hexdigest()

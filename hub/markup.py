@@ -38,7 +38,7 @@ def card(text: str) -> Markup:
 
 
 def card_labels(text: str) -> list[str]:
-    """Returns what a README's front matter says in a word."""
+    """Returns the labels that a README's front matter gives."""
     fields = metadata(text)
     return [value for name in _FIELDS_AS_LABELS if isinstance(value := fields.get(name), str)]
 

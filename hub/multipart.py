@@ -31,12 +31,12 @@ class MultipartUploads:
         self.part_bytes = part_bytes
 
     def part_count(self, size: int) -> int:
-        """How many parts an object of `size` bytes has; 1 for one that comes in one piece."""
+        """Returns how many parts an object of `size` bytes has; 1 for one that comes in one piece."""
         parts = -(-size // self.part_bytes)
         return parts if parts >= PARTS_AT_LEAST else 1
 
     def part(self, upload: str, *, size: int, number: int) -> PartWriter:
-        """Where part `number` (from 1) of an object of `size` bytes goes.
+        """Returns the writer for part `number` (from 1) of an object of `size` bytes.
 
         Raises:
             InvalidRequestError: the object has no such part.

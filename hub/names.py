@@ -41,12 +41,12 @@ class RepoId:
 
     @property
     def url_path(self) -> str:
-        """Where people find it: `/local/gpt2`, `/spaces/local/chat`."""
+        """Returns the path of its page: `/local/gpt2`, `/spaces/local/chat`."""
         return f"/{self}" if self.kind == "models" else f"/{self.kind}/{self}"
 
 
 def repo_id(kind: str, namespace: str, name: str) -> RepoId:
-    """Checked identifier of a repository; the client's `model` and the path's `models` are both taken."""
+    """Returns the checked identifier of a repository; the client's `model` and the path's `models` are both taken."""
     kind = kind if kind.endswith("s") else f"{kind}s"
     if kind not in KINDS:
         raise InvalidRequestError(f"A repository is a model, a dataset or a space. Received: type={kind!r}")
@@ -63,7 +63,7 @@ def repo_id(kind: str, namespace: str, name: str) -> RepoId:
 
 
 def file_path(path: object) -> str:
-    """Checked path of a file inside a repository: relative, without `..`, `.git` or control characters."""
+    """Returns the checked path of a file inside a repository: relative, without `..`, `.git` or control characters."""
     if not isinstance(path, str) or not path:
         raise InvalidPathError(f"A file needs a path. Received: path={path!r}")
     _check_utf8(path, InvalidPathError)
@@ -80,7 +80,7 @@ def file_path(path: object) -> str:
 
 
 def ref_name(name: object) -> str:
-    """Checked name of a branch or tag, after git's own rules."""
+    """Returns the checked name of a branch or tag, after git's own rules."""
     if not isinstance(name, str) or not name:
         raise InvalidRequestError(f"A branch or tag needs a name. Received: {name!r}")
     _check_utf8(name, InvalidRequestError)
@@ -96,19 +96,19 @@ def ref_name(name: object) -> str:
 
 
 def is_short_oid(text: str) -> bool:
-    """Whether `text` can be a commit id, shortened to no fewer than seven digits."""
+    """Returns whether `text` can be a commit id, shortened to no fewer than seven digits."""
     return bool(_SHORT_OID.fullmatch(text))
 
 
 def sha256_digest(text: object) -> str:
-    """Checked sha256 in lower-case hexadecimal."""
+    """Returns the checked sha256 in lower-case hexadecimal."""
     if not isinstance(text, str) or not _SHA256.fullmatch(text):
         raise InvalidRequestError(f"A sha256 has 64 lower-case hexadecimal digits. Received: {text!r}")
     return text
 
 
 def xet_hash(text: object) -> str:
-    """Checked hash of a xorb, in lower-case hexadecimal."""
+    """Returns the checked hash of a xorb, in lower-case hexadecimal."""
     if not isinstance(text, str) or not _SHA256.fullmatch(text):
         raise InvalidRequestError(f"A xorb's hash has 64 lower-case hexadecimal digits. Received: {text!r}")
     return text

@@ -18,7 +18,7 @@ from hub.names import file_path, sha256_digest
 
 @dataclass(frozen=True)
 class Header:
-    """What the commit says about itself."""
+    """The first line of a commit request: title, description and parent commit."""
 
     title: str
     description: str
@@ -45,7 +45,7 @@ Operation = PutFile | DeleteFile | DeleteFolder
 
 
 def read_line(line: bytes, blobs: BlobStore, *, was_sent: Callable[[str], bool]) -> Header | Operation:
-    """One line of a commit; a regular file's content is stored on the way, invisible until the commit is.
+    """Reads one line of a commit; a regular file's content is stored on the way, invisible until the commit is.
 
     `was_sent` tells whether the large file of a sha256 was sent to this repository.
     """
@@ -67,7 +67,7 @@ def read_line(line: bytes, blobs: BlobStore, *, was_sent: Callable[[str], bool])
 
 
 def apply_operations(files: Mapping[str, FileEntry], operations: Iterable[Operation]) -> dict[str, FileEntry]:
-    """The files of a revision after `operations`, which count in the order given.
+    """Returns the files of a revision after `operations`, which count in the order given.
 
     Raises:
         EntryNotFoundError: a file or folder to delete is not there.

@@ -55,7 +55,7 @@ class AccessRequest:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a repository is, apart from its contents."""
+    """Settings of a repository, apart from its contents."""
 
     private: bool
     created_at: str  # UTC, ISO 8601
@@ -65,7 +65,7 @@ class Settings:
 
     @property
     def readers(self) -> set[str]:
-        """The users who were let in."""
+        """Returns the users who were let in."""
         return {asked.user for asked in self.requests if asked.status == "accepted"}
 
     @classmethod
@@ -79,7 +79,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class CommitMessage:
-    """Who says what about a change, and when."""
+    """The author, the words and the time of a change."""
 
     title: str
     description: str
@@ -106,7 +106,7 @@ class Repository:
 
     @classmethod
     def lay_out(cls, repo_id: RepoId, folder: Path, settings: Settings, first: Commit) -> None:
-        """Fill an empty, not yet visible `folder` with a repository of one commit."""
+        """Fills an empty, not yet visible `folder` with a repository of one commit."""
         for part in ("commits", f"refs/{BRANCHES}", f"refs/{TAGS}"):
             (folder / part).mkdir(parents=True)
         repository = cls(repo_id, folder)
@@ -136,7 +136,7 @@ class Repository:
         return {name: target for name, target in targets.items() if target is not None}
 
     def commit(self, revision: str) -> Commit:
-        """The commit that a branch, a tag or a commit id (seven digits or more) names."""
+        """Returns the commit that a branch, a tag or a commit id (seven digits or more) names."""
         oid = self._target(BRANCHES, revision) or self._target(TAGS, revision) or self._full_oid(revision)
         if oid is None:
             raise RevisionNotFoundError(f"Invalid rev id: {revision} (no branch, tag or commit of {self.id})")
@@ -149,7 +149,7 @@ class Repository:
         return self._read_commit(oid)
 
     def history(self, newest: Commit) -> Iterator[Commit]:
-        """`newest` and its ancestors, as far as they were kept."""
+        """Yields `newest` and its ancestors, as far as they were kept."""
         commit: Commit | None = newest
         while commit is not None:
             yield commit
@@ -157,7 +157,7 @@ class Repository:
             commit = self._read_commit(commit.parent) if commit.parent and is_there else None
 
     def add_commit(self, branch: str, changes: Changes, message: CommitMessage, *, parent_commit: str | None) -> Commit:
-        """Apply `changes` to the head of `branch` as one commit: all of it becomes visible, or nothing.
+        """Applies `changes` to the head of `branch` as one commit: all of it becomes visible, or nothing.
 
         Raises:
             ParentCommitError: `parent_commit` is given and is no longer the branch's head.
@@ -184,7 +184,7 @@ class Repository:
         return commit
 
     def large_files(self) -> list[LargeFile]:
-        """Every large file of the repository once, with a branch or tag that holds it now, if one does."""
+        """Returns every large file of the repository once, with a branch or tag that holds it now, if one does."""
         found: dict[str, LargeFile] = {}
         heads = self._heads()
         for ref, head in heads.items():
@@ -210,7 +210,7 @@ class Repository:
                     self._commit_path(oid).unlink()
 
     def _without(self, commit: Commit, sha256s: Collection[str], rewritten: Mapping[str, Commit]) -> Commit:
-        """The commit, stored, without these large files, on its parent as that was rewritten."""
+        """Stores the commit anew without these large files, on its parent as that was rewritten."""
         parent = rewritten.get(commit.parent or "")
         unwanted = {path for path, entry in commit.large_files() if entry.sha256 in sha256s}
         kept = {path: entry for path, entry in commit.files.items() if path not in unwanted}
@@ -220,12 +220,12 @@ class Repository:
         return changed
 
     def _heads(self) -> dict[str, Commit]:
-        """The commits that branches and tags name, by the full names of those."""
+        """Returns the commits that branches and tags name, by the full names of those."""
         refs = {f"refs/{space}/{name}": oid for space in (BRANCHES, TAGS) for name, oid in self.refs(space).items()}
         return {ref: self._read_commit(oid) for ref, oid in refs.items()}
 
     def add_ref(self, space: str, name: str, revision: str) -> None:
-        """Create a branch or tag at `revision`."""
+        """Creates a branch or tag at `revision`."""
         with self._locked():
             start = self.commit(revision)
             if self._target(space, ref_name(name)) is not None:
@@ -242,13 +242,13 @@ class Repository:
             sync_folder(self._folder / "refs" / space)
 
     def commits(self) -> Iterator[Commit]:
-        """Every commit that is stored, whether or not a ref leads to it."""
+        """Yields every commit that is stored, whether or not a ref leads to it."""
         for path in (self._folder / "commits").glob("*.json"):
             with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
                 yield Commit.decode(path.read_bytes())
 
     def prune_commits(self, *, before: float, with_history: bool, dry_run: bool) -> set[str]:
-        """Delete the commits made before that time to which no branch or tag leads; gives their ids.
+        """Deletes the commits made before that time to which no branch or tag leads; returns their ids.
 
         Args:
             before: seconds since the epoch.
@@ -267,19 +267,19 @@ class Repository:
         return {path.stem for path in old}
 
     def forget_objects(self, is_stored: Callable[[str], bool]) -> None:
-        """Forget which large files were sent here of those that are stored no longer."""
+        """Forgets which large files were sent here of those that are stored no longer."""
         for path in (self._folder / "objects").glob("*"):
             if not is_stored(path.name):
                 path.unlink(missing_ok=True)
 
     def note_object(self, sha256: str) -> None:
-        """Remember that this large file was sent here: what was sent elsewhere only is not this repository's."""
+        """Remembers that this large file was sent here: what was sent elsewhere only is not this repository's."""
         folder = self._folder / "objects"
         folder.mkdir(exist_ok=True)
         (folder / sha256).touch()
 
     def has_object(self, sha256: str) -> bool:
-        """Whether this large file was sent here, or is in a revision."""
+        """Returns whether this large file was sent here, or is in a revision."""
         if (self._folder / "objects" / sha256).is_file():
             return True
         return any(entry.sha256 == sha256 for head in self._heads().values() for entry in head.files.values())

@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 def create_app(
     storage_dir: Path, *, authenticate: Authenticate = accept_any_token, part_bytes: int = DEFAULT_PART_BYTES
 ) -> Starlette:
-    """The Hub as an application over `storage_dir`; `authenticate` says whose a token is.
+    """Returns the Hub as an application over `storage_dir`; `authenticate` says whose a token is.
 
     Large files of several times `part_bytes` are asked for in parts of that size.
 
@@ -92,7 +92,7 @@ def running(
     host: str = "127.0.0.1",
     authenticate: Authenticate = accept_any_token,
 ) -> Iterator[str]:
-    """Serve `storage_dir` while the context lasts, and give the base URL.
+    """Serves `storage_dir` while the context lasts, and yields the base URL.
 
     A hub of the same folder that already listens on the port is used as it is, and left running.
 
@@ -130,7 +130,7 @@ def running(
 
 
 def served_folder(host: str, port: int, *, timeout_seconds: float = 5.0) -> Path | None:
-    """The storage folder of the hub on this port; None where something else answers, or nothing."""
+    """Returns the storage folder of the hub on this port; None where something else answers, or nothing."""
     opener = build_opener(ProxyHandler({}))
     try:
         with opener.open(f"{_url(host, port)}/api/local-hub", timeout=timeout_seconds) as response:
@@ -142,7 +142,7 @@ def served_folder(host: str, port: int, *, timeout_seconds: float = 5.0) -> Path
 
 
 def server_config(app: Starlette) -> uvicorn.Config:
-    """Quiet, and stopping within seconds even while a client holds on."""
+    """Returns a configuration that is quiet, and stops within seconds even while a client holds on."""
     return uvicorn.Config(
         app,
         log_config=None,
@@ -176,7 +176,7 @@ def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket; listening at once leaves no gap in which another process could take the port."""
+    """Returns a listening socket; listening at once leaves no gap in which another process could take the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio turns off Nagle's algorithm, which costs 40 ms a request.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

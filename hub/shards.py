@@ -1,4 +1,4 @@
-"""What a client's Xet upload says of its files: of which chunks of which xorbs each is made.
+"""Reads a client's Xet upload: of which chunks of which xorbs each file is made.
 
 A shard is a sequence of blocks of 48 bytes, little-endian. Each file has a header, an entry for each run of chunks,
 and, where flags say so, as many blocks of verification and one with its sha256.
@@ -47,7 +47,7 @@ class ChunkedFile:
 
 
 def read_shard(content: bytes) -> list[ChunkedFile]:
-    """The files that a shard describes.
+    """Returns the files that a shard describes.
 
     Raises:
         InvalidRequestError: the content is not a shard.
@@ -82,5 +82,5 @@ def _run(block: bytes) -> Run:
 
 
 def _hash(block: bytes) -> str:
-    """A hash in Xet's spelling: four numbers of eight bytes."""
+    """Returns a hash in Xet's spelling: four numbers of eight bytes."""
     return "".join(f"{number:016x}" for number in struct.unpack_from("<4Q", block))

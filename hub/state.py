@@ -1,4 +1,4 @@
-"""What the routes share: one object per application, no globals."""
+"""State that the routes share: one object per application, no globals."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def hub_state(request: Request) -> HubState:
 
 
 def base_url(request: Request) -> str:
-    """The address under which the client reached the server, without a trailing slash."""
+    """Returns the address under which the client reached the server, without a trailing slash."""
     return str(request.base_url).rstrip("/")

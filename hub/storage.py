@@ -45,11 +45,11 @@ class Storage:
             ) from error
 
     def timestamp(self) -> str:
-        """The present moment as the Hub writes it."""
+        """Returns the present moment as the Hub writes it."""
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def repository(self, repo_id: RepoId) -> Repository:
-        """The repository of that name, in whatever case it is written, or that once had that name.
+        """Returns the repository of that name, in whatever case it is written, or that once had that name.
 
         Raises:
             RepoNotFoundError: there is none.
@@ -60,7 +60,7 @@ class Storage:
         return Repository(found, self._folder(found))
 
     def repository_named(self, path: str) -> Repository:
-        """The repository of a kind and an id, "models/local/gpt2"."""
+        """Returns the repository of a kind and an id, "models/local/gpt2"."""
         return self.repository(repo_id(*path.split("/")))
 
     def repositories(self, kind: str) -> list[Repository]:
@@ -71,7 +71,8 @@ class Storage:
         return [repository for kind in KINDS for repository in self.repositories(kind)]
 
     def create(self, repo_id: RepoId, *, author: str, private: bool, sdk: str | None = None) -> Repository:
-        """A new repository whose first commit holds `.gitattributes`, and a Space's `README.md`, as on the Hub."""
+        """Returns a new repository whose first commit holds `.gitattributes`, and a Space's `README.md`, as on the
+        Hub."""
         with locked(self.root / "names.lock"):
             present = self._find(repo_id)
             if present is not None:
@@ -81,7 +82,7 @@ class Storage:
         return repository
 
     def move(self, old: RepoId, new: RepoId) -> None:
-        """Give a repository another name; the old one leads to it until it is given away anew.
+        """Gives a repository another name; the old one leads to it until it is given away anew.
 
         Raises:
             RepoNotFoundError: there is no repository of the old name.
@@ -120,7 +121,7 @@ class Storage:
         return Repository(repo_id, folder)
 
     def delete(self, repo_id: RepoId) -> None:
-        """Remove a repository; contents that others share stay."""
+        """Removes a repository; contents that others share stay."""
         discarded = self._set_aside()
         folder = self._folder(self._find(repo_id) or repo_id)
         try:
@@ -131,7 +132,7 @@ class Storage:
         shutil.rmtree(discarded)
 
     def _find(self, repo_id: RepoId) -> RepoId | None:
-        """The name of a repository as it was created, whatever its case in `repo_id`."""
+        """Returns the name of a repository as it was created, whatever its case in `repo_id`."""
         if self._folder(repo_id).is_dir():
             return repo_id
         wanted = str(repo_id).lower()
@@ -139,7 +140,7 @@ class Storage:
         return next((name for name in named if str(name).lower() == wanted), None)
 
     def _find_moved(self, repo_id: RepoId) -> RepoId | None:
-        """Where the repository that once had this name is now."""
+        """Returns where the repository that once had this name is now."""
         passed: set[RepoId] = set()
         while repo_id not in passed:
             passed.add(repo_id)

@@ -21,7 +21,7 @@ from hub.names import sha256_digest
 
 
 def read_tokens(file: Path) -> Authenticate:
-    """Who a token stands for, after `file`.
+    """Returns the function that finds the account of a token, after `file`.
 
     Raises:
         TokenFileError: the file cannot be read or says something else.

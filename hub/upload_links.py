@@ -44,13 +44,13 @@ class UploadLinks:
         self._clock = clock
 
     def query(self, sha256: str, size: int, repository: str) -> str:
-        """The query of addresses that accept these `size` bytes for `repository` until they expire."""
+        """Returns the query of addresses that accept these `size` bytes for `repository` until they expire."""
         expires = int(self._clock()) + LIFETIME_SECONDS
         signature = self._signature(sha256, size, repository, expires)
         return urlencode({"size": size, "repository": repository, "expires": expires, "signature": signature})
 
     def check(self, sha256: str, query: Mapping[str, str]) -> UploadPermit:
-        """What the link allows.
+        """Returns the permit that the link carries.
 
         Raises:
             ForbiddenError: the link is not one of this server's, or has expired.
@@ -66,13 +66,13 @@ class UploadLinks:
         return UploadPermit(size=size, repository=repository, upload=expected)
 
     def new_session(self, repository: str) -> UploadSession:
-        """A session with a token that holds until it expires."""
+        """Returns a session with a token that holds until it expires."""
         session, expires = secrets.token_hex(8), int(self._clock()) + LIFETIME_SECONDS
         signature = self._signature(session, 0, repository, expires)
         return UploadSession(session, repository, f"{expires}.{signature}.{repository}", expires)
 
     def check_session(self, session: str, token: str) -> UploadSession:
-        """What the token allows in the session.
+        """Returns the session that the token is for.
 
         Raises:
             ForbiddenError: the token is not one of this server's for the session, or has expired.

@@ -1,5 +1,5 @@
-"""Which files are stored as large files, and which not at all: by the repository's own rules, size and a glance at the
-content."""
+"""Chooses the files that are stored as large files, or not at all: by the repository's own rules, size and a glance
+at the content."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GIT_ATTRIBUTES: Final = "".join(
 
 
 def upload_mode(path: str, size: int, sample: bytes, *, attributes: str) -> str:
-    """`lfs` or `regular`, for a file of `size` bytes that begins with `sample`.
+    """Returns `lfs` or `regular`, for a file of `size` bytes that begins with `sample`.
 
     Args:
         path: of the file.
@@ -40,7 +40,7 @@ def upload_mode(path: str, size: int, sample: bytes, *, attributes: str) -> str:
 
 
 def is_ignored(path: str, *, ignore: str) -> bool:
-    """Whether `ignore`, the text of a `.gitignore` at the root, leaves the file out."""
+    """Returns whether `ignore`, the text of a `.gitignore` at the root, leaves the file out."""
     return _spec(tuple(ignore.splitlines())).match_file(path)
 
 
@@ -51,7 +51,7 @@ def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
 
 @lru_cache(maxsize=8)
 def _lfs_patterns(attributes: str) -> tuple[str, ...]:
-    """The patterns of large files, in the order in which later ones overrule earlier ones."""
+    """Returns the patterns of large files, in the order in which later ones overrule earlier ones."""
     lines = [line.split() for line in attributes.splitlines() if not line.lstrip().startswith("#")]
     chosen = [(words[0], "filter=lfs" in words[1:]) for words in lines if any("filter" in word for word in words[1:])]
     return tuple(pattern if is_large else f"!{pattern}" for pattern, is_large in chosen)

@@ -25,7 +25,7 @@ _AS_IT_IS, _LZ4, _LZ4_BY_GROUPS_OF_FOUR = range(3)
 
 @dataclass(frozen=True)
 class Chunk:
-    """Where a chunk lies in its xorb."""
+    """The position of a chunk in its xorb."""
 
     offset: int  # bytes from the xorb's start
     sent_bytes: int
@@ -79,7 +79,7 @@ def _chunk(header: bytes, offset: int) -> Chunk:
 
 
 def _restored(sent: bytes, chunk: Chunk) -> bytes:
-    """The chunk's own bytes."""
+    """Returns the chunk's own bytes."""
     if chunk.compression == _AS_IT_IS:
         content = sent
     elif chunk.compression == _LZ4:

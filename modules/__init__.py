@@ -1,1 +1,1 @@
-"""What runs inside Transform and Trainer: prompts, data path, model, training, serving, export."""
+"""Code that runs inside Transform and Trainer: prompts, data path, model, training, serving, export."""

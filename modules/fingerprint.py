@@ -76,8 +76,8 @@ def _path(module: str, project: Path, packages: Collection[str]) -> Path | None:
     """Returns the file of a module or a package of the project, in one of `packages`."""
     if module.partition(".")[0] not in packages:
         return None
-    place = project.joinpath(*module.split("."))
-    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+    stem = project.joinpath(*module.split("."))
+    return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
 
 
 def _templates(path: Path, project: Path) -> dict[str, bytes]:

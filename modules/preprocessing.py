@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from modules.prompts import find_format
-from modules.prompts.format import neutralise_tensor
+from modules.prompts.format import escape_end_tokens_tensor
 from modules.settings.rows import PreprocessingSettings
 
 FEATURES = ("instruction", "input", "output")
@@ -33,7 +33,7 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
     instruction, input_text, output = (_dense(inputs[name]) for name in FEATURES)
     return {
         "prompt": prompt_format.format_tensors(instruction, input_text),
-        "response": neutralise_tensor(output),
+        "response": escape_end_tokens_tensor(output),
     }
 
 

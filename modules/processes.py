@@ -30,7 +30,7 @@ ERROR = "error"
 
 
 class Outcome(NamedTuple):
-    """How a process ended: its exit status, what it answered, and what it logged."""
+    """The end of a process: its exit status, its answer, and its log."""
 
     status: int
     result: dict[str, Any]
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
 
     @property
     def cause(self) -> str:
-        """Why it failed, without a full stop."""
+        """Returns why the process failed, without a full stop."""
         if ERROR in self.result:
             return str(self.result[ERROR]).rstrip(".")
         if self.status == -signal.SIGKILL:
@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
         return f"it ended with status {self.status}"
 
 
-def run_apart(module: str, task: Mapping[str, Any], *, environment: Mapping[str, str]) -> Outcome:
+def run_in_subprocess(module: str, task: Mapping[str, Any], *, environment: Mapping[str, str]) -> Outcome:
     """Has `module`, whose ``main`` is :func:`serve`, carry `task` out in a fresh process.
 
     Args:
@@ -74,17 +74,17 @@ def run_apart(module: str, task: Mapping[str, Any], *, environment: Mapping[str,
                 status = process.wait()
             finally:
                 process.kill()
-                _tidy(handed)
+                _restore_terminal(handed)
         log = log_file.read_text(encoding="utf-8", errors="replace")
         result = json.loads(result_file.read_text(encoding="utf-8")) if result_file.exists() else {}
     return Outcome(status, result, log)
 
 
 def serve(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
-    """The fresh process: reads the task, carries it out, leaves the result, or the error's message."""
+    """Runs in the fresh process: reads the task, carries it out, leaves the result, or the error's message."""
     task_file, result_file, log_file = map(Path, arguments)
     _end_with_parent()
-    _log_what_is_no_progress()
+    _log_library_output()
     sys.excepthook = _error_writer(result_file)
     logging.basicConfig(filename=log_file, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.captureWarnings(True)
@@ -107,7 +107,8 @@ def infrequent_garbage_collection() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _terminal() -> Iterator[int | None]:
-    """A descriptor of where progress is drawn here, which is not always descriptor 2; None if that is no file."""
+    """Yields a descriptor of where progress is drawn here, which is not always descriptor 2; None if that is no
+    file."""
     try:
         terminal = os.dup(sys.stderr.fileno())
     except (AttributeError, io.UnsupportedOperation):
@@ -119,13 +120,13 @@ def _terminal() -> Iterator[int | None]:
         os.close(terminal)
 
 
-def _log_what_is_no_progress() -> None:
+def _log_library_output() -> None:
     """Leaves standard error, as it was handed over, to ``sys.stderr`` alone; what libraries write there is logged."""
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     os.dup2(1, 2)  # standard output is the log
 
 
-def _tidy(terminal: int | None) -> None:
+def _restore_terminal(terminal: int | None) -> None:
     """Takes off what a process that was killed in the middle of a bar leaves: the bar, and a hidden cursor."""
     if terminal is not None and os.isatty(terminal):
         os.write(terminal, f"{CLEAR_LINE}{SHOW_CURSOR}".encode())
@@ -143,9 +144,9 @@ def _end_with_parent() -> None:
 def _error_writer(result_file: Path) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
     """Returns an excepthook that leaves the error's message in the result file, and its trace in the log."""
 
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        message = str(error) if getattr(error, "user_message", False) else f"{kind.__name__}: {error}"
+    def hook(error_type: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        message = str(error) if getattr(error, "user_message", False) else f"{error_type.__name__}: {error}"
         result_file.write_text(json.dumps({ERROR: message}, ensure_ascii=False), encoding="utf-8")
-        logging.getLogger(__name__).error("Failed", exc_info=(kind, error, trace))
+        logging.getLogger(__name__).error("Failed", exc_info=(error_type, error, trace))
 
     return hook

@@ -1,4 +1,4 @@
-"""What the terminal shows while something takes its time: a bar there, plain lines elsewhere."""
+"""Progress of a long task on the terminal: a bar there, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class PartsProgress:
         self.console = progress_console(stream)
         self.bar = progress_bar(doing, TextColumn("{task.fields[part]}"), console=self.console)
         self.task = self.bar.add_task(doing, total=total, part="")
-        self._told = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def __enter__(self) -> PartsProgress:
         if self.console.is_interactive:
@@ -80,7 +80,7 @@ class PartsProgress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.console.is_interactive:
             self.bar.stop()
@@ -89,17 +89,17 @@ class PartsProgress:
         """Shows the part that begins; the one before it is done."""
         self.bar.update(self.task, completed=self.begun, part=part)
         self.begun += 1
-        self._tell(f"{self.doing} {part}")
+        self._print_line(f"{self.doing} {part}")
 
     def advance(self, count: int = 1) -> None:
         """Shows that `count` more parts are done, where they have no names."""
         self.done += count
         self.bar.update(self.task, completed=self.done)
-        if time.monotonic() - self._told >= self.line_seconds:
-            self._tell(f"{self.doing} {self.done:,} of {self.total:,}")
+        if time.monotonic() - self._printed_at >= self.line_seconds:
+            self._print_line(f"{self.doing} {self.done:,} of {self.total:,}")
 
-    def _tell(self, line: str) -> None:
-        self._told = time.monotonic()
+    def _print_line(self, line: str) -> None:
+        self._printed_at = time.monotonic()
         logger.info("%s", line)
         if not self.console.is_interactive:
             self.console.print(f"  {line}", soft_wrap=True)

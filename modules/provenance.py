@@ -1,4 +1,4 @@
-"""Where a model comes from, for its report: the run, the code, and the rows as one number."""
+"""The origin of a model, for its report: the run, the code, and the rows as one number."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def provenance(
     rows: Mapping[str, tuple[Sequence[str], Sequence[str]]],
     project: Path = Path(__file__).parents[1],
 ) -> dict[str, Any]:
-    """What `training.json` says about the origin of a model.
+    """Returns the origin of a model, as `training.json` states it.
 
     Args:
         environment: variables of the process.
@@ -44,7 +44,7 @@ def provenance(
 
 
 def run_id(environment: Mapping[str, str], run_folder: str) -> str | None:
-    """The run's name: the runner's, Kubeflow's, or the number of the execution in TFX's metadata store."""
+    """Returns the run's name: the runner's, Kubeflow's, or the number of the execution in TFX's metadata store."""
     named = environment.get(RUN_ID_VARIABLE, "").strip()
     if named:
         return named
@@ -56,7 +56,7 @@ def run_id(environment: Mapping[str, str], run_folder: str) -> str | None:
 
 
 def code_version(project: Path) -> dict[str, str | None]:
-    """The project's version, a hash of the code that trains, and the git commit where there is a checkout.
+    """Returns the project's version, a hash of the code that trains, and the git commit where there is a checkout.
 
     A commit that ends with ``+changes`` is not all: tracked files were edited since.
     """
@@ -72,7 +72,7 @@ def code_version(project: Path) -> dict[str, str | None]:
 
 
 def rows_sha256(prompts: Sequence[str], responses: Sequence[str]) -> str:
-    """One number for all rows, whatever their order: the sha256 of the rows' own sha256, sorted.
+    """Returns one number for all rows, whatever their order: the sha256 of the rows' own sha256, sorted.
 
     A row is hashed as the length of its prompt in bytes (8 bytes, big-endian), the prompt, and the response, both in
     UTF-8. A row that is there twice counts twice.

@@ -32,13 +32,13 @@ def is_reference(name: str) -> bool:
     return _REFERENCE.fullmatch(name) is not None
 
 
-def find(name: str, builtin: Mapping[str, Entry], *, kind: type[Entry], setting: str) -> Entry:
+def find(name: str, builtin: Mapping[str, Entry], *, entry_type: type[Entry], setting: str) -> Entry:
     """Returns the entry that a setting names.
 
     Args:
         name: a key of `builtin`, or a reference.
         builtin: what the project brings, by name.
-        kind: the type of an entry.
+        entry_type: the type of an entry.
         setting: called so in errors, such as ``data.prompt_format``.
 
     Raises:
@@ -54,9 +54,9 @@ def find(name: str, builtin: Mapping[str, Entry], *, kind: type[Entry], setting:
             f"Received: {name!r}.{hint}"
         )
     found = load(name, setting=setting)
-    if not isinstance(found, kind):
+    if not isinstance(found, entry_type):
         raise RegistryError(
-            f"{setting} must name a {kind.__module__}.{kind.__qualname__}. "
+            f"{setting} must name a {entry_type.__module__}.{entry_type.__qualname__}. "
             f"Received: {name!r}, a {type(found).__qualname__}."
         )
     return found

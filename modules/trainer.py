@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from modules.exports import TrainedModel
-from modules.exports.process import ExportTask, Questions, export_apart, export_from_trainer
+from modules.exports.process import ExportTask, Questions, export_from_trainer, export_in_subprocess
 from modules.models.attention import attention_of
 from modules.models.families import find_family
 from modules.models.lora import parameter_counts
@@ -59,7 +59,7 @@ def run_fn(fn_args: FnArgs) -> None:
     task = training_task(fn_args, settings, rows, eval_rows)
     trained = run_task(task, train)
     export = export_task(settings, eval_rows, fn_args.serving_model_dir)
-    exported = export_apart(export)
+    exported = export_in_subprocess(export)
     facts = {
         "kind": settings.data.kind,
         "tuned": tuned,
@@ -83,9 +83,9 @@ def training_task(fn_args: FnArgs, settings: RunSettings, rows: RowTexts, eval_r
     )
 
 
-def checkpoint_root(place: str | None, model_run_dir: str) -> str | None:
-    """Returns the folder of all trainings' checkpoints; a relative `place` starts at this run's own folder."""
-    return place and os.path.normpath(os.path.join(model_run_dir, place))  # noqa: PTH118 - `..` before links
+def checkpoint_root(folder: str | None, model_run_dir: str) -> str | None:
+    """Returns the folder of all trainings' checkpoints; a relative `folder` starts at this run's own folder."""
+    return folder and os.path.normpath(os.path.join(model_run_dir, folder))  # noqa: PTH118 - `..` before links
 
 
 def train(task: TrainingTask) -> Trained:
@@ -189,7 +189,7 @@ def export_task(settings: RunSettings, eval_rows: RowTexts, serving_model_dir: s
         serving_model_dir=serving_model_dir,
         generation=settings.generation,
         export=settings.export,
-        samples=samples if kind == "instructions" else beginnings(samples.expected),
+        samples=samples if kind == "instructions" else document_prompts(samples.expected),
         exact=Questions(prompts[:exact], expected[:exact]),
         kind=kind,
         prompt_format=settings.data.prompt_format,
@@ -197,7 +197,7 @@ def export_task(settings: RunSettings, eval_rows: RowTexts, serving_model_dir: s
     )
 
 
-def beginnings(documents: Sequence[str]) -> Questions:
+def document_prompts(documents: Sequence[str]) -> Questions:
     """Returns the first words of documents, to be continued in any way."""
     return Questions(first_words(documents), [""] * len(documents))
 
@@ -208,8 +208,8 @@ def published_sizes(sizes: Mapping[str, Any], backbone: Backbone) -> dict[str, A
     return dict(sizes) | paths | {name: getattr(backbone, name) for name in (*SIZES, "vocabulary_size")}
 
 
-def _is_folder(place: str | None) -> bool:
-    return place is not None and Path(place).is_dir()
+def _is_folder(folder: str | None) -> bool:
+    return folder is not None and Path(folder).is_dir()
 
 
 def clear_checkpoints(task: TrainingTask, trained: Trained) -> None:

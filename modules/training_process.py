@@ -23,7 +23,7 @@ def leave_out_tensorflow(modules: dict[str, Any]) -> None:
         modules[name] = None
 
 
-def carry_out(task: dict[str, Any]) -> dict[str, Any]:
+def run_training(task: dict[str, Any]) -> dict[str, Any]:
     """Trains, and returns what is left of it, as plain JSON."""
     if os.environ["KERAS_BACKEND"] == "jax":
         leave_out_tensorflow(sys.modules)
@@ -33,4 +33,4 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1:], carry_out)
+    serve(sys.argv[1:], run_training)

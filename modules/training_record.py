@@ -1,4 +1,4 @@
-"""What the Trainer found: ``exports/training.json``, which is published with the model as it is."""
+"""The Trainer's record: ``exports/training.json``, which is published with the model as it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Number = int | float  # as it was counted: 4 stays 4, and 4.0 stays 4.0
 
 
 class RowCounts(RecordPart):
-    """What training saw of one split; see :class:`modules.training.dataset.DatasetReport`."""
+    """Counts of one split as training saw it; see :class:`modules.training.dataset.DatasetReport`."""
 
     rows_read: int
     rows_dropped: int
@@ -35,7 +35,7 @@ class Sample(RecordPart):
 
 
 class ExactAnswers(RecordPart):
-    """How many of the prompts were answered with exactly the expected text."""
+    """The number of prompts that were answered with exactly the expected text."""
 
     rows: int
     exact: int
@@ -51,7 +51,7 @@ class CodeVersion(RecordPart):
 
 
 class Provenance(RecordPart):
-    """Where the model comes from; see :func:`modules.provenance.provenance`."""
+    """The origin of the model; see :func:`modules.provenance.provenance`."""
 
     run_id: str | None = None
     code: CodeVersion = CodeVersion()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data.origin import manifest_places
+from data.origin import manifest_paths
 from pipeline.config.data import DataConfig
 from pipeline.layout import absolute
 from pipeline.spans import newest_files
@@ -18,5 +18,5 @@ def dataset_manifest(data: DataConfig) -> Path | None:
     """
     folder = Path(absolute(data.path))
     files = newest_files(folder, data.train_pattern).paths
-    places = manifest_places(str(folder), str(files[0])) if files else []
+    places = manifest_paths(str(folder), str(files[0])) if files else []
     return next(filter(Path.is_file, map(Path, places)), None)

@@ -1,4 +1,4 @@
-"""Whether the disks have room for what a run writes: an estimate, by the number of parameters."""
+"""Checks that the disks have room for what a run writes: an estimate, by the number of parameters."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from modules.exports import find_forms, forms_to_write
 from modules.models.family import Sizes
 from pipeline.config import PipelineConfig
 from pipeline.initial_model import hub_revision
+from pipeline.initial_model_checks import family_in, initial_model_parameters
 from pipeline.layout import absolute, hub_folder, pipeline_root
 from pipeline.report.formatting import size
-from pipeline.start_checks import family_in, start_parameters
 
 WEIGHT_BYTES = 4  # per parameter of a model in float32
 DATA_COPIES = 4  # the examples, raw and transformed, with room for statistics and temporary files
@@ -72,7 +72,7 @@ def parameter_count(config: PipelineConfig) -> int:
     """Returns about how many parameters the network has; 0 where nobody but KerasHub can tell."""
     model = config.model
     if model.preset is not None:
-        return start_parameters(config, model.preset)
+        return initial_model_parameters(config, model.preset)
     family = family_in(config)
     vocabulary = family.default_vocabulary_size if model.tokenizer_path else model.vocabulary_size
     given = {name: getattr(model, name) for name in Sizes.__dataclass_fields__ if name != "vocabulary_size"}

@@ -1,4 +1,4 @@
-"""What a model is judged by: metrics, slices, and the conditions on them, as the configuration writes them.
+"""Metrics, slices, and the conditions on them by which a model is judged, as the configuration writes them.
 
 A condition on every model: ``loss<=2.5``, ``rouge_l>=0.2``; for one slice: ``loss<=3@with_input=yes``.
 A condition against the last blessed model says how much may be lost: ``bits_per_byte<=+0.02`` (at most 0.02 more),
@@ -19,7 +19,7 @@ ROUNDING = 1e-9
 
 
 class MetricKind(NamedTuple):
-    """What is known of a metric before it is computed.
+    """Facts about a metric that are known before it is computed.
 
     Attributes:
         better: ``<=`` if less is better.
@@ -80,7 +80,7 @@ class Slice(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """What must hold of a metric, or of its change against the last blessed model.
+    """A condition on a metric, or on its change against the last blessed model.
 
     Attributes:
         metric: a key of METRICS or ANSWER_METRICS.
@@ -110,10 +110,10 @@ class Condition(NamedTuple):
             return f"{WORDS[self.comparison]} {self.bound:g}"
         size = f"{abs(self.bound) * 100:g} %" if self.relative else f"{abs(self.bound):g}"
         losing, gaining = ("more", "less") if self.comparison == "<=" else ("less", "more")
-        return f"at least {size} {gaining} than before" if self.is_gain else f"at most {size} {losing} than before"
+        return f"at least {size} {gaining} than before" if self.must_improve else f"at most {size} {losing} than before"
 
     @property
-    def is_gain(self) -> bool:
+    def must_improve(self) -> bool:
         """Returns whether the change must be for the better, where others limit how much may be lost."""
         return self.is_change and (self.bound < 0 if self.comparison == "<=" else self.bound > 0)
 
@@ -137,13 +137,13 @@ class Condition(NamedTuple):
         if value is None or not math.isfinite(value):
             return False
         if not self.is_change or before is None:
-            return self._reached(value, limit=self.bound, scale=max(abs(value), abs(self.bound)))
+            return self._is_reached(value, limit=self.bound, scale=max(abs(value), abs(self.bound)))
         if not math.isfinite(before):
             return False
         limit = before + self.allowed_change(before)
-        return self._reached(value, limit=limit, scale=max(abs(value), abs(before), abs(limit)))
+        return self._is_reached(value, limit=limit, scale=max(abs(value), abs(before), abs(limit)))
 
-    def _reached(self, value: float, *, limit: float, scale: float) -> bool:
+    def _is_reached(self, value: float, *, limit: float, scale: float) -> bool:
         slack = ROUNDING * scale
         return value <= limit + slack if self.comparison == "<=" else value >= limit - slack
 
@@ -195,7 +195,7 @@ class Verdict(NamedTuple):
         return (
             f"{named} is {figure(value)}, {figure(abs(value - before))} {direction} than the last blessed model's "
             f"{figure(before)}, and at "
-        ) + (f"least {bound} is demanded" if condition.is_gain else f"most {bound} is allowed")
+        ) + (f"least {bound} is demanded" if condition.must_improve else f"most {bound} is allowed")
 
 
 def judge(conditions: Iterable[Condition], figures: Figures, before: Figures | None = None) -> list[Verdict]:
@@ -259,7 +259,7 @@ def parse_condition(text: str, *, is_change: bool) -> Condition:
 
 
 def parse_slice(text: str) -> Slice:
-    """``column=value``; the values of the built-in columns are known.
+    """Returns the slice that ``column=value`` names; the values of the built-in columns are known.
 
     Raises:
         ConditionError: If a built-in column has no such value.
@@ -301,11 +301,11 @@ def parse_all(texts: Sequence[str], *, is_change: bool) -> list[Condition]:
     return conditions
 
 
-def of_answers(conditions: Iterable[Condition]) -> list[Condition]:
-    """Returns those about the sample of answers."""
+def answer_conditions(conditions: Iterable[Condition]) -> list[Condition]:
+    """Returns the conditions about the sample of answers."""
     return [condition for condition in conditions if condition.metric in ANSWER_METRICS]
 
 
-def of_scores(conditions: Iterable[Condition]) -> list[Condition]:
-    """Returns those about the scores of all rows."""
+def score_conditions(conditions: Iterable[Condition]) -> list[Condition]:
+    """Returns the conditions about the scores of all rows."""
     return [condition for condition in conditions if condition.metric in METRICS]

@@ -64,13 +64,13 @@ def pinned(config: PipelineConfig) -> PipelineConfig:
         return config
     from publishing.connection import QUESTION, connect
 
-    with connect(look_settings(config), patience=QUESTION) as hub:
+    with connect(preflight_hub_settings(config), patience=QUESTION) as hub:
         commit = hub.commit_of(initial.repo_id, revision=initial.revision)
     model = config.model.model_copy(update={"preset": str(initial._replace(revision=commit))})
     return config.model_copy(update={"model": model})
 
 
-def look_settings(config: PipelineConfig) -> HubSettings:
+def preflight_hub_settings(config: PipelineConfig) -> HubSettings:
     """Returns how a run's Hub is asked before the run; for a look at the embedded one's folder, any port will do."""
     publish = config.publish
     storage_dir = str(hub_folder(config.output_dir))

@@ -1,4 +1,4 @@
-"""Where a run's results lie, all below one output folder.
+"""The folders of a run's results, all below one output folder.
 
 The folders:
 
@@ -19,46 +19,47 @@ CHECKPOINTS = "../../../checkpoints"
 LOCK = "run.lock"  # beside the metadata store
 
 
-def absolute(path: str, home: str = "") -> str:
-    """`path` from `home` (empty: the working directory), unless it is an address such as gs://bucket/folder."""
-    return path if "://" in path else str(Path(home, Path(path).expanduser()).absolute())
+def absolute(path: str, project_dir: str = "") -> str:
+    """Returns `path` from `project_dir` (empty: the working directory), unless it is an address such as gs://bucket/folder."""
+    return path if "://" in path else str(Path(project_dir, Path(path).expanduser()).absolute())
 
 
 def pipeline_root(output_dir: str, pipeline_name: str) -> Path:
-    """Folder of the artifacts."""
+    """Returns the folder of the artifacts."""
     return Path(absolute(output_dir)) / "tfx" / pipeline_name
 
 
 def executor_folder(pipeline_root: Path, node_id: str, execution_id: int) -> Path:
-    """Where TFX keeps what the executor of one execution says of itself, also of one that failed."""
+    """Returns where TFX keeps the executor's output of one execution, also of one that failed."""
     return pipeline_root / node_id / ".system" / "executor_execution" / str(execution_id)
 
 
 def checkpoints_folder(output_dir: str, pipeline_name: str) -> Path:
-    """Folder of the checkpoints of trainings that have not ended, unless training.checkpoint_dir names another."""
+    """Returns the folder of the checkpoints of trainings that have not ended, unless training.checkpoint_dir names
+    another."""
     return pipeline_root(output_dir, pipeline_name) / "checkpoints"
 
 
 def metadata_path(output_dir: str, pipeline_name: str) -> Path:
-    """The SQLite file of ML Metadata."""
+    """Returns the SQLite file of ML Metadata."""
     return Path(absolute(output_dir)) / "metadata" / pipeline_name / "metadata.db"
 
 
 def lock_path(output_dir: str, pipeline_name: str) -> Path:
-    """File locked while a run writes to the two above."""
+    """Returns the file that is locked while a run writes to the two above."""
     return metadata_path(output_dir, pipeline_name).with_name(LOCK)
 
 
 def hub_folder(output_dir: str) -> Path:
-    """Storage of the embedded Hub."""
+    """Returns the storage folder of the embedded Hub."""
     return Path(absolute(output_dir)) / "hub"
 
 
 def log_path(output_dir: str, run_id: str) -> Path:
-    """The log of one run."""
+    """Returns the log of one run."""
     return Path(absolute(output_dir)) / "logs" / f"{run_id}.log"
 
 
 def reports_folder(output_dir: str) -> Path:
-    """Folder of the runs' pages."""
+    """Returns the folder of the runs' pages."""
     return Path(absolute(output_dir)) / "reports"

@@ -22,11 +22,11 @@ from pipeline.dataset_manifest import dataset_manifest
 from pipeline.disk_checks import disk_problems
 from pipeline.errors import PreflightError
 from pipeline.evaluation import SLICE_VALUES, parse_all
+from pipeline.initial_model_checks import initial_model_problems
 from pipeline.layout import absolute, hub_folder
 from pipeline.placeholders import owner_problems
 from pipeline.publish_checks import publish_problems
 from pipeline.spans import PatternError, newest_files
-from pipeline.start_checks import start_problems
 from publishing.errors import SigningError, SpaceTemplateError
 from publishing.signing import key_signer
 from publishing.space_template import check_template
@@ -45,14 +45,14 @@ def check(reading: Reading, environment: Mapping[str, str]) -> PipelineConfig:
     Raises:
         PreflightError: With all problems at once: those of the values, and what can be found in spite of them.
     """
-    found = (problem for each in CHECKS for problem in _as_far_as_known(each, reading, environment))
+    found = (problem for each in CHECKS for problem in _known_problems(each, reading, environment))
     problems = [*reading.problems, *found]
     if problems:
         raise PreflightError(problems)
     return reading.config
 
 
-def _as_far_as_known(check: Check, reading: Reading, environment: Mapping[str, str]) -> Iterator[str]:
+def _known_problems(check: Check, reading: Reading, environment: Mapping[str, str]) -> Iterator[str]:
     with suppress(UnknownValueError):
         yield from check(reading.known, environment)
 
@@ -91,7 +91,8 @@ def _rows(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[st
 
 
 def _blank_allowed(config: PipelineConfig) -> bool:
-    """Whether blank texts are let through, or may be: a misspelt anomaly must not hide what is wrong with the rows."""
+    """Returns whether blank texts are let through, or may be: a misspelt anomaly must not hide what is wrong with
+    the rows."""
     try:
         return "blank" in config.data.allow_anomalies
     except UnknownValueError:
@@ -99,20 +100,20 @@ def _blank_allowed(config: PipelineConfig) -> bool:
 
 
 def _licenses(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
-    """A dataset.json that says what it cannot, and licences that the Hub would refuse after the training."""
-    told = {"publish.license": config.publish.license}
+    """Yields the problems of dataset.json, and licences that the Hub would refuse after the training."""
+    licenses = {"publish.license": config.publish.license}
     try:
         manifest = dataset_manifest(config.data)
         if manifest is not None:
-            told[str(manifest)] = parse_origin(manifest.read_bytes(), str(manifest)).license
+            licenses[str(manifest)] = parse_origin(manifest.read_bytes(), str(manifest)).license
     except PatternError:
         pass  # which another check reports
     except SourceError as error:
         yield str(error)
-    for place, license in told.items():
+    for source, license in licenses.items():
         if license is not None and license not in LICENSES:
             yield (
-                f"{place}: a licence must be one of the Hub's identifiers. Received: {license!r}. "
+                f"{source}: a licence must be one of the Hub's identifiers. Received: {license!r}. "
                 "Take one of https://huggingface.co/docs/hub/repositories-licenses, or other."
             )
 
@@ -149,7 +150,7 @@ def _schema(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[
 def _model(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
     model = config.model
     if model.preset is not None:
-        yield from start_problems(config)
+        yield from initial_model_problems(config)
     elif model.tokenizer_path is not None:
         folder = Path(absolute(model.tokenizer_path))
         missing = [name for name in TOKENIZER_FILES if not (folder / name).is_file()]
@@ -219,7 +220,7 @@ def _disk(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[st
 
 
 def first_row_columns(path: Path) -> set[str]:
-    """The features of a file's first row; empty if there is none, which another check reports."""
+    """Returns the features of a file's first row; empty if there is none, which another check reports."""
     record = next(read_records(path), None)
     if record is None or isinstance(record, Damage):
         return set()

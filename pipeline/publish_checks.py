@@ -1,4 +1,4 @@
-"""What can be checked of a publication before a run: the token, the Hub, and the right to write to each repository."""
+"""Checks of a publication before a run: the token, the Hub, and the right to write to each repository."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def exclusive(lock: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
 
 
 def is_held(lock: Path) -> bool:
-    """Whether a process holds `lock`."""
+    """Returns whether a process holds `lock`."""
     try:
         with lock.open() as file:
             return not _locked(file, fcntl.LOCK_SH)

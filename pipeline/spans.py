@@ -23,7 +23,7 @@ class PatternError(ValueError):
 
 
 class Span(NamedTuple):
-    """Which of the data that a pattern matches; the greater is the newer."""
+    """A span of the data that a pattern matches; the greater is the newer."""
 
     place: tuple[int, ...]  # the span's number, or year, month and day; empty without either
     version: int  # 0 without one
@@ -41,7 +41,7 @@ class NewestFiles(NamedTuple):
 
 
 def newest_files(folder: Path, pattern: str) -> NewestFiles:
-    """The files of the newest span in `folder`.
+    """Returns the files of the newest span in `folder`.
 
     Args:
         folder: where `pattern` starts.
@@ -77,7 +77,7 @@ def _check(pattern: str, names: list[str]) -> None:
 
 
 def _wide_glob(pattern: str) -> str:
-    """With `*` for each field; two in a row would mean any depth of folders."""
+    """Returns the pattern with `*` for each field; two in a row would mean any depth of folders."""
     return re.sub(r"[*\0]*\0[*\0]*", "*", FIELD.sub("\0", pattern))
 
 

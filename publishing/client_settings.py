@@ -18,7 +18,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @contextmanager
-def impatient_client(
+def client_with_timeouts(
     *, connect_seconds: float = CONNECT_SECONDS, silence_seconds: float = SILENCE_SECONDS
 ) -> Iterator[None]:
     """Makes the client give up on a Hub that is silent; of itself it would wait for ever.
@@ -52,7 +52,7 @@ def impatient_client(
 
 
 @contextmanager
-def silent_client() -> Iterator[None]:
+def client_without_telemetry() -> Iterator[None]:
     """Keeps the client from asking the public Hub which program uses it, whatever Hub it was made for."""
     from huggingface_hub import constants
 
@@ -97,7 +97,7 @@ def loopback_client() -> Iterator[None]:
     disable_progress_bars()
     close_session()
     try:
-        with silent_client(), plain_uploads():
+        with client_without_telemetry(), plain_uploads():
             yield
     finally:
         if bars_before:

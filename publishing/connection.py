@@ -16,10 +16,10 @@ from publishing.client_settings import (
     CONNECT_SECONDS,
     LOOPBACK,
     SILENCE_SECONDS,
-    impatient_client,
+    client_with_timeouts,
+    client_without_telemetry,
     loopback_client,
     plain_uploads,
-    silent_client,
 )
 from publishing.errors import EmbeddedHubError, TokenError
 from publishing.settings import LOCAL_ENDPOINT, LOCAL_TOKEN, HubSettings
@@ -71,7 +71,7 @@ def connect(
     endpoint, name = settings.endpoint, settings.token_env
     is_visitor = read_only and not environment.get(name, "").strip()
     token = None if is_visitor else read_token(environment, name=name, endpoint=endpoint)
-    with _limited(patience), silent_client(), nullcontext() if is_public(endpoint) else plain_uploads():
+    with _limited(patience), client_without_telemetry(), nullcontext() if is_public(endpoint) else plain_uploads():
         yield _hub(endpoint, token, name, patience=patience)
 
 
@@ -126,4 +126,4 @@ def _hub(endpoint: str, token: str | None, token_env: str, *, patience: Patience
 
 
 def _limited(patience: Patience) -> AbstractContextManager[None]:
-    return impatient_client(connect_seconds=patience.connect_seconds, silence_seconds=patience.silence_seconds)
+    return client_with_timeouts(connect_seconds=patience.connect_seconds, silence_seconds=patience.silence_seconds)

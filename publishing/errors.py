@@ -1,4 +1,5 @@
-"""What can stop a publication or a download; every message is fit to be shown to a user, and none holds the token.
+"""Errors that can stop a publication or a download; every message is fit to be shown to a user, and none holds the
+token.
 
 PublishError (RuntimeError)
 ├── PlanError           the model artifact lacks a file, or two files want one place

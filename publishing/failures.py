@@ -80,7 +80,8 @@ def refusal(action: str, error: Exception, *, endpoint: str, token_env: str, tok
 
 
 def cause(error: Exception, token: object) -> Exception | None:
-    """`error`, unless its text holds the token (a Hub may echo it), which a traceback would then write into a log."""
+    """Returns `error`, unless its text holds the token (a Hub may echo it), which a traceback would then write into
+    a log."""
     return None if isinstance(token, str) and token and token in f"{error!r}{error}" else error
 
 

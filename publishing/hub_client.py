@@ -224,14 +224,14 @@ class Hub:
                 return str(info.oid)
             except COMMIT_FAILURES as raised:
                 error = unwrapped(raised)
-                landed = self._landed(plan, branch=branch, parent=parent) if is_unclear(error) else None
+                landed = self._arrived_commit(plan, branch=branch, parent=parent) if is_unclear(error) else None
                 if landed is not None:
                     logger.info("The answer to '%s' was lost, but the commit %s had arrived.", action, landed)
                     return landed
                 self._pause_or_raise(action, error, attempt=attempt)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _landed(self, plan: Plan, *, branch: str, parent: str) -> str | None:
+    def _arrived_commit(self, plan: Plan, *, branch: str, parent: str) -> str | None:
         """Returns the branch's head when it is no longer `parent` and holds the plan: then the commit did arrive."""
         head = self.branches(plan.repo_id, repo_type=plan.repo_type).get(branch)
         if head is None or head == parent:

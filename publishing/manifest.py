@@ -29,7 +29,8 @@ class PastRevision:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `manifest.json` says: the revision, earlier ones (newest first), and sha256 and size of every other file."""
+    """Contents of `manifest.json`: the revision, earlier ones (newest first), and sha256 and size of every other
+    file."""
 
     revision: str
     history: tuple[PastRevision, ...] = ()

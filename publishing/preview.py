@@ -23,7 +23,7 @@ _UNKNOWN_COMMIT = "0" * 40  # stands for the commit that only the publication it
 
 
 @dataclass(frozen=True)
-class _There:
+class _ExistingRepository:
     """A repository's `main`."""
 
     tree: tuple[RemoteFile, ...] = ()
@@ -70,18 +70,18 @@ def _lines(hub: Hub | None, publication: Publication, *, now: datetime) -> Itera
     yield from _retention_lines(hub, publication, revision, known=bool(branches))
 
 
-def _main(hub: Hub | None, repo_id: str, *, repo_type: str) -> _There:
+def _main(hub: Hub | None, repo_id: str, *, repo_type: str) -> _ExistingRepository:
     if hub is None or not hub.has_repo(repo_id, repo_type=repo_type):
-        return _There()
+        return _ExistingRepository()
     commit = hub.branches(repo_id, repo_type=repo_type)[MAIN]
-    return _There(hub.tree(repo_id, repo_type=repo_type, commit=commit), commit)
+    return _ExistingRepository(hub.tree(repo_id, repo_type=repo_type, commit=commit), commit)
 
 
-def _state(there: _There) -> str:
+def _state(there: _ExistingRepository) -> str:
     return f"main is at {there.commit[:12]}" if there.commit else "new repository"
 
 
-def _visibility(private: bool, there: _There) -> str:
+def _visibility(private: bool, there: _ExistingRepository) -> str:
     if there.commit:
         return "visibility as it is"
     return "private" if private else "public"
@@ -107,7 +107,7 @@ def _file_state(planned: PlannedFile, there: RemoteFile | None) -> str:
 
 
 def _text_differences(
-    hub: Hub | None, plan: Plan, there: _There, *, only: Iterable[str] | None = None
+    hub: Hub | None, plan: Plan, there: _ExistingRepository, *, only: Iterable[str] | None = None
 ) -> Iterator[str]:
     """Yields unified differences of the rendered texts that are there already in another form."""
     remote: Mapping[str, RemoteFile] = {file.path: file for file in there.tree}

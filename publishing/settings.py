@@ -29,7 +29,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class HubOptions(BaseModel):
-    """Which Hub is spoken to."""
+    """Settings of the Hub to publish to."""
 
     model_config = FROZEN
 
@@ -42,7 +42,7 @@ class HubOptions(BaseModel):
 
 
 class HubSettings(HubOptions):
-    """Which Hub is spoken to, and where the embedded one keeps its files."""
+    """Settings of a Hub connection, and of the folder where the embedded Hub keeps its files."""
 
     storage_dir: str | None = None
     """Folder of the embedded Hub; needed with endpoint `local`."""
@@ -58,7 +58,7 @@ class HubSettings(HubOptions):
 
 
 class PublishOptions(HubOptions):
-    """What is published, and how."""
+    """Settings of a publication: its contents, and how it is made."""
 
     private: bool = False
     """Whether repositories are created private: true or false."""

@@ -36,7 +36,7 @@ SHARING_A_RUN = {
     "test_compiled_pipeline.py",
     "test_local_pipeline.py",
     "test_reported_run.py",
-    "test_starting_points.py",
+    "test_initial_models.py",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a trainer's process is asked to do, and what it answers. Standard library only: it runs in any environment."""
+"""The job of a trainer's process, and its answer. Standard library only: it runs in any environment."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Job:
 
 
 def read_job(arguments: Sequence[str]) -> Job:
-    """The job whose file is named on the command line."""
+    """Returns the job whose file is named on the command line."""
     content = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     return Job(**content | {"sizes": Sizes(**content["sizes"])})
 
@@ -80,18 +80,18 @@ def read_pairs(path: str) -> tuple[list[str], list[str]]:
 
 
 def answer(result: dict[str, Any]) -> None:
-    """The process's last line on standard output."""
+    """Prints the process's last line on standard output."""
     sys.stdout.write(json.dumps(result) + "\n")
 
 
-def memory_mb(kind: str) -> float:
-    """Resident memory of this process in MB: ``VmRSS`` now, ``VmHWM`` at most."""
+def memory_mb(field: str) -> float:
+    """Returns the resident memory of this process in MB: ``VmRSS`` now, ``VmHWM`` at most."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(kind))
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 class StepClock:
-    """When each optimizer step ended, in seconds of training; evaluations stop it.
+    """Notes when each optimizer step ended, in seconds of training; evaluations stop it.
 
     Args:
         job: what is timed.
@@ -106,7 +106,7 @@ class StepClock:
         self._start = time.perf_counter()
 
     def tick(self) -> None:
-        """A step has ended."""
+        """Notes that a step has ended."""
         self.ends.append(time.perf_counter() - self._start)
 
     @property
@@ -120,7 +120,7 @@ class StepClock:
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[Callable[[float], None]]:
-        """The clock stands still; gives what records the loss."""
+        """Stops the clock while it lasts; yields the function that records the loss."""
         stopped = time.perf_counter()
 
         def record(loss: float) -> None:

@@ -65,7 +65,7 @@ def make_batches(job: Job, rows: str, *, shuffle: bool = True) -> PackedBatches:
 
 
 def make_model(job: Job) -> keras.Model:
-    """Compiled, from random weights."""
+    """Returns the compiled model, from random weights."""
     tokenizer = load_tokenizer(Path(job.tokenizer))
     backbone = build_backbone(
         vocabulary_size=tokenizer.get_vocab_size(),
@@ -99,7 +99,7 @@ def count_tokens(batch: Batch) -> tuple[int, int, int]:
 
 
 def versions() -> dict[str, str]:
-    """What was measured."""
+    """Returns the versions that were measured."""
     names = ["keras", "keras-hub", "jax" if keras.backend.backend() == "jax" else "tensorflow"]
     return {name: version(name) for name in names}
 

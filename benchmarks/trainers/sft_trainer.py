@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def make_trainer(job: Job, folder: str) -> Any:
-    """SFTTrainer with its defaults, but for what the job says."""
+    """Returns SFTTrainer with its defaults, but for what the job says."""
     given: dict[str, Any] = {"packing": True} if job.packing else {}
     if job.sequence_length is not None:
         given["max_length"] = job.sequence_length
@@ -65,7 +65,7 @@ def make_trainer(job: Job, folder: str) -> Any:
 
 
 def make_model(job: Job) -> Any:
-    """GPT-2 with the job's initial weights, or random ones."""
+    """Returns GPT-2 with the job's initial weights, or random ones."""
     attention = job.options.get("attention")
     if job.initial_weights:
         dropout = dict.fromkeys(("attn_pdrop", "embd_pdrop", "resid_pdrop"), job.dropout)
@@ -87,7 +87,7 @@ def make_model(job: Job) -> Any:
 
 
 def make_tokenizer(folder: str) -> Any:
-    """GPT-2's fast tokenizer, padding with the end token."""
+    """Returns GPT-2's fast tokenizer, padding with the end token."""
     files = {"vocab": str(Path(folder) / "vocab.json"), "merges": str(Path(folder) / "merges.txt")}
     tokenizer = transformers.GPT2Tokenizer(**files)
     tokenizer.pad_token = tokenizer.eos_token
@@ -116,14 +116,14 @@ def count_tokens(trainer: Any) -> list[tuple[int, int, int]]:
 
 
 def settings(trainer: Any) -> dict[str, Any]:
-    """What TRL ran with, its defaults included."""
+    """Returns the settings that TRL ran with, its defaults included."""
     names = ["max_length", "packing", "packing_strategy", "padding_free", "completion_only_loss", "loss_type"]
     names += ["gradient_checkpointing", "per_device_train_batch_size", "bf16", "optim", "max_grad_norm"]
     return {name: str(getattr(trainer.args, name)) for name in names}
 
 
 def versions() -> dict[str, str]:
-    """What was measured."""
+    """Returns the versions that were measured."""
     return {module.__name__: module.__version__ for module in (trl, transformers, torch)}
 
 
@@ -150,7 +150,8 @@ class Ticks(transformers.TrainerCallback):
 
 
 def evaluate(trainer: Any, job: Job) -> float:
-    """Mean negative log-likelihood (nats) of the held-out completions' tokens, end token included; dropout off."""
+    """Returns the mean negative log-likelihood (nats) of the held-out completions' tokens, end token included;
+    dropout off."""
     assert job.eval_rows is not None
     tokenizer, model = trainer.processing_class, trainer.model
     total, tokens = 0.0, 0

@@ -80,8 +80,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], Origin]:
     """Fetches, checks, converts; returns the report and what is known of the source."""
-    if is_own(arguments.source):
-        return _run_own(arguments, own_source(arguments.source))
+    if is_custom_source(arguments.source):
+        return _convert_custom_source(arguments, own_source(arguments.source))
     public = arguments.source in EDITIONS
     path = download(arguments.source, arguments.download_dir) if public else Path(arguments.source)
     sha256 = require_sha256(path, arguments.checksum)
@@ -95,12 +95,12 @@ def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], Origin]:
     return _convert(arguments, path, facts, origin), origin
 
 
-def is_own(source: str) -> bool:
+def is_custom_source(source: str) -> bool:
     """Returns whether a source is neither a public edition nor a file, but refers to an object."""
     return re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", source) is not None and not Path(source).exists()
 
 
-def _run_own(arguments: argparse.Namespace, source: RowSource) -> tuple[dict[str, Any], Origin]:
+def _convert_custom_source(arguments: argparse.Namespace, source: RowSource) -> tuple[dict[str, Any], Origin]:
     if arguments.checksum or arguments.license or arguments.dataset:
         raise SourceError(
             "A source of your own tells its origin itself, and has no file. Received: it with --checksum, --license "
@@ -125,11 +125,11 @@ def _convert(
 
 def _origin(arguments: argparse.Namespace, path: Path, sha256: str) -> Origin:
     """Returns what is known of a public edition, by its content, or what the arguments say of any other file."""
-    told = Origin(arguments.license, tuple(arguments.dataset), (path.name,))
+    origin = Origin(arguments.license, tuple(arguments.dataset), (path.name,))
     edition = edition_of(sha256)
     if edition is None:
-        return told
-    if told.license or told.datasets:
+        return origin
+    if origin.license or origin.datasets:
         raise SourceError(
             f"--license and --dataset are for rows of your own. Received: they beside Alpaca's edition {edition!r}, "
             f"which is {LICENSE}. Leave them out."

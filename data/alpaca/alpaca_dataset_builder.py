@@ -20,7 +20,7 @@ from data.tfrecords import FIELDS, Row
 
 @dataclasses.dataclass
 class AlpacaConfig(tfds.core.BuilderConfig):
-    """Where the rows come from and how they are split."""
+    """Configuration of an edition: the source of the rows and how they are split."""
 
     path: str = ""  # of a local file; empty: the public edition of the config's name
     eval_percent: float = 5.0  # share of the rows in eval, %, above 0 and below 100
@@ -36,7 +36,7 @@ def local_config(
     license: str | None = None,
     datasets: Sequence[str] = (),
 ) -> AlpacaConfig:
-    """A config for a local file, named by content and settings so that TFDS never serves another's rows.
+    """Returns a config for a local file, named by content and settings so that TFDS never serves another's rows.
 
     `license` and `datasets` are the Hub's names, for the card of a model that is trained on the rows.
     """

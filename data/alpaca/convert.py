@@ -33,7 +33,7 @@ def convert(
     shards: int,
     input_markers: InputMarkers,
 ) -> dict[str, Any]:
-    """Write the rows of `source` to the folder `out`, which appears complete or not at all; the report.
+    """Writes the rows of `source` to the folder `out`, which appears complete or not at all; returns the report.
 
     `shards` is the number of train files; eval is one file. `source_facts` go into the report as they
     are, and `origin` into dataset.json.
@@ -45,9 +45,9 @@ def convert(
     for split in SPLITS:
         if not rows[split]:
             usable = sum(map(len, rows.values()))
-            place = source if isinstance(source, Path) else source.name
+            location = source if isinstance(source, Path) else source.name
             raise SourceError(
-                f"Split {split!r} would be empty. Received: {usable} usable row(s) in {place}, "
+                f"Split {split!r} would be empty. Received: {usable} usable row(s) in {location}, "
                 f"of which {eval_percent:g} % go to eval. Give more rows, or another percentage."
             )
     files: dict[Split, list[str]] = {
@@ -61,7 +61,7 @@ def convert(
 
 
 def usable_rows(rows: Iterable[Row], tally: Tally, input_markers: InputMarkers) -> Iterator[Row]:
-    """`rows` without those that cannot be learned from, and with markers treated; both counted in `tally`."""
+    """Yields `rows` without those that cannot be learned from, and with markers treated; both counted in `tally`."""
     for index, row in enumerate(rows):
         tally.rows_read += 1
         if reason := drop_reason(row):
@@ -73,7 +73,7 @@ def usable_rows(rows: Iterable[Row], tally: Tally, input_markers: InputMarkers) 
 
 
 def split_rows(rows: Iterable[Row], eval_percent: float) -> dict[Split, list[Row]]:
-    """The rows of each split, in the order given."""
+    """Returns the rows of each split, in the order given."""
     sides: dict[Split, list[Row]] = {split: [] for split in SPLITS}
     for row in rows:
         sides[split_of(row, eval_percent)].append(row)

@@ -16,13 +16,13 @@ TIMEOUT_SECONDS = 30  # without a byte received
 
 
 def download(edition: str, folder: Path) -> Path:
-    """The file of a public edition, from `folder` if an earlier call left it there."""
+    """Returns the file of a public edition, from `folder` if an earlier call left it there."""
     url = EDITIONS[edition]
     return fetch(url, checksums()[url], folder)
 
 
 def fetch(url: str, checksum: Checksum, folder: Path) -> Path:
-    """The file behind `url`; SourceError if it cannot be had or is not the one that `checksum` names."""
+    """Returns the file behind `url`; SourceError if it cannot be had or is not the one that `checksum` names."""
     path = folder / f"{checksum.sha256[:12]}-{url.rsplit('/', 1)[-1]}"
     if path.is_file() and _checksum_of(path) == checksum:
         return path

@@ -16,7 +16,7 @@ _EXAMPLE_CHARACTERS = 80
 
 
 class Tally:
-    """What was dropped or changed on the way, counted as it happens."""
+    """Counts of dropped and changed rows, made as they pass."""
 
     def __init__(self) -> None:
         self.rows_read = 0
@@ -38,7 +38,7 @@ class Tally:
 
 
 def percentile(sorted_values: Sequence[int], percent: int) -> int:
-    """The smallest value that at least `percent` % of the values do not exceed (nearest rank)."""
+    """Returns the smallest value that at least `percent` % of the values do not exceed (nearest rank)."""
     return sorted_values[max(math.ceil(len(sorted_values) * percent / 100), 1) - 1]
 
 
@@ -50,7 +50,7 @@ def dataset_report(
     settings: Mapping[str, Any],
     files: Mapping[Split, Sequence[str]],
 ) -> dict[str, Any]:
-    """The report as plain JSON data; no path, time or machine in it, so equal inputs give equal reports."""
+    """Returns the report as plain JSON data; no path, time or machine in it, so equal inputs give equal reports."""
     rows = [row for split in SPLITS for row in rows_by_split[split]]
     in_train = {asked(row) for row in rows_by_split["train"]}
     return {

@@ -1,4 +1,4 @@
-"""What happens to a row between its source and its TFRecord. Pure functions."""
+"""Cleans a row between its source and its TFRecord. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _INPUT_MARKER = re.compile(r"[\W_]*no[\W_]*input(?:\s+(?:required|needed))?[\W_]
 
 
 def is_input_marker(text: str) -> bool:
-    """Whether `text` only says that there is no input."""
+    """Returns whether `text` only says that there is no input."""
     return _INPUT_MARKER.fullmatch(text) is not None
 
 
 def without_input_marker(row: Row) -> Row:
-    """`row`, its input emptied if it is a marker."""
+    """Returns `row`, its input emptied if it is a marker."""
     return row._replace(input="") if is_input_marker(row.input) else row
 
 
 def drop_reason(row: Row) -> str | None:
-    """Why `row` cannot be learned from; None if it can."""
+    """Returns why `row` cannot be learned from; None if it can."""
     for field in MUST_NOT_BE_BLANK:
         if not getattr(row, field).strip():
             return f"blank {field}"

@@ -1,4 +1,4 @@
-"""Where the rows come from: the public editions by name, a local file, or a source of the user's own."""
+"""Sources of rows: the public editions by name, a local file, or a source of the user's own."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def own_source(reference: str) -> RowSource:
 
 
 class Checksum(NamedTuple):
-    """What a downloaded file must be."""
+    """The size and the hash that a downloaded file must have."""
 
     size_bytes: int
     sha256: str
 
 
 def checksums() -> dict[str, Checksum]:
-    """checksums.tsv (TFDS's format: URL, size, SHA-256, file name) by URL."""
+    """Returns the checksums of checksums.tsv (TFDS's format: URL, size, SHA-256, file name) by URL."""
     lines = Path(__file__).with_name("checksums.tsv").read_text(encoding="utf-8").splitlines()
     fields = [line.split("\t") for line in lines]
     return {url: Checksum(int(size), sha256) for url, size, sha256, _ in fields}
@@ -95,7 +95,7 @@ def edition_of(sha256: str) -> str | None:
 
 
 def require_sha256(path: Path, expected: str | None) -> str:
-    """The SHA-256 of `path`; SourceError unless it is `expected` (hex digits; None accepts any)."""
+    """Returns the SHA-256 of `path`; SourceError unless it is `expected` (hex digits; None accepts any)."""
     actual = sha256_of(path)
     if expected and actual != expected.lower():
         raise SourceError(
@@ -119,8 +119,8 @@ def read_rows(path: Path) -> Iterator[Row]:
             f"Received: {path.name}. Rename or convert it."
         )
     entries = read_json_lines(path) if kind_of(path) == _LINES else _list_entries(path)
-    for place, entry in entries:
-        yield Row(*(_field(entry, name, place) for name in FIELDS))
+    for location, entry in entries:
+        yield Row(*(_field(entry, name, location) for name in FIELDS))
 
 
 def _list_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -131,17 +131,17 @@ def _list_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             f"A file with one row a line must be named {_LINES}."
         )
     for index, entry in enumerate(entries):
-        place = f"{path}, row {index}"
-        yield place, require_object(entry, place)
+        location = f"{path}, row {index}"
+        yield location, require_object(entry, location)
 
 
-def _field(entry: Mapping[str, Any], name: str, place: str) -> str:
+def _field(entry: Mapping[str, Any], name: str, location: str) -> str:
     text = entry.get(name)
     if text is None and name in MAY_BE_ABSENT:
         return ""
     if name not in entry:
         has = ", ".join(sorted(entry)) or "no fields"
-        raise SourceError(f"{place}: field {name!r} is missing. Received: {has}. Rename it, or remove the row.")
+        raise SourceError(f"{location}: field {name!r} is missing. Received: {has}. Rename it, or remove the row.")
     if not isinstance(text, str):
-        raise SourceError(f"{place}: field {name!r} must be a string. Received: {text!r:.80}. Write it in quotes.")
-    return require_utf8(text, name, place)
+        raise SourceError(f"{location}: field {name!r} must be a string. Received: {text!r:.80}. Write it in quotes.")
+    return require_utf8(text, name, location)

@@ -36,7 +36,7 @@ class Question(NamedTuple):
 
 
 def split_questions() -> dict[str, list[Question]]:
-    """All questions by split, in the order they are written."""
+    """Returns all questions by split, in the order they are written."""
     train = [question for task in TASKS for question in _train_questions(task)]
     evaluation = [question for task in TASKS for question in _eval_questions(task)]
     return {"train": _shuffled(train), "eval": _shuffled(evaluation)}
@@ -59,7 +59,7 @@ def _train_questions(task: Task) -> Iterator[Question]:
 
 
 def _eval_questions(task: Task) -> Iterator[Question]:
-    """Different facts while they last, alternating unseen phrasings and trained ones that skip the fact."""
+    """Yields different facts while they last, alternating unseen phrasings and trained ones that skip the fact."""
     keys = _ranked(task.facts, task.name, "eval keys")
     for number in range(task.eval_rows):
         key = keys[number % len(keys)]
@@ -69,7 +69,7 @@ def _eval_questions(task: Task) -> Iterator[Question]:
 
 
 def _trained_phrasings(task: Task, key: Any) -> list[str]:
-    """The phrasings train pairs with `key`: with and without an input in the share the task has of each."""
+    """Returns the phrasings train pairs with `key`: with and without an input in the share the task has of each."""
     ranked = _ranked(task.trained, task.name, key, "train phrasing")
     with_input = [phrasing for phrasing in ranked if _INPUT_SEPARATOR in phrasing]
     without_input = [phrasing for phrasing in ranked if _INPUT_SEPARATOR not in phrasing]
@@ -89,7 +89,7 @@ def _ask(task: Task, key: Any, phrasing: str) -> Question:
 
 
 def _ranked(items: Iterable[T], *salt: object) -> list[T]:
-    """`items` in an order that looks random, and is the same everywhere."""
+    """Returns `items` in an order that looks random, and is the same everywhere."""
     return sorted(items, key=lambda item: hashlib.sha256(repr((SEED, *salt, item)).encode()).digest())
 
 

@@ -27,7 +27,7 @@ class Task:
 
 
 def _neighbour(unit: str, side: str, neighbours: Mapping[str, str], *, eval_rows: int) -> Task:
-    """Which day or month comes before or after another."""
+    """Returns the task that asks for the day or month before or after another."""
     return Task(
         name=f"{unit}_{side}",
         facts=neighbours,

@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Tally:
-    """What was read, counted as it passes."""
+    """Counts of read documents, made as they pass."""
 
     read: int = 0
     blank: int = 0
@@ -140,7 +140,7 @@ def _report(
     source_facts: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The report as plain JSON data; no path, time or machine in it, so equal inputs give equal reports."""
+    """Returns the report as plain JSON data; no path, time or machine in it, so equal inputs give equal reports."""
     lengths = sorted(length for split in SPLITS for length in tally.characters[split])
     return {
         "sources": [dict(facts) for facts in source_facts],

@@ -1,4 +1,4 @@
-"""Where documents come from: text files and JSON lines, plain or compressed, read line by line."""
+"""Reads documents: text files and JSON lines, plain or compressed, read line by line."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ KINDS = TEXT, JSON_LINES = ".txt", ".jsonl"
 class Document(NamedTuple):
     """One text, and where it stands, for messages."""
 
-    place: str
+    location: str
     text: str
 
 
 def source_files(sources: Sequence[Path]) -> list[Path]:
-    """The files that `sources` name; of a folder, every text and JSON lines file below it, in the order of names.
+    """Returns the files that `sources` name; of a folder, every text and JSON lines file below it, in the order of
+    names.
 
     Raises:
         SourceError: If there is no such file or folder, or nothing to read in it.
@@ -48,7 +49,7 @@ def source_files(sources: Sequence[Path]) -> list[Path]:
 
 
 def read_documents(path: Path, *, separator: Separator, field: str) -> Iterator[Document]:
-    """The documents of a file in order, blank ones too, without the white space around them.
+    """Yields the documents of a file in order, blank ones too, without the white space around them.
 
     Args:
         path: a text file, which `separator` parts, or JSON lines, each of which holds one document.
@@ -59,18 +60,18 @@ def read_documents(path: Path, *, separator: Separator, field: str) -> Iterator[
         SourceError: If a line is not UTF-8, not JSON or without `field`, or the compression is damaged.
     """
     if kind_of(path) == JSON_LINES:
-        for place, entry in read_json_lines(path):
-            yield Document(place, _text(entry, field, place).strip())
+        for location, entry in read_json_lines(path):
+            yield Document(location, _text(entry, field, location).strip())
         return
     for number, text in enumerate(_PARTS[separator](read_lines(path)), start=1):
         yield Document(f"{path}, document {number}", text.strip())
 
 
-def _whole(lines: Iterable[str]) -> Iterator[str]:
+def _whole_file(lines: Iterable[str]) -> Iterator[str]:
     yield "".join(lines)
 
 
-def _at_blank_lines(lines: Iterable[str]) -> Iterator[str]:
+def _split_at_blank_lines(lines: Iterable[str]) -> Iterator[str]:
     part: list[str] = []
     for line in lines:
         if line.strip():
@@ -82,7 +83,7 @@ def _at_blank_lines(lines: Iterable[str]) -> Iterator[str]:
         yield "".join(part)
 
 
-def _at_end_tokens(lines: Iterable[str]) -> Iterator[str]:
+def _split_at_end_tokens(lines: Iterable[str]) -> Iterator[str]:
     part: list[str] = []
     for line in lines:
         first, *others = line.split(END_TOKEN)
@@ -95,15 +96,17 @@ def _at_end_tokens(lines: Iterable[str]) -> Iterator[str]:
 
 
 _PARTS: Mapping[Separator, Callable[[Iterable[str]], Iterator[str]]] = {
-    "file": _whole,
-    "blank-lines": _at_blank_lines,
-    "end-token": _at_end_tokens,
+    "file": _whole_file,
+    "blank-lines": _split_at_blank_lines,
+    "end-token": _split_at_end_tokens,
 }
 
 
-def _text(entry: Mapping[str, Any], field: str, place: str) -> str:
+def _text(entry: Mapping[str, Any], field: str, location: str) -> str:
     text = entry.get(field)
     if not isinstance(text, str):
         received = f"{text!r:.80} in it" if field in entry else f"the fields {', '.join(sorted(entry)) or 'none'}"
-        raise SourceError(f"{place}: field {field!r} must be a text. Received: {received}. Name another with --field.")
-    return require_utf8(text, field, place)
+        raise SourceError(
+            f"{location}: field {field!r} must be a text. Received: {received}. Name another with --field."
+        )
+    return require_utf8(text, field, location)

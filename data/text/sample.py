@@ -43,7 +43,7 @@ _DOCUMENTS: tuple[tuple[Mapping[Any, str], tuple[str, ...]], ...] = (
 
 
 def documents() -> Iterator[str]:
-    """Every document, in the order of the file."""
+    """Yields every document, in the order of the file."""
     for table, forms in _DOCUMENTS:
         for key, value in table.items():
             slots = {"x": key} if isinstance(key, str) else {"a": str(key[0]), "b": str(key[1])}

@@ -1,4 +1,4 @@
-"""Who is let into a gated repository."""
+"""Access to gated repositories."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _REQUESTS = "/api/{kind}/{namespace}/{name}/user-access-request"
 
 
 def list_requests(request: Request) -> Response:
-    """The requests of one status."""
+    """Returns the requests of one status."""
     repository, _ = writable_repository(request)
     status = request.path_params["status"]
     return JSONResponse([_described(asked) for asked in repository.settings.requests if asked.status == status])
 
 
 async def grant(request: Request) -> Response:
-    """Let in a user who did not ask."""
+    """Lets in a user who did not ask."""
     repository, _ = await run_in_threadpool(writable_repository, request)
     user = (await read_json(request)).get("user")
     if not isinstance(user, str) or not user or not user.isprintable():
@@ -44,7 +44,7 @@ async def grant(request: Request) -> Response:
 
 
 async def handle(request: Request) -> Response:
-    """Accept or reject a request, or put it back to wait."""
+    """Accepts or rejects a request, or puts it back to wait."""
     repository, _ = await run_in_threadpool(writable_repository, request)
     body = await read_json(request)
     status, timestamp = body.get("status"), hub_state(request).storage.timestamp()

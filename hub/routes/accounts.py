@@ -1,4 +1,4 @@
-"""Who am I, is this card valid, and is this server a local Hub."""
+"""Routes of the account: who am I, is this card valid, and is this server a local Hub."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _organization(name: str, *, role: str) -> dict[str, Any]:
 
 
 def _rights(identity: Identity) -> dict[str, Any]:
-    """What the token may do, in the Hub's form, which has no role "none" and none that holds in every namespace."""
+    """Returns the token's rights in the Hub's form, which has no role "none" and none that holds in every namespace."""
     permissions = PERMISSIONS[identity.role]
     if identity.namespaces is None and permissions:
         return {"role": identity.role, "fineGrained": _fine_grained(everywhere=permissions)}

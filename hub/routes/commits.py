@@ -50,7 +50,7 @@ class _Draft:
 
 
 async def preupload(request: Request) -> Response:
-    """Tell the client which files to send as large files, and which it need not send."""
+    """Tells the client which files to send as large files, and which it need not send."""
     repository, _ = await run_in_threadpool(writable_repository, request)
     head = await run_in_threadpool(repository.branch_head, path_part(request, "revision"))
     body, blobs = await read_json(request), hub_state(request).storage.blobs
@@ -65,7 +65,7 @@ async def preupload(request: Request) -> Response:
 
 
 async def commit(request: Request) -> Response:
-    """Make a commit: contents first, then the manifest, then the branch."""
+    """Makes a commit: contents first, then the manifest, then the branch."""
     branch = path_part(request, "revision")
     if request.query_params.get("create_pr") == "1":
         raise NotOfferedError("The local Hub has no pull requests; commit to a branch.")

@@ -35,7 +35,7 @@ class _Contents(FileResponse):
 
 
 def resolve(request: Request) -> Response:
-    """The bytes of a file, with what the client needs to cache, resume and verify them."""
+    """Returns the bytes of a file, with what the client needs to cache, resume and verify them."""
     repository = readable_repository(request)
     check_gate(request, repository)
     commit = repository.commit(path_part(request, "revision"))
@@ -51,7 +51,7 @@ def resolve(request: Request) -> Response:
 
 
 def tree(request: Request) -> Response:
-    """The entries of a folder, a page at a time."""
+    """Returns the entries of a folder, a page at a time."""
     repository = readable_repository(request)
     commit = repository.commit(path_part(request, "revision"))
     folder = path_part(request, "path").strip("/")
@@ -112,12 +112,12 @@ def _media_type(path: str, entry: FileEntry) -> str:
 
 
 def _expanded(repository: Repository, commit: Commit, infos: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The entries with the commit that made each what it is."""
+    """Returns the entries with the commit that made each what it is."""
     return [info | {"lastCommit": _last_change(repository, commit, info["path"])} for info in infos]
 
 
 def _last_change(repository: Repository, commit: Commit, path: str) -> dict[str, str]:
-    """The newest commit in which `path` became what it is."""
+    """Returns the newest commit in which `path` became what it is."""
     found, present = commit, _digest(commit, path)
     for older in repository.history(commit):
         if _digest(older, path) != present:
@@ -139,7 +139,7 @@ def _path_info(files: Mapping[str, FileEntry], path: str) -> dict[str, Any] | No
 
 
 async def _asked_paths(request: Request) -> tuple[list[str], bool]:
-    """The paths, and whether the commits that made them are asked for too."""
+    """Returns the paths, and whether the commits that made them are asked for too."""
     if "json" in request.headers.get("content-type", ""):
         body = await read_json(request)
         paths, expand = strings(body.get("paths"), "paths"), body.get("expand")

@@ -26,7 +26,7 @@ _JSON: Final = "application/vnd.git-lfs+json"
 
 
 async def batch(request: Request) -> Response:
-    """Say for each object whether and where to upload it."""
+    """Says for each object whether and where to upload it."""
     repository, _ = await run_in_threadpool(writable_repository, request)
     body = await read_json(request)
     objects = body.get("objects")
@@ -44,7 +44,7 @@ async def batch(request: Request) -> Response:
 
 
 async def upload(request: Request) -> Response:
-    """Take one object's bytes; it exists only once all of them have arrived and match its name."""
+    """Takes one object's bytes; it exists only once all of them have arrived and match its name."""
     state, sha256 = hub_state(request), request.path_params["sha256"]
     permit = state.upload_links.check(sha256, request.query_params)
     with state.storage.blobs.writer() as writer:
@@ -57,7 +57,7 @@ async def upload(request: Request) -> Response:
 
 
 async def upload_part(request: Request) -> Response:
-    """Take one part of an object."""
+    """Takes one part of an object."""
     state, number = hub_state(request), request.path_params["number"]
     permit = state.upload_links.check(request.path_params["sha256"], request.query_params)
     with state.multipart.part(permit.upload, size=permit.size, number=number) as part:
@@ -69,7 +69,7 @@ async def upload_part(request: Request) -> Response:
 
 
 async def complete(request: Request) -> Response:
-    """Make the object of its parts."""
+    """Makes the object of its parts."""
     state, sha256 = hub_state(request), request.path_params["sha256"]
     permit = state.upload_links.check(sha256, request.query_params)
     etags = _etags(await read_json(request))
@@ -79,7 +79,7 @@ async def complete(request: Request) -> Response:
 
 
 async def verify(request: Request) -> Response:
-    """Confirm to the client that an object has arrived."""
+    """Confirms to the client that an object has arrived."""
     repository, _ = await run_in_threadpool(writable_repository, request)
     body = await read_json(request)
     sha256, size = sha256_digest(body.get("oid")), body.get("size")
@@ -108,7 +108,7 @@ async def _receive(request: Request, writer: BlobWriter | PartWriter, *, limit: 
 
 
 def _write(writer: BlobWriter | PartWriter, content: bytes) -> OSError | None:
-    """Write, or give the failure: a client that is still sending is told when it listens again."""
+    """Writes, or returns the failure: a client that is still sending is told when it listens again."""
     try:
         writer.write(content)
     except OSError as error:
@@ -117,7 +117,7 @@ def _write(writer: BlobWriter | PartWriter, content: bytes) -> OSError | None:
 
 
 def _note(state: HubState, permit: UploadPermit, sha256: str) -> None:
-    """Remember to which repository the object was sent."""
+    """Remembers to which repository the object was sent."""
     state.storage.repository_named(permit.repository).note_object(sha256)
 
 
@@ -148,7 +148,7 @@ def _answer(request: Request, repository: Repository, item: Any, *, in_parts: bo
 
 
 def _actions(request: Request, repository: Repository, sha256: str, size: int, *, in_parts: bool) -> dict[str, Any]:
-    """Where to send the object; nothing to do where this very repository has it."""
+    """Returns where to send the object; nothing to do where this very repository has it."""
     state = hub_state(request)
     stored = state.storage.blobs.claim(sha256)
     if stored is not None and repository.has_object(sha256):

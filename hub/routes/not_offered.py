@@ -1,4 +1,4 @@
-"""What the Hub has and this server has not, each with a sentence that says so."""
+"""Routes of the Hub that this server does not have, each with a sentence that says so."""
 
 from __future__ import annotations
 

@@ -32,13 +32,13 @@ class QuotedSlashes:
 
 
 def next_page(request: Request, **query: str) -> dict[str, str]:
-    """The header that leads to the same address with `query` changed."""
+    """Returns the header that leads to the same address with `query` changed."""
     path = request.scope["raw_path"].decode("latin-1")
     changed = {**dict(request.query_params.multi_items()), **query}
     return {"Link": f'<{base_url(request)}{path}?{urlencode(changed)}>; rel="next"'}
 
 
 def path_part(request: Request, name: str, default: str = "") -> str:
-    """A part of the address with its slashes back."""
+    """Returns a part of the address with its slashes back."""
     value: str = request.path_params.get(name, default)
     return value.replace("%2F", "/")

@@ -62,7 +62,7 @@ async def delete_repo(request: Request) -> Response:
 
 
 async def move_repo(request: Request) -> Response:
-    """Give a repository another name or namespace."""
+    """Gives a repository another name or namespace."""
     body = await read_json(request)
     identity, storage, kind = signed_in(request), hub_state(request).storage, body.get("type")
     old = _named_repo({"name": body.get("fromRepo"), "type": kind}, owner=identity.name)
@@ -113,7 +113,7 @@ def repo_info(request: Request) -> Response:
 
 
 def _spaces_naming(request: Request, model: str) -> list[str]:
-    """The Spaces, as far as the visitor may see them, whose cards name `model`."""
+    """Returns the Spaces, as far as the visitor may see them, whose cards name `model`."""
     storage, identity = hub_state(request).storage, identify(request)
     return [
         str(space.id)
@@ -152,7 +152,7 @@ def check_write_access(request: Request) -> Response:
 
 
 def _named_repo(body: dict[str, Any], *, owner: str) -> RepoId:
-    """The repository that a body names; without an organization it is the user's own."""
+    """Returns the repository that a body names; without an organization it is the user's own."""
     name, namespace = body.get("name"), body.get("organization") or owner
     kind = body.get("type") or "model"
     if not isinstance(name, str) or not isinstance(namespace, str) or not isinstance(kind, str):

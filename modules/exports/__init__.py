@@ -30,7 +30,7 @@ def find_form(name: str) -> ExportForm:
     Raises:
         RegistryError: If there is none of this name.
     """
-    return registry.find(name, FORMS, kind=ExportForm, setting=SETTING)
+    return registry.find(name, FORMS, entry_type=ExportForm, setting=SETTING)
 
 
 def find_forms(names: Iterable[str]) -> tuple[ExportForm, ...]:

@@ -1,4 +1,4 @@
-"""What an exported form of a model is."""
+"""The description of an exported form of a model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What is exported.
+    """A trained model that is to be exported.
 
     Attributes:
         backbone: the trained model; plain and in float32 but for forms that the trainer writes.
@@ -48,7 +48,7 @@ class TrainedModel:
 
     @cached_property
     def serving(self) -> ServingModule:
-        """The model as it serves, built once: its graph takes seconds."""
+        """Returns the model as it serves, built once: its graph takes seconds."""
         from modules.serving.generation import TextGenerator
         from modules.serving.signatures import ServingModule
 
@@ -87,7 +87,7 @@ class ExportForm:
 
     @property
     def name(self) -> str:
-        """What settings call it."""
+        """Returns the name that settings use for the form."""
         return self.published.name
 
     @property

@@ -23,7 +23,7 @@ from modules.exports.keras_preset import KERAS
 from modules.exports.saved_model import SAVED_MODEL
 from modules.exports.writing import form_sizes, write_forms, write_prompt_spec
 from modules.models.families import find_family
-from modules.processes import run_apart, serve
+from modules.processes import run_in_subprocess, serve
 from modules.progress import PartsProgress
 from modules.prompts import AUTO, RowKind, find_format
 from modules.settings.export import ExportSettings
@@ -54,7 +54,7 @@ class Questions:
 
 @dataclass(frozen=True)
 class ExportTask:
-    """What to make of a preset.
+    """The exports to make from a preset.
 
     Attributes:
         serving_model_dir: where the SavedModel goes; the preset to read lies beside it.
@@ -92,7 +92,7 @@ class ExportTask:
 
     @property
     def artifact(self) -> Path:
-        """The model artifact's folder."""
+        """Returns the model artifact's folder."""
         return Path(self.serving_model_dir).parent
 
 
@@ -102,19 +102,19 @@ def export_from_trainer(model: TrainedModel, artifact: Path) -> None:
     write_forms(model, artifact, [form for form in FORMS.values() if form.written_by == "trainer"])
 
 
-def export_apart(task: ExportTask) -> dict[str, Any]:
+def export_in_subprocess(task: ExportTask) -> dict[str, Any]:
     """Runs `task` in a fresh process, which ends with this one, however that ends.
 
     The caller must have let go of its model: what Python still holds in cycles is freed here.
 
     Returns:
-        What :func:`carry_out` returns there.
+        What :func:`run_export` returns there.
 
     Raises:
         ExportError: If it fails; with the message of its error.
     """
     gc.collect()
-    outcome = run_apart("modules.exports.process", task.to_json(), environment=ENVIRONMENT)
+    outcome = run_in_subprocess("modules.exports.process", task.to_json(), environment=ENVIRONMENT)
     logger.info("Export process: %s", outcome.log)
     if outcome.status != 0:
         raise ExportError(
@@ -124,7 +124,7 @@ def export_apart(task: ExportTask) -> dict[str, Any]:
     return outcome.result
 
 
-def carry_out(task: ExportTask) -> dict[str, Any]:
+def run_export(task: ExportTask) -> dict[str, Any]:
     """Writes every form that is made from the preset, which it reads, and asks the SavedModel's graph.
 
     Returns:
@@ -176,7 +176,7 @@ def ask(module: ServingModule, task: ExportTask) -> dict[str, Any]:
 
 
 def answer(respond: Callable[[Sequence[str]], list[str]], questions: Questions) -> list[dict[str, str]]:
-    """Each prompt with the model's response and, if there is one, the expected one."""
+    """Returns each prompt with the model's response and, if there is one, the expected one."""
     responses = respond(questions.prompts) if questions.prompts else []
     return [
         {"prompt": prompt, "response": response} | ({"expected": wanted} if wanted else {})
@@ -184,9 +184,9 @@ def answer(respond: Callable[[Sequence[str]], list[str]], questions: Questions) 
     ]
 
 
-def _carry_out(given: dict[str, Any]) -> dict[str, Any]:
-    return carry_out(ExportTask.from_json(given))
+def _run_export_json(given: dict[str, Any]) -> dict[str, Any]:
+    return run_export(ExportTask.from_json(given))
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1:], _carry_out)
+    serve(sys.argv[1:], _run_export_json)

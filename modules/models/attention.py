@@ -1,4 +1,4 @@
-"""Which attention kernel a model uses: Keras' plain one, or a fused one that never stores the scores.
+"""The attention kernel of a model: Keras' plain one, or a fused one that never stores the scores.
 
 KerasHub's decoder hands its mask (causal and packing's segments at once) to ``keras.ops.dot_product_attention``. On the
 JAX backend with an NVIDIA GPU from Ampere on, in half precision, that can be cuDNN's fused kernel; TensorFlow has none.
@@ -45,7 +45,7 @@ def _switch(*, off: bool) -> None:
 
 
 def attention_of(backbone: Backbone, attention: Attention) -> str:
-    """What the model uses: ``fused (cuDNN)``, or ``plain`` with the reason why.
+    """Returns the attention kernel that the model uses: ``fused (cuDNN)``, or ``plain`` with the reason why.
 
     Args:
         backbone: made inside :func:`chosen_attention`.

@@ -24,7 +24,7 @@ def find_family(name: str) -> ModelFamily:
         RegistryError: If there is none of this name.
     """
     # mypy: abstract classes are no `type[...]`.
-    _found[name] = registry.find(name, FAMILIES, kind=ModelFamily, setting=SETTING)  # type: ignore[type-abstract]
+    _found[name] = registry.find(name, FAMILIES, entry_type=ModelFamily, setting=SETTING)  # type: ignore[type-abstract]
     return _found[name]
 
 

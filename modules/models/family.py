@@ -1,4 +1,5 @@
-"""What a family of models is to the rest of the project: the seam behind which one module per family knows its layers.
+"""The interface of a model family to the rest of the project: the seam behind which one module per family knows its
+layers.
 
 Training, exports, gate, publishing and report ask a :class:`ModelFamily`; none of them names a layer of one. What every
 KerasHub backbone has (``token_embedding``, ``hidden_dim``, ``num_layers`` and the other sizes) is not the family's.
@@ -71,7 +72,7 @@ class Block(Protocol):
 
 
 class ModelFamily(abc.ABC):
-    """What is known of one family, and nowhere else."""
+    """Facts about one family, which are kept nowhere else."""
 
     name: str
     """What ``model.family`` calls it."""

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def load_model(
-    family: ModelFamily, place: str, *, dropout: float, dtype: str, attention: Attention = "auto"
+    family: ModelFamily, preset: str, *, dropout: float, dtype: str, attention: Attention = "auto"
 ) -> tuple[keras_hub.models.Backbone, Tokenizer]:
     """Returns backbone and tokenizer to start from.
 
     Args:
         family: of the model.
-        place: a KerasHub preset's name or handle, or a folder: a KerasHub preset, a Transformers checkpoint, or the
+        preset: a KerasHub preset's name or handle, or a folder: a KerasHub preset, a Transformers checkpoint, or the
             model of an earlier run.
         dropout: share of activations dropped while training, 0 to 1.
         dtype: Keras dtype policy, such as ``mixed_bfloat16``.
@@ -35,10 +35,10 @@ def load_model(
         TokenizerError: If the tokenizer does not fit the model.
     """
     with chosen_attention(attention):
-        if "://" not in place and Path(place).is_dir():
-            folder, saved_as = model_folder(Path(place))
+        if "://" not in preset and Path(preset).is_dir():
+            folder, saved_as = model_folder(Path(preset))
             if saved_as == "transformers":
                 return family.load_transformers(folder, dropout=dropout, dtype=dtype)
             family.read_sizes(folder)
-            place = str(folder)
-        return family.load_preset(place, dropout=dropout, dtype=dtype)
+            preset = str(folder)
+        return family.load_preset(preset, dropout=dropout, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Which tokenizer a training will use: the initial model's, a given one, or one that is trained on the rows."""
+"""The tokenizer of a training: the initial model's, a given one, or one that is trained on the rows."""
 
 from __future__ import annotations
 

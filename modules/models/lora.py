@@ -104,17 +104,17 @@ def add_adapters(
 
 
 def has_adapters(backbone: Backbone) -> bool:
-    """Whether any layer has one."""
+    """Returns whether any layer has an adapter."""
     return any(layer.lora_enabled for layer in _dense_layers(backbone))
 
 
 def is_quantized(backbone: Backbone) -> bool:
-    """Whether any kernel is stored as integers."""
+    """Returns whether any kernel is stored as integers."""
     return any(layer.quantization_mode is not None for layer in _dense_layers(backbone))
 
 
 def merged_kernel(layer: Any) -> np.ndarray:
-    """The kernel that the layer stands for: the base, turned back into float32, plus its adapter.
+    """Returns the kernel that the layer stands for: the base, turned back into float32, plus its adapter.
 
     Not quantised again, as Keras does when it saves such a layer, which would change the model.
 
@@ -126,7 +126,7 @@ def merged_kernel(layer: Any) -> np.ndarray:
 
 
 def base_kernel(layer: Any) -> np.ndarray:
-    """The kernel without its adapter, in float32."""
+    """Returns the kernel without its adapter, in float32."""
     mode = layer.quantization_mode
     stored = _array(layer._kernel)
     if mode is None:
@@ -150,12 +150,12 @@ def _from_int4(layer: Any) -> np.ndarray:
 
 
 def adapter_product(layer: Any) -> np.ndarray:
-    """What a layer's adapter adds to its kernel, in float32."""
+    """Returns the sum that a layer's adapter adds to its kernel, in float32."""
     return (layer.lora_alpha / layer.lora_rank) * np.matmul(_array(layer.lora_kernel_a), _array(layer.lora_kernel_b))
 
 
 def parameter_counts(backbone: Backbone) -> dict[str, int]:
-    """``parameters`` of the model as it will be exported, and ``trainable_parameters``, adapters included.
+    """Returns ``parameters`` of the model as it will be exported, and ``trainable_parameters``, adapters included.
 
     Keras counts a quantised kernel's packed integers and scales instead.
     """

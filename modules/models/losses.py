@@ -21,7 +21,7 @@ CHUNK_TOKENS = 1024  # what modules.serving.scoring gives at once
 
 
 def chunk_tokens(vocabulary: int) -> int:
-    """How many tokens' logits to hold at once, on the devices at hand."""
+    """Returns for how many tokens to hold the logits at once, on the devices at hand."""
     on_accelerator = any(not device.startswith("cpu") for device in keras.distribution.list_devices())
     logits = ACCELERATOR_LOGITS if on_accelerator else PROCESSOR_LOGITS
     return max(logits // vocabulary // CHUNK_MULTIPLE, 1) * CHUNK_MULTIPLE
@@ -30,7 +30,7 @@ def chunk_tokens(vocabulary: int) -> int:
 def summed_loss(
     hidden: Any, embedding: Any, targets: Any, weights: Any, *, embedding_learns: bool = True
 ) -> tuple[Any, Any]:
-    """The weighted sum of the tokens' losses, with gradients for `hidden` and `embedding`.
+    """Returns the weighted sum of the tokens' losses, with gradients for `hidden` and `embedding`.
 
     Args:
         hidden: float [N, D], the last hidden state of each supervised token.
@@ -45,7 +45,7 @@ def summed_loss(
         :func:`token_scores`, which carry no gradient.
     """
     # Gradients are taken for weights up to 1 and scaled at the end: in float16 they would vanish.
-    wide = _wide(hidden)
+    wide = _loss_dtype(hidden)
     weights = ops.cast(weights, wide)
     unit = ops.maximum(ops.max(weights), 1e-30)
     shares = weights / unit  # [N]
@@ -111,10 +111,10 @@ class _Chunks(NamedTuple):
         likelihood = ops.exp(-chunk_scores[:, 0])
         d_logits = ops.scatter_update(d_logits, ops.stack([places, t], axis=-1), likelihood - 1.0)
         d_logits = ops.cast(d_logits, h.dtype)
-        d_embedding = ops.zeros((1, 1), _wide(self.hidden))
+        d_embedding = ops.zeros((1, 1), _loss_dtype(self.hidden))
         if self.embedding_learns:
             counted = ops.cast(ops.where(at + places >= start, share, 0.0), h.dtype)
-            d_embedding = ops.cast(ops.einsum("nv,nd->vd", d_logits, h * counted[:, None]), _wide(self.hidden))
+            d_embedding = ops.cast(ops.einsum("nv,nd->vd", d_logits, h * counted[:, None]), _loss_dtype(self.hidden))
         return (
             ops.slice_update(scores, (at, 0), chunk_scores),
             ops.slice_update(d_hidden, (at, 0), ops.matmul(d_logits, self.embedding)),
@@ -123,7 +123,7 @@ class _Chunks(NamedTuple):
 
 
 def token_scores(hidden: Any, embedding: Any, targets: Any) -> Any:
-    """How each target fared, without gradients.
+    """Returns the scores of each target, without gradients.
 
     Arguments are those of :func:`summed_loss`.
 
@@ -145,11 +145,11 @@ def token_scores(hidden: Any, embedding: Any, targets: Any) -> Any:
 
 
 def _score(hidden: Any, embedding: Any, targets: Any) -> tuple[Any, Any, Any]:
-    """Scores [C, 2]; exponentials [C, V] of the logits less their largest, and their sums [C]; as :func:`_wide` says.
+    """Scores [C, 2]; exponentials [C, V] of the logits less their largest, and their sums [C]; in :func:`_loss_dtype`.
 
     A hit is told by the largest logit, which is needed anyway: argmax over a vocabulary is slow on CPU.
     """
-    wide = _wide(hidden)
+    wide = _loss_dtype(hidden)
     logits = ops.cast(ops.einsum("nd,vd->nv", hidden, embedding), wide)  # transposes nothing in memory
     chosen = ops.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
     # At least as large as the chosen one anyway: after both, the logits' memory is free for what follows.
@@ -190,10 +190,10 @@ def _take(array: Any, at: Any, size: Any) -> Any:
 
 
 def _empty_scores(hidden: Any) -> Any:
-    return ops.zeros((ops.shape(hidden)[0], 2), _wide(hidden))
+    return ops.zeros((ops.shape(hidden)[0], 2), _loss_dtype(hidden))
 
 
-def _wide(hidden: Any) -> str:
+def _loss_dtype(hidden: Any) -> str:
     """Returns the type that losses are computed in: float32 at least, float64 for a model that is."""
     return str(keras.backend.result_type(hidden.dtype, "float32"))
 
@@ -223,4 +223,4 @@ class SupervisedLoss(keras.layers.Layer):
 
     def compute_output_spec(self, hidden: Any, supervised: Any, *_: Any, **__: Any) -> Any:
         # Said here, because JAX cannot trace `call` for a number of slots that is not known yet.
-        return keras.KerasTensor((*supervised.shape, 2), _wide(hidden))
+        return keras.KerasTensor((*supervised.shape, 2), _loss_dtype(hidden))

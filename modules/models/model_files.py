@@ -1,4 +1,4 @@
-"""What lies in a folder that training can start from, read without any framework: configuration and tensors.
+"""Files of an initial model's folder, read without any framework: configuration and tensors.
 
 Two forms: a KerasHub preset, and a Transformers checkpoint in safetensors, one file or several with an index. Only
 headers are read until a tensor is asked for.
@@ -53,19 +53,19 @@ class Tensor:
             return np.asarray(file.get_tensor(self.name), np.float32)
 
 
-def model_folder(place: Path) -> tuple[Path, SavedAs]:
-    """Returns the folder in `place` that holds a model, and how it is saved there.
+def model_folder(root: Path) -> tuple[Path, SavedAs]:
+    """Returns the folder in `root` that holds a model, and how it is saved there.
 
     Raises:
         CheckpointError: If there is none.
     """
     for part in PLACES:
-        folder = place / part
+        folder = root / part
         if (folder / CONFIG).is_file():
             return folder, "keras" if "registered_name" in read_json(folder / CONFIG) else "transformers"
-    listing = ", ".join(sorted(path.name for path in place.iterdir())[:SHOWN]) if place.is_dir() else "no such folder"
+    listing = ", ".join(sorted(path.name for path in root.iterdir())[:SHOWN]) if root.is_dir() else "no such folder"
     raise CheckpointError(
-        f"A model's folder has a {CONFIG}. Received: {place} ({listing or 'empty'}). Name a KerasHub preset, a "
+        f"A model's folder has a {CONFIG}. Received: {root} ({listing or 'empty'}). Name a KerasHub preset, a "
         "Transformers checkpoint, or the model folder of a run."
     )
 

@@ -41,7 +41,7 @@ class Recomputed(keras.layers.Layer):
         return keras.KerasTensor(x.shape, self.block.compute_dtype)
 
     def _draw(self) -> dict[int, Any]:
-        """A random state of its own for each generator in the block: variable id → [2]."""
+        """Returns a random state of its own for each generator in the block: variable id → [2]."""
         if self.seeds is None:
             return {}
         drawn = self.seeds.next()  # [2]: seed and counter

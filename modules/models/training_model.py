@@ -22,7 +22,7 @@ class ContextError(ValueError):
 
 
 class SegmentMask(keras.layers.Layer):
-    """Which tokens may see each other: only those of the same example.
+    """Computes the attention mask of packed rows: tokens see only those of the same example.
 
     int32 [B, T] segment ids → bool [B, T, T]; the decoder adds the causal mask itself.
     """
@@ -32,7 +32,7 @@ class SegmentMask(keras.layers.Layer):
 
 
 def training_model(backbone: keras_hub.models.Backbone, *, sequence_length: int, remat: bool = False) -> keras.Model:
-    """The model that `PackedBatches` feeds; its layers are the backbone's own.
+    """Returns the model that `PackedBatches` feeds; its layers are the backbone's own.
 
     Its output is float32 [N, 2]: each supervised token's negative log-likelihood (nats), and 1 where the target was the
     likeliest token. Its loss is part of it.
@@ -56,12 +56,12 @@ def training_model(backbone: keras_hub.models.Backbone, *, sequence_length: int,
     slots = {name: keras.Input((), dtype="int32", name=name) for name in ("supervised", "targets")}
     slots["weights"] = keras.Input((), dtype="float32", name="weights")
     mask = SegmentMask(name="segment_mask")(rows["segment_ids"])  # [B, T, T]
-    wrap = Recomputed if remat else _as_it_is
+    wrap = Recomputed if remat else _unchanged
     hidden = family.hidden_states(backbone, rows["token_ids"], rows["positions"], mask, wrap_block=wrap)  # [B, T, D]
     loss = SupervisedLoss(backbone.token_embedding, name="supervised_loss")
     scores = loss(hidden, slots["supervised"], slots["targets"], slots["weights"])  # [N, 2]
     return keras.Model(rows | slots, scores, name="gpt2_training")
 
 
-def _as_it_is(block: Any) -> Any:
+def _unchanged(block: Any) -> Any:
     return block

@@ -1,4 +1,5 @@
-"""How rows become prompts: a module per format, and the registry of those that settings may name."""
+"""Prompt formats, which turn rows into prompts: a module per format, and the registry of those that settings may
+name."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ def find_format(name: str, *, kind: RowKind) -> PromptFormat:
     Raises:
         RegistryError: If there is none of this name.
     """
-    return registry.find(name, {AUTO: DEFAULTS[kind], **FORMATS}, kind=PromptFormat, setting=SETTING)
+    return registry.find(name, {AUTO: DEFAULTS[kind], **FORMATS}, entry_type=PromptFormat, setting=SETTING)
 
 
 def format_of_spec(spec: Mapping[str, Any]) -> PromptFormat:

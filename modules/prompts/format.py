@@ -1,4 +1,4 @@
-"""What a prompt format is: the one place where a row becomes text for the model.
+"""The prompt format: the one place where a row becomes text for the model.
 
 Transform, the serving signatures, the front ends and the evaluation all format through :class:`PromptFormat`. Front
 ends that cannot import it (the published Space) receive the same templates through :meth:`PromptFormat.spec`.
@@ -26,7 +26,7 @@ NEUTRAL_END_TOKEN = "<| endoftext |>"
 
 @dataclass(frozen=True)
 class PromptFormat:
-    """How a row becomes a prompt.
+    """A prompt format, which turns a row into a prompt.
 
     Attributes:
         name: what settings call it.
@@ -46,8 +46,8 @@ class PromptFormat:
     def format(self, instruction: str, input_text: str = "") -> str:
         """Returns the prompt for one row; it ends right after the response marker."""
         if is_blank(input_text):
-            return self.without_input.format(instruction=neutralise(instruction))
-        return self.with_input.format(instruction=neutralise(instruction), input=neutralise(input_text))
+            return self.without_input.format(instruction=escape_end_tokens(instruction))
+        return self.with_input.format(instruction=escape_end_tokens(instruction), input=escape_end_tokens(input_text))
 
     def parse(self, prompt: str) -> tuple[str, str] | None:
         """Returns instruction and input, of which :meth:`format` makes this prompt; None if there are none such."""
@@ -70,7 +70,7 @@ class PromptFormat:
         """
         import tensorflow as tf
 
-        fields = {"instruction": neutralise_tensor(instruction), "input": neutralise_tensor(input_text)}
+        fields = {"instruction": escape_end_tokens_tensor(instruction), "input": escape_end_tokens_tensor(input_text)}
         blank = tf.strings.regex_full_match(input_text, r"[ \t\n\r\f\x0b]*")
         return tf.where(blank, _join(self.without_input, fields), _join(self.with_input, fields))
 
@@ -95,13 +95,13 @@ def is_blank(text: str) -> bool:
     return not text.strip(BLANK_CHARACTERS)
 
 
-def neutralise(text: str) -> str:
+def escape_end_tokens(text: str) -> str:
     """Returns `text` with every literal end token made harmless."""
     return text.replace(END_TOKEN, NEUTRAL_END_TOKEN)
 
 
-def neutralise_tensor(text: tf.Tensor) -> tf.Tensor:
-    """Neutralises inside a TensorFlow graph, as :func:`neutralise` does; string of any shape, same shape out."""
+def escape_end_tokens_tensor(text: tf.Tensor) -> tf.Tensor:
+    """Escapes end tokens inside a TensorFlow graph, like :func:`escape_end_tokens`; string of any shape → same."""
     import tensorflow as tf
 
     return tf.strings.regex_replace(text, r"<\|endoftext\|>", NEUTRAL_END_TOKEN)

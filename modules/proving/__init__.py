@@ -1,1 +1,2 @@
-"""Whether the exported forms of a model serve: what they are asked, each in a fresh process, and how far they agree."""
+"""Proof that the exported forms of a model serve: the requests, asked in a fresh process each, and how far answers
+agree."""

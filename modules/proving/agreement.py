@@ -1,4 +1,4 @@
-"""Whether a form of a model gives the same answers as the reference, and how near its figures are.
+"""Agreement of a form's answers with the reference's: whether they are the same, and how near its figures are.
 
 The Transformers checkpoint is the reference; float32 forms must agree with it, the 8-bit form must be as near as
 :mod:`modules.proving.rounding` says. Choices are compared step by step as long as both forms have
@@ -36,7 +36,7 @@ class Step(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """Of the likeliest to the least likely token, the largest difference in nats."""
+        """Returns the largest difference in nats, of the likeliest to the least likely token."""
         return float(np.abs(self.expected.astype(np.float64) - self.found).max())
 
     @property
@@ -84,7 +84,7 @@ def _compare_choices(
 
 
 def _float_agrees(steps: Sequence[Step], _index: int) -> tuple[bool, float]:
-    """Equal within the tolerance; another choice only where the two best tokens are nearer than that."""
+    """Compares within the tolerance; another choice is allowed only where the two best tokens are nearer than that."""
     largest = max(step.difference for step in steps)
     return largest <= FLOAT_TOLERANCE, largest
 
@@ -127,14 +127,15 @@ def judge_texts(reference: Answers, answers: Answers, model_folder: Path, reques
 
 
 def _score_difference(expected: np.ndarray, found: np.ndarray) -> float:
-    """Largest difference of the negative log-likelihoods per token; infinite if a token is counted differently."""
+    """Returns the largest difference of the negative log-likelihoods per token; infinite if a token is counted
+    differently."""
     if not np.array_equal(expected[:, 1], found[:, 1]):
         return float("inf")
     return float((np.abs(expected[:, 0] - found[:, 0]) / np.maximum(expected[:, 1], 1)).max())
 
 
 def _steps(reference: Answers, answers: Answers, index: int) -> Iterator[Step]:
-    """The choices of a request that both made after the same tokens."""
+    """Yields the choices of a request that both made after the same tokens."""
     for expected, found in zip(_logs(reference, index), _logs(answers, index), strict=False):
         step = Step(expected, found)
         yield step

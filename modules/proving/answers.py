@@ -1,4 +1,4 @@
-"""What a form answers when it is asked, and how answers are made from a model that is a function."""
+"""Answers of an exported form, and how they are made from a model that is a function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exported models are asked: real prompts of the run, and those that break front ends."""
+"""Requests for the exported models: real prompts of the run, and those that break front ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INSTRUCTIONS = ("Say hello.", "Übersetze: 你好, 🙂")  # for the rows to sco
 
 @dataclass(frozen=True)
 class Requests:
-    """What every form is asked.
+    """Requests that every form must answer.
 
     Attributes:
         prompts: texts.

@@ -1,4 +1,4 @@
-"""How near to the model its 8-bit form must be: what rounding alone does to it, computed and not guessed.
+"""The distance from the model that an 8-bit form may have: what rounding alone does to it, computed and not guessed.
 
 The reference goes, with rounded weights, through exact 8-bit arithmetic
 (:mod:`modules.proving.int8`), which gives a distance from the reference; the form's answers may be
@@ -73,13 +73,13 @@ class RoundedForm:
         if not unsafe:
             return None
         return (
-            f"has weights whose products saturate on processors without VNNI instructions{self._here()}: no two of a "
-            f"row may exceed {LARGEST_PAIR} together. Received: larger ones in {unsafe} of {rows} rows. Export the "
-            "model again."
+            f"has weights whose products saturate on processors without VNNI instructions{self._saturation_note()}: "
+            f"no two of a row may exceed {LARGEST_PAIR} together. Received: larger ones in {unsafe} of {rows} rows. "
+            "Export the model again."
         )
 
-    def _here(self) -> str:
-        """Whether the answers are those of saturated products, by the shortest request that is wrong."""
+    def _saturation_note(self) -> str:
+        """Returns the words for answers of saturated products, judged by the shortest wrong request; "" for others."""
         if not self._wrong:
             return ""
         index = min(self._wrong, key=lambda wrong: len(self._requests.prompt_ids[wrong]))

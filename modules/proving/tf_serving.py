@@ -37,19 +37,19 @@ class Servable(NamedTuple):
 
 
 def load(folder: Path) -> Servable:
-    """The SavedModel in `folder`."""
+    """Returns the SavedModel in `folder`."""
     graph = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs[0]
     return Servable(tf.saved_model.load(str(folder)).signatures, graph.signature_def)
 
 
 def warmup_requests(folder: Path) -> Iterator[predict_pb2.PredictRequest]:
-    """The requests that TensorFlow Serving tries before it lets others in."""
+    """Yields the requests that TensorFlow Serving tries before it lets others in."""
     for record in tf.data.TFRecordDataset([str(folder / WARMUP_FILE)]).as_numpy_iterator():
         yield prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
 
 
 def make_request(signature: str, inputs: Mapping[str, Any]) -> predict_pb2.PredictRequest:
-    """A gRPC request."""
+    """Returns a gRPC request."""
     request = predict_pb2.PredictRequest()
     request.model_spec.signature_name = signature
     for name, value in inputs.items():
@@ -58,12 +58,12 @@ def make_request(signature: str, inputs: Mapping[str, Any]) -> predict_pb2.Predi
 
 
 def outputs(response: predict_pb2.PredictResponse) -> dict[str, np.ndarray]:
-    """The response's tensors."""
+    """Returns the response's tensors."""
     return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
 
 
 def predict(model: Servable, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-    """What PredictionService.Predict answers.
+    """Returns the response of PredictionService.Predict.
 
     Raises:
         RequestError: If there is no such signature, or an input is missing, unknown, or of another type.

@@ -1,4 +1,4 @@
-"""How good the answers are."""
+"""The share of prompts that are answered exactly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def exact_answers(
     *,
     rows: int,
 ) -> dict[str, Any] | None:
-    """How many of the first `rows` prompts are answered with exactly the expected text.
+    """Returns how many of the first `rows` prompts are answered with exactly the expected text.
 
     An answer that does not stop by itself is cut at the token limit, and so cannot equal a shorter expected
     one.

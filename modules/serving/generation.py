@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Decoding(NamedTuple):
-    """How the next token is chosen; scalars.
+    """Settings by which the next token is chosen; scalars.
 
     Attributes:
         max_new_tokens: int32, at least 1; the context less one at most.
@@ -80,7 +80,7 @@ class TextGenerator(tf.Module):
         return self.tokenizer.detokenize(tf.ragged.boolean_mask(ids, ~ended))
 
     def _left_padded(self, prompts: tf.Tensor, room: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """int32 [B, P] token ids and bool [B, P], true where a token is real."""
+        """Returns int32 [B, P] token ids and bool [B, P], true where a token is real."""
         ragged = self.tokenizer.tokenize(prompts)[:, -room:]
         # An empty prompt still needs one token to predict from.
         start = tf.fill([tf.shape(prompts)[0], 1], self.end_token_id)
@@ -90,7 +90,7 @@ class TextGenerator(tf.Module):
         return tf.reverse(ragged[:, ::-1].to_tensor(0), axis=[1]), tf.cast(real, tf.bool)
 
     def _decode(self, tokens: tf.Tensor, mask: tf.Tensor, decoding: Decoding) -> tf.Tensor:
-        """int32 [B, steps]: the new tokens, filled with the end token once a row has ended."""
+        """Returns int32 [B, steps]: the new tokens, filled with the end token once a row has ended."""
         batch, prompt_length = tf.unstack(tf.shape(tokens))
         logits, caches = self._prefill(tokens, mask, decoding.max_new_tokens)
         output = tf.TensorArray(tf.int32, size=0, dynamic_size=True, element_shape=[None])
@@ -136,7 +136,7 @@ class TextGenerator(tf.Module):
         caches: tuple[tf.Tensor, ...],
         index: tf.Tensor,
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-        """One pass over Q new tokens, written to the caches from `index` on.
+        """Computes one pass over Q new tokens, written to the caches from `index` on.
 
         Args:
             tokens: int32 [B, Q].
@@ -155,7 +155,7 @@ class TextGenerator(tf.Module):
         return tf.cast(logits, tf.float32), tuple(written)
 
     def _choose(self, logits: tf.Tensor, decoding: Decoding, *, step: tf.Tensor) -> tf.Tensor:
-        """The next token of each row: float32 [B, V] → int32 [B]."""
+        """Returns the next token of each row: float32 [B, V] → int32 [B]."""
         greedy = tf.argmax(logits, axis=-1, output_type=tf.int32)
 
         def sample() -> tf.Tensor:

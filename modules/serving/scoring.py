@@ -1,4 +1,4 @@
-"""How likely a model finds given responses, inside a TensorFlow graph: the mathematics of evaluation.
+"""Scores of given responses inside a TensorFlow graph: the mathematics of evaluation.
 
 The measure is training's: the mean negative log-likelihood of the response and its end token, given the prompt.
 Rows give sums and counts, not means, so that a mean over rows can be weighted by tokens.
@@ -13,7 +13,7 @@ import tensorflow as tf
 from modules.models import losses
 from modules.models.families import family_of
 from modules.prompts import ALPACA
-from modules.prompts.format import PromptFormat, neutralise_tensor
+from modules.prompts.format import PromptFormat, escape_end_tokens_tensor
 
 if TYPE_CHECKING:
     from modules.serving.generation import TextGenerator
@@ -66,7 +66,7 @@ class ResponseScorer(tf.Module):
             output: string, likewise: the response to score.
         """
         instruction, input_text, output = (tf.reshape(text, [-1]) for text in (instruction, input_text, output))
-        response = neutralise_tensor(output)
+        response = escape_end_tokens_tensor(output)
         tokens, prompt_lengths = self._tokens(self.prompt_format.format_tensors(instruction, input_text), response)
         pieces, prompt_lengths, row = self._cut(tokens, prompt_lengths)
         scored = self._sums(pieces, prompt_lengths)  # [P, 3]
@@ -75,7 +75,7 @@ class ResponseScorer(tf.Module):
         return Scores(scored[:, 0], scored[:, 1], scored[:, 2], tf.cast(size, tf.float32))
 
     def _tokens(self, prompts: tf.Tensor, responses: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
-        """int32 [B, (tokens)] of prompt, response and end token, and int32 [B], the tokens of each prompt.
+        """Returns int32 [B, (tokens)] of prompt, response and end token, and int32 [B], the tokens of each prompt.
 
         Rows whose response does not fit are empty.
         """
@@ -116,7 +116,7 @@ class ResponseScorer(tf.Module):
         return pieces, tf.maximum(tf.gather(prompt_lengths, row) - tf.cast(before, tf.int32), 1), row
 
     def _sums(self, tokens: tf.RaggedTensor, prompt_lengths: tf.Tensor) -> tf.Tensor:
-        """float32 [B, 3]: negative log-likelihood, targets and hits of each row."""
+        """Returns float32 [B, 3]: negative log-likelihood, targets and hits of each row."""
         lengths = tokens.row_lengths()  # int64 [B]
         order = tf.argsort(lengths, stable=True)
         rows = tf.shape(order)[0]

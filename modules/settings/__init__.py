@@ -1,1 +1,1 @@
-"""What Transform, Tuner and Trainer are told, as frozen, typed groups: a module for each of them."""
+"""Settings of Transform, Tuner and Trainer, as frozen, typed groups: a module for each of them."""

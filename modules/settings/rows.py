@@ -1,4 +1,4 @@
-"""What the rows are, for Transform and Trainer."""
+"""Settings of the rows, for Transform and Trainer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RowSettings(BaseModel):
 
 
 class PreprocessingSettings(BaseModel):
-    """What Transform is told: its ``custom_config``."""
+    """Settings of Transform: its ``custom_config``."""
 
     model_config = FROZEN
 

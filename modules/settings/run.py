@@ -1,4 +1,4 @@
-"""What Trainer and Tuner are told: the settings of one run, which travel as plain JSON in TFX's ``custom_config``."""
+"""Settings of one run for Trainer and Tuner, which travel as plain JSON in TFX's ``custom_config``."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ class RunSettings(BaseModel):
 
         The names of callbacks are among it only if there are any.
         """
-        told = self.to_json()["training"] | {"overlong": self.overlong}
-        return {name: told[name] for name in sorted(told) if name != "callbacks" or told[name]}
+        values = self.to_json()["training"] | {"overlong": self.overlong}
+        return {name: values[name] for name in sorted(values) if name != "callbacks" or values[name]}
 
     def published_model(self) -> dict[str, Any]:
         """Returns the group ``model`` as the training's report tells it, sorted by name."""
-        told = self.to_json()["model"]
+        values = self.to_json()["model"]
         if self.model.family == DEFAULT_FAMILY:  # as it was before there was a choice
-            del told["family"]
-        return dict(sorted(told.items()))
+            del values["family"]
+        return dict(sorted(values.items()))
 
 
 class TunerSettings(BaseModel):
-    """What Tuner is told besides a run's settings."""
+    """Settings of Tuner besides those of the run."""
 
     model_config = FROZEN
 

@@ -34,7 +34,7 @@ LoraUnfrozen = Annotated[tuple[Unfrozen, ...], BeforeValidator(split_words)]
 
 
 class TrainingSettings(BaseModel):
-    """How the network is trained."""
+    """Settings of the network's training."""
 
     model_config = FROZEN
 

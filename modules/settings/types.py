@@ -1,4 +1,4 @@
-"""What a setting can hold, and how flags and environment variables write it."""
+"""Types of setting values, and how flags and environment variables write them."""
 
 from __future__ import annotations
 

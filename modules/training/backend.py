@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from modules.processes import run_apart
+from modules.processes import run_in_subprocess
 from modules.training.task import Trained, TrainingTask
 
 logger = logging.getLogger(__name__)
@@ -31,10 +31,10 @@ def run_task(task: TrainingTask, train: Callable[[TrainingTask], Trained]) -> Tr
     import keras
 
     backend = task.settings.training.backend
-    return train(task) if backend == keras.backend.backend() else train_apart(task, backend)
+    return train(task) if backend == keras.backend.backend() else train_in_subprocess(task, backend)
 
 
-def train_apart(task: TrainingTask, backend: str, *, environment: Mapping[str, str] | None = None) -> Trained:
+def train_in_subprocess(task: TrainingTask, backend: str, *, environment: Mapping[str, str] | None = None) -> Trained:
     """Trains in a fresh process on `backend`.
 
     Args:
@@ -46,7 +46,7 @@ def train_apart(task: TrainingTask, backend: str, *, environment: Mapping[str, s
         TrainingProcessError: If it fails; with the message of its error.
     """
     given = {"KERAS_BACKEND": backend, **(environment or {})}
-    outcome = run_apart("modules.training_process", task.to_json(), environment=given)
+    outcome = run_in_subprocess("modules.training_process", task.to_json(), environment=given)
     logger.info("Training process on %s: %s", backend, outcome.log)
     if outcome.status != 0:
         raise TrainingProcessError(

@@ -136,7 +136,7 @@ def _cut(tokens: np.ndarray, prompt_length: int, sequence_length: int) -> Iterat
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What training will see, counted once; all but `pad_fraction` are counts."""
+    """Counts of the rows that training will see; `pad_fraction` alone is a share."""
 
     rows_read: int
     rows_dropped: int

@@ -32,12 +32,12 @@ class DeviceError(ValueError):
 
 @contextlib.contextmanager
 def shared_training(
-    kind: str, *, devices: int, batch_size: int, sharding: Mapping[str, tuple[str | None, ...]] = GPT2.sharding
+    distribution: str, *, devices: int, batch_size: int, sharding: Mapping[str, tuple[str | None, ...]] = GPT2.sharding
 ) -> Iterator[Sharing]:
     """Has models made for, and trained on, several devices while it is active.
 
     Args:
-        kind: ``none``, ``data_parallel`` or ``fully_sharded``.
+        distribution: ``none``, ``data_parallel`` or ``fully_sharded``.
         devices: how many; 0 for all.
         batch_size: rows of a batch.
         sharding: the model family's, for ``fully_sharded``.
@@ -45,18 +45,18 @@ def shared_training(
     Raises:
         DeviceError: If there are not as many, they do not divide the batch, or the backend cannot do it.
     """
-    if kind == "none":
+    if distribution == "none":
         yield Sharing()
         return
     on_jax = keras.backend.backend() == "jax"
-    chosen = choose(_found_by_jax() if on_jax else _found_by_tensorflow(), devices, batch_size=batch_size)
-    if kind == "fully_sharded" and not on_jax:
+    chosen = choose(_jax_devices() if on_jax else _tensorflow_devices(), devices, batch_size=batch_size)
+    if distribution == "fully_sharded" and not on_jax:
         raise DeviceError(
             "training.distribution=fully_sharded needs Keras on JAX. "
             f"Received: {keras.backend.backend()}. Set training.backend=jax, or take data_parallel."
         )
-    logger.info("Training on %d devices, %s: %s", len(chosen), kind, ", ".join(chosen))
-    with _on_jax(kind, chosen, sharding) if on_jax else _on_tensorflow(chosen):
+    logger.info("Training on %d devices, %s: %s", len(chosen), distribution, ", ".join(chosen))
+    with _jax_scope(distribution, chosen, sharding) if on_jax else _tensorflow_scope(chosen):
         yield Sharing(len(chosen), apart=not on_jax)
 
 
@@ -94,21 +94,21 @@ def sum_before_clipping(optimizer: keras.optimizers.Optimizer) -> None:
     inner._clip_gradients = clip_sum
 
 
-def _found_by_jax() -> list[str]:
+def _jax_devices() -> list[str]:
     return [str(device) for device in keras.distribution.list_devices()]
 
 
-def _found_by_tensorflow() -> list[str]:
+def _tensorflow_devices() -> list[str]:
     config = importlib.import_module("tensorflow").config
     devices = config.list_logical_devices("GPU") or config.list_logical_devices("CPU")
     return [device.name for device in devices]
 
 
-def _on_jax(
-    kind: str, devices: Sequence[str], sharding: Mapping[str, tuple[str | None, ...]]
+def _jax_scope(
+    distribution: str, devices: Sequence[str], sharding: Mapping[str, tuple[str | None, ...]]
 ) -> contextlib.AbstractContextManager[None]:
     mesh = keras.distribution.DeviceMesh((len(devices),), ["batch"], list(devices))
-    if kind == "data_parallel":
+    if distribution == "data_parallel":
         return keras.distribution.DataParallel(device_mesh=mesh).scope()
     layouts = keras.distribution.LayoutMap(mesh)
     for path, layout in sharding.items():
@@ -116,5 +116,5 @@ def _on_jax(
     return keras.distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch").scope()
 
 
-def _on_tensorflow(devices: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+def _tensorflow_scope(devices: Sequence[str]) -> contextlib.AbstractContextManager[None]:
     return importlib.import_module("tensorflow").distribute.MirroredStrategy(list(devices)).scope()

@@ -1,4 +1,4 @@
-"""Which rows a training row is too short for, and when those are too many to train without them."""
+"""Rows that do not fit a training row, and when they are too many to train without them."""
 
 from __future__ import annotations
 

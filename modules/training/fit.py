@@ -24,7 +24,7 @@ from modules.training.totals import BatchTotals
 
 @dataclass(frozen=True)
 class CheckpointPlan:
-    """Where checkpoints go, and every how many optimizer steps there is one."""
+    """The folder of the checkpoints, and the number of optimizer steps from one to the next."""
 
     folder: CheckpointFolder
     every_steps: int
@@ -32,7 +32,7 @@ class CheckpointPlan:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run reached; losses are means over supervised tokens, in nats.
+    """The result of a training; losses are means over supervised tokens, in nats.
 
     Attributes:
         steps: optimizer steps done, those before a resumption included.

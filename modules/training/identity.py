@@ -1,4 +1,4 @@
-"""Which training a checkpoint belongs to."""
+"""The identity of a training, by which a checkpoint belongs to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a model and its optimizer a checkpoint must hold; any Keras backend.
+"""The state of a model and its optimizer that a checkpoint must hold; any Keras backend.
 
 That is everything that training changes: trainable weights, the optimizer's variables (moments, accumulated gradients,
 its step, from which the schedule follows, a loss scale), and the states of the random generators behind dropout.
@@ -36,13 +36,13 @@ def capture(model: keras.Model) -> dict[str, np.ndarray]:
     return {
         name: _copy(variable)
         for group, variables in _groups(model).items()
-        for name, variable in _named(group, variables).items()
+        for name, variable in _arrays_by_name(group, variables).items()
     }
 
 
 def capture_weights(model: keras.Model) -> dict[str, np.ndarray]:
     """Returns the trainable weights alone, named as the best ones of a run."""
-    return {name: _copy(variable) for name, variable in _named(BEST, model.trainable_variables).items()}
+    return {name: _copy(variable) for name, variable in _arrays_by_name(BEST, model.trainable_variables).items()}
 
 
 def restore(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
@@ -70,7 +70,7 @@ def restore_weights(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> Non
 def is_finite(arrays: Mapping[str, np.ndarray]) -> bool:
     """Returns whether all trainable weights are numbers."""
     # A sum is as good a sign as every element, and makes no array of them.
-    return all(np.isfinite(array.sum(dtype=np.float64)) for array in _of_group(WEIGHTS, arrays))
+    return all(np.isfinite(array.sum(dtype=np.float64)) for array in _arrays_of_group(WEIGHTS, arrays))
 
 
 def _copy(variable: Any) -> np.ndarray:
@@ -83,17 +83,17 @@ def _groups(model: keras.Model) -> dict[str, list[Any]]:
     return {WEIGHTS: model.trainable_variables, OPTIMIZER: model.optimizer.variables, RANDOM: random}
 
 
-def _named(group: str, variables: list[Any]) -> dict[str, Any]:
+def _arrays_by_name(group: str, variables: list[Any]) -> dict[str, Any]:
     # The number tells them apart: Keras gives a second model of a process other paths, in the same order.
     return {f"{group}/{index:05d}/{variable.path}": variable for index, variable in enumerate(variables)}
 
 
-def _of_group(group: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+def _arrays_of_group(group: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     return [arrays[name] for name in sorted(arrays) if name.startswith(f"{group}/")]
 
 
 def _check(group: str, variables: list[Any], arrays: Mapping[str, np.ndarray]) -> None:
-    held = _of_group(group, arrays)
+    held = _arrays_of_group(group, arrays)
     if len(held) != len(variables):
         raise CheckpointMismatchError(
             f"A checkpoint must hold as many arrays of {group} as the model has. "
@@ -114,6 +114,6 @@ def _check(group: str, variables: list[Any], arrays: Mapping[str, np.ndarray]) -
 
 
 def _assign(group: str, variables: list[Any], arrays: Mapping[str, np.ndarray]) -> None:
-    for variable, array in zip(variables, _of_group(group, arrays), strict=True):
+    for variable, array in zip(variables, _arrays_of_group(group, arrays), strict=True):
         # NumPy's files know bfloat16 only as two bytes.
         variable.assign(array.view(ml_dtypes.bfloat16) if array.dtype.kind == "V" else array)

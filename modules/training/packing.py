@@ -1,4 +1,4 @@
-"""How examples share rows, and rows batches: NumPy only.
+"""Packs examples into rows, and rows into batches: NumPy only.
 
 Three ways, by ``training.packing``:
 

@@ -1,4 +1,4 @@
-"""How devices share a batch, and where its supervised tokens then go: into slots. NumPy only."""
+"""Divides a batch among devices, and its supervised tokens among slots. NumPy only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SLOT_MULTIPLE = 8
 
 
 class Sharing(NamedTuple):
-    """How devices share a batch.
+    """The division of a batch among devices.
 
     Attributes:
         devices: how many there are, each of which takes as many rows.

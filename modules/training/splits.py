@@ -21,7 +21,7 @@ BEGINNING_WORDS = 6
 
 
 class TrainingData(NamedTuple):
-    """What is trained and evaluated on.
+    """The rows to train and to evaluate on.
 
     Attributes:
         batches: of the training split.

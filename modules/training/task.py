@@ -1,4 +1,4 @@
-"""What one training is asked to do, and what it gives back: plain values, so that any process can do it."""
+"""The task of one training, and its result: plain values, so that any process can do it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TrainingTask:
 
 @dataclass(frozen=True)
 class Trained:
-    """What is left of a training, beside the preset.
+    """The result of a training, beside the preset.
 
     Attributes:
         report: its figures, plain JSON.

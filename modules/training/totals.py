@@ -1,4 +1,4 @@
-"""What a batch summed up to, and the figures of optimizer steps from that."""
+"""Totals of a batch, and the figures of optimizer steps from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modules.training.callbacks.base import StepLogs
 
 
 class BatchTotals(keras.metrics.Metric):
-    """What the last batch summed up to, float32 [3]: weighted loss, hits, supervised tokens.
+    """Holds the last batch's totals, float32 [3]: weighted loss, hits, supervised tokens.
 
     Args:
         parts: of the batch that devices sum up apart; each one's weights are for the mean of all.

@@ -35,7 +35,7 @@ class DagFileError(PipelineError, ValueError):
 
 
 def main(arguments: Sequence[str], environment: MutableMapping[str, str]) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     options, flags = _parser().parse_known_args(arguments)
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # TensorFlow's INFO level
     try:
@@ -51,12 +51,12 @@ def main(arguments: Sequence[str], environment: MutableMapping[str, str]) -> int
 
 
 def chosen_fields(flags: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """The fields that flags and environment set, and to what: the DAG file carries them along."""
+    """Returns the fields that flags and environment set, and to what: the DAG file carries them along."""
     return {**read_environment(environment).values, **read_command_line(flags).values}
 
 
 def dag_settings(options: argparse.Namespace, config: PipelineConfig, chosen: Mapping[str, str]) -> DagSettings:
-    """What the DAG file says, beside the components.
+    """Returns the settings of the DAG file, besides the components.
 
     A field whose value is a Jinja template, such as ``/rows/{{ ds }}``, is rendered by Airflow for each run, so it
     cannot be a parameter as well.
@@ -85,7 +85,7 @@ def dag_settings(options: argparse.Namespace, config: PipelineConfig, chosen: Ma
 
 
 def upstream(config: PipelineConfig) -> dict[str, list[str]]:
-    """Each component's id, in order, with those of the components that it waits for."""
+    """Returns each component's id, in order, with those of the components that it waits for."""
     with heavy_imports():
         from pipeline.pipeline import create_pipeline
 
@@ -94,7 +94,7 @@ def upstream(config: PipelineConfig) -> dict[str, list[str]]:
 
 
 def variable(name: str) -> str:
-    """The environment variable of a field."""
+    """Returns the environment variable of a field."""
     return ENVIRONMENT_PREFIX + name.replace(".", "__").upper()
 
 

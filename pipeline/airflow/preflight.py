@@ -12,7 +12,7 @@ from pipeline.preflight import check
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     try:
         check(read_config(arguments, environment), environment)
     except PreflightError as error:

@@ -44,12 +44,12 @@ class NodeCall:
 
     @classmethod
     def of(cls, node: str, run_id: str) -> NodeCall:
-        """For a run id as Airflow gives it, such as ``scheduled__2026-11-23T03:00:00+00:00``."""
+        """Returns the call for a run id as Airflow gives it, such as ``scheduled__2026-11-23T03:00:00+00:00``."""
         return cls(node, NOT_IN_A_PATH.sub("-", run_id))
 
 
 def main(arguments: Sequence[str], environment: MutableMapping[str, str]) -> int:
-    """The command; returns its exit status."""
+    """Runs the command; returns its exit status."""
     options, flags = _parser().parse_known_args(arguments)
     try:
         config = load_config(flags, environment)
@@ -93,7 +93,7 @@ def run_node(config: PipelineConfig, call: NodeCall, console: Console) -> None:
 
 
 def is_finished(pipeline: Pipeline, call: NodeCall) -> bool:
-    """Whether the run has finished the component, according to ML Metadata."""
+    """Returns whether the run has finished the component, according to ML Metadata."""
     from ml_metadata.proto.metadata_store_pb2 import Execution
     from tfx.orchestration.metadata import Metadata
 

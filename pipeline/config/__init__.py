@@ -1,4 +1,4 @@
-"""What a run is made of: one typed, frozen, validated model, a module for each of its groups.
+"""The configuration of a run: one typed, frozen, validated model, a module for each of its groups.
 
 The groups of what Tuner and Trainer do are those of :mod:`modules.settings`, composed here with the others. All their
 fields are the command line's flags, the environment's variables and the profiles' keys; see

@@ -12,7 +12,7 @@ from publishing.settings import EnvironmentName
 
 
 class BeamConfig(BaseModel):
-    """What processes the rows in ImportExampleGen, StatisticsGen and Transform."""
+    """Settings of Beam, which processes the rows in ImportExampleGen, StatisticsGen and Transform."""
 
     model_config = FROZEN
 
@@ -25,7 +25,7 @@ class BeamConfig(BaseModel):
 
 
 class KubeflowConfig(BaseModel):
-    """How the pipeline runs on Kubeflow Pipelines 2; kubeflow_runner.py alone reads these."""
+    """Settings of Kubeflow Pipelines 2; kubeflow_runner.py alone reads these."""
 
     model_config = FROZEN
 

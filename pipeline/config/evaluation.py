@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from modules.settings.types import FROZEN, Words
-from pipeline.evaluation import PROMPT_LENGTH, WITH_INPUT, check_column, of_scores, parse_all
+from pipeline.evaluation import PROMPT_LENGTH, WITH_INPUT, check_column, parse_all, score_conditions
 
 
 def _conditions(texts: tuple[str, ...]) -> tuple[str, ...]:
-    if not of_scores(parse_all(texts, is_change=False)):
+    if not score_conditions(parse_all(texts, is_change=False)):
         raise ValueError(
             "A model must satisfy at least one condition on its scores to be published. "
             f"Received: {', '.join(texts) or 'none'}. Write one, such as loss<=10, or set evaluation.enabled to false."
@@ -36,7 +36,7 @@ Columns = Annotated[Words, AfterValidator(_columns)]
 
 
 class EvaluationConfig(BaseModel):
-    """When a model is good enough to be published."""
+    """Settings by which a model is good enough to be published."""
 
     model_config = FROZEN
 

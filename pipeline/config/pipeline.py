@@ -1,4 +1,4 @@
-"""What a run is made of: the whole configuration."""
+"""The whole configuration of a run."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from publishing.settings import PublishOptions, PublishSettings, RepoId
 
 
 class PublishConfig(PublishOptions):
-    """Where the model and its demo go."""
+    """Settings of the repositories that the model and its demo go to."""
 
     enabled: bool = True
     """Publish a revision at the end of the run: true or false."""

@@ -1,4 +1,4 @@
-"""What several fields of the configuration must satisfy together."""
+"""Rules that several fields of the configuration must satisfy together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modules.exports import find_forms
 from modules.models.families import find_family
 from modules.registry import RegistryError, is_reference
-from pipeline.evaluation import of_answers, parse_condition
+from pipeline.evaluation import answer_conditions, parse_condition
 from pipeline.initial_model import hub_revision
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _heads_divide_width(config: PipelineConfig) -> str | None:
 
 
 def context_length(config: PipelineConfig) -> float:
-    """Returns the model's context in tokens; infinity where only the files of the starting point tell it."""
+    """Returns the model's context in tokens; infinity where only the initial model's files tell it."""
     preset = config.model.preset
     if preset is None:
         return config.model.max_sequence_length
@@ -92,7 +92,7 @@ def _hub_spelling(config: PipelineConfig) -> str | None:
     return None
 
 
-def _base_under_adapters(config: PipelineConfig) -> str | None:
+def _quantized_base_has_adapters(config: PipelineConfig) -> str | None:
     training = config.training
     if training.quantized_base == "none" or training.lora_rank > 0:
         return None
@@ -153,7 +153,7 @@ def _published_baseline(config: PipelineConfig) -> str | None:
     )
 
 
-def _publication_to_require(config: PipelineConfig) -> str | None:
+def _required_publication_is_enabled(config: PipelineConfig) -> str | None:
     if config.publish.enabled or not config.publish.required:
         return None
     return (
@@ -162,7 +162,7 @@ def _publication_to_require(config: PipelineConfig) -> str | None:
     )
 
 
-def _page_for_instructions(config: PipelineConfig) -> str | None:
+def _space_has_instruction_model(config: PipelineConfig) -> str | None:
     if config.data.kind == "instructions" or not config.publish.enabled or not config.publish.space:
         return None
     return (
@@ -171,7 +171,7 @@ def _page_for_instructions(config: PipelineConfig) -> str | None:
     )
 
 
-def _answers_to_compare(config: PipelineConfig) -> str | None:
+def _exact_answers_have_instructions(config: PipelineConfig) -> str | None:
     if config.data.kind == "instructions" or not config.training.exact_answer_rows:
         return None
     return (
@@ -242,7 +242,7 @@ def _answers_to_judge(config: PipelineConfig) -> str | None:
     evaluation = config.evaluation
     conditions = {text: parse_condition(text, is_change=False) for text in evaluation.thresholds}
     conditions |= {text: parse_condition(text, is_change=True) for text in evaluation.against_baseline}
-    about_answers = [text for text, condition in conditions.items() if of_answers([condition])]
+    about_answers = [text for text, condition in conditions.items() if answer_conditions([condition])]
     if not evaluation.enabled or not about_answers or (evaluation.answer_rows and config.data.kind == "instructions"):
         return None
     return (
@@ -273,7 +273,7 @@ def _devices_divide_batch(config: PipelineConfig) -> str | None:
     )
 
 
-def _what_devices_cannot_share(config: PipelineConfig) -> str | None:
+def _devices_can_share_training(config: PipelineConfig) -> str | None:
     training = config.training
     if training.distribution == "none":
         return None
@@ -292,7 +292,7 @@ def _what_devices_cannot_share(config: PipelineConfig) -> str | None:
     )
 
 
-def _something_to_tune(config: PipelineConfig) -> str | None:
+def _tuning_varies_something(config: PipelineConfig) -> str | None:
     tuning, training = config.tuning, config.training
     others = [{*tuning.batch_sizes} - {training.batch_size}, {*tuning.lora_ranks} - {training.lora_rank}]
     if not tuning.enabled or tuning.learning_rate_span > 1 or any(others):
@@ -303,7 +303,7 @@ def _something_to_tune(config: PipelineConfig) -> str | None:
     )
 
 
-def _ranks_of_adapters(config: PipelineConfig) -> str | None:
+def _tuned_ranks_have_adapters(config: PipelineConfig) -> str | None:
     if not config.tuning.enabled or not config.tuning.lora_ranks or config.training.lora_rank:
         return None
     return (
@@ -330,7 +330,7 @@ RULES: tuple[Rule, ...] = (
     Rule((*_CONTEXT, "generation.max_new_tokens"), _response_fits_context),
     Rule(("model.preset", "model.tokenizer_path"), _preset_brings_tokenizer),
     Rule(("model.preset",), _hub_spelling),
-    Rule(("training.quantized_base", "training.lora_rank"), _base_under_adapters),
+    Rule(("training.quantized_base", "training.lora_rank"), _quantized_base_has_adapters),
     Rule(("model.preset", "model.hidden_dim", "model.num_heads", *_LORA), _rank_fits_heads),
     Rule(
         (
@@ -346,16 +346,16 @@ RULES: tuple[Rule, ...] = (
     Rule(("training.distribution", "training.devices", "training.batch_size"), _devices_divide_batch),
     Rule(
         ("training.distribution", "training.packing", "training.sample_every_steps", "training.accumulation_steps"),
-        _what_devices_cannot_share,
+        _devices_can_share_training,
     ),
     Rule(_REPOSITORIES, _local_namespace),
     Rule(_REPOSITORIES, _remote_namespace),
-    Rule(("publish.enabled", "publish.required"), _publication_to_require),
+    Rule(("publish.enabled", "publish.required"), _required_publication_is_enabled),
     Rule(("publish.enabled", "publish.exports", "export.ctranslate2", "export.extra"), _published_precision),
     Rule(("publish.enabled", "publish.exports", "training.lora_rank", "training.lora_unfrozen"), _published_adapter),
     Rule(("evaluation.enabled", "evaluation.baseline", "publish.enabled", "publish.exports"), _published_baseline),
-    Rule(("data.kind", "publish.enabled", "publish.space"), _page_for_instructions),
-    Rule(("data.kind", "training.exact_answer_rows"), _answers_to_compare),
+    Rule(("data.kind", "publish.enabled", "publish.space"), _space_has_instruction_model),
+    Rule(("data.kind", "training.exact_answer_rows"), _exact_answers_have_instructions),
     Rule(
         (
             "tuning.enabled",
@@ -365,8 +365,8 @@ RULES: tuple[Rule, ...] = (
             "training.batch_size",
             "training.lora_rank",
         ),
-        _something_to_tune,
+        _tuning_varies_something,
     ),
-    Rule(("tuning.enabled", "tuning.lora_ranks", "training.lora_rank"), _ranks_of_adapters),
+    Rule(("tuning.enabled", "tuning.lora_ranks", "training.lora_rank"), _tuned_ranks_have_adapters),
     Rule(("data.kind", *_ANSWERS), _answers_to_judge),
 )

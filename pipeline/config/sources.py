@@ -77,7 +77,8 @@ class Reading:
 
     @property
     def known(self) -> PipelineConfig:
-        """The configuration to look further with: to read an unknown field of it raises :class:`UnknownValueError`."""
+        """Returns the configuration to look further with: to read an unknown field of it raises
+        :class:`UnknownValueError`."""
         return cast("PipelineConfig", _Known(self.config, self.unknown)) if self.unknown else self.config
 
 
@@ -97,7 +98,7 @@ class _Known:
 
 
 def load_config(arguments: Sequence[str], environment: Mapping[str, str]) -> PipelineConfig:
-    """The validated configuration.
+    """Returns the validated configuration.
 
     Args:
         arguments: command line without the program's name.
@@ -114,7 +115,7 @@ def load_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Pip
 
 
 def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Reading:
-    """The configuration as far as it can be read, with all its problems.
+    """Returns the configuration as far as it can be read, with all its problems.
 
     Args:
         arguments: command line without the program's name.
@@ -125,21 +126,21 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Rea
     """
     chosen = [read_command_line(arguments), read_environment(environment)]
     profile = next((layer.values["profile"] for layer in chosen if "profile" in layer.values), _default_profile())
-    layers = [*chosen, _unreadable() if "profile" in _lost(chosen) else read_profile(profile)]
+    layers = [*chosen, _unreadable() if "profile" in _lost_fields(chosen) else read_profile(profile)]
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         merged.update(layer.values)
     wrong = _wrong_values(merged, layers)
     right = {name: value for name, value in merged.items() if name not in wrong}
     config = PipelineConfig.model_validate(_nested(right), context={"skip_rules": True})
-    unknown = wrong.keys() | _lost(layers)
+    unknown = wrong.keys() | _lost_fields(layers)
     broken = {rule: problem for rule in RULES if not unknown & {*rule.fields} and (problem := rule.check(config))}
     alone = {rule.fields[0] for rule in broken if len(rule.fields) == 1}
     problems = [problem for layer in layers for problem in layer.problems]
     return Reading(config, frozenset(unknown | alone), (*problems, *wrong.values(), *broken.values()))
 
 
-def _lost(layers: Sequence[Layer]) -> set[str]:
+def _lost_fields(layers: Sequence[Layer]) -> set[str]:
     """Fields whose value a layer lost, and none above it sets."""
     lost: set[str] = set()
     above: set[str] = set()
@@ -182,7 +183,7 @@ def read_command_line(arguments: Sequence[str]) -> Layer:
 
 
 def _parsed(parser: ArgumentParser, arguments: list[str]) -> tuple[Namespace, list[str], dict[str, str]]:
-    """What argparse makes of the arguments, those that it does not know, and its problems with others, by flag."""
+    """Returns argparse's namespace, the arguments that it does not know, and its problems with others, by flag."""
     try:
         return *parser.parse_known_args(arguments), {}
     except ArgumentError as error:
@@ -206,7 +207,7 @@ def read_environment(environment: Mapping[str, str]) -> Layer:
 
 
 def read_profile(profile: str) -> Layer:
-    """A TOML file: a name in pipeline/profiles, or a path that ends in .toml."""
+    """Reads a TOML file: a name in pipeline/profiles, or a path that ends in .toml."""
     path = Path(profile) if profile.endswith(".toml") else PROFILES / f"{profile}.toml"
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -231,7 +232,7 @@ def _unreadable(*problems: str) -> Layer:
 
 
 def profile_names() -> list[str]:
-    """The profiles that come with the project."""
+    """Returns the profiles that come with the project."""
     return sorted(path.stem for path in PROFILES.glob("*.toml"))
 
 
@@ -239,12 +240,12 @@ def profile_names() -> list[str]:
 
 
 def fields() -> dict[str, FieldInfo]:
-    """Every field that can be set, by dotted name."""
+    """Returns every field that can be set, by dotted name."""
     return dict(_leaves(PipelineConfig, ""))
 
 
 def field_names() -> list[str]:
-    """The dotted names of :func:`fields`."""
+    """Returns the dotted names of :func:`fields`."""
     return list(fields())
 
 
@@ -294,7 +295,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _wrong_values(values: Mapping[str, Any], layers: Sequence[Layer]) -> dict[str, str]:
-    """What is wrong, by field."""
+    """Returns the problem of each wrong value, by field."""
     wrong: dict[str, str] = {}
     try:
         PipelineConfig.model_validate(_nested(values), context={"skip_rules": True})
@@ -306,7 +307,7 @@ def _wrong_values(values: Mapping[str, Any], layers: Sequence[Layer]) -> dict[st
 
 
 def _name_at(location: tuple[int | str, ...]) -> str:
-    """The field at a pydantic error's location, which may end in the tag of a union."""
+    """Returns the field at a pydantic error's location, which may end in the tag of a union."""
     known = set(field_names())
     parts = [str(part) for part in location]
     while parts and ".".join(parts) not in known:
@@ -349,7 +350,7 @@ def _unknown_profile(profile: str) -> str:
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The nearest name: of its group, else the same field of another group, else the nearest of all."""
+    """Returns the nearest name: of its group, else the same field of another group, else the nearest of all."""
     spellings = {_parts(candidate): candidate for candidate in known}
     group, field = _parts(name)
     groups = {group for group, _ in spellings}
@@ -363,7 +364,7 @@ def _did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Group and field of a name in any source's spelling; the group is empty for a field of none."""
+    """Returns the group and field of a name in any source's spelling; the group is empty for a field of none."""
     dotted = name.removeprefix(ENVIRONMENT_PREFIX).removeprefix("--").replace("__", ".").replace("-", "_").lower()
     group, _, field = dotted.rpartition(".")
     return group, field

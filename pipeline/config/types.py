@@ -1,4 +1,4 @@
-"""What a field of the runners' and the publication's groups can hold; :mod:`modules.settings.types` has the rest."""
+"""Types of the fields of the runners' and the publication's groups; :mod:`modules.settings.types` has the rest."""
 
 from __future__ import annotations
 

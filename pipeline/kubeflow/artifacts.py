@@ -1,4 +1,4 @@
-"""How artifacts are typed in the compiled pipeline."""
+"""Types of the artifacts in the compiled pipeline."""
 
 from __future__ import annotations
 

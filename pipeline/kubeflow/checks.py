@@ -1,4 +1,4 @@
-"""What can be known to be wrong before anything is compiled or submitted. Imports neither TFX nor TensorFlow."""
+"""Checks that can be made before anything is compiled or submitted. Imports neither TFX nor TensorFlow."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def compile_problems(config: PipelineConfig) -> list[str]:
 
 
 def deployment_problems(config: PipelineConfig) -> list[str]:
-    """What is fine in a file but not on a cluster; `submit` and `schedule` refuse it, `compile` mentions it."""
+    """Returns what is fine in a file but not on a cluster; `submit` and `schedule` refuse it, `compile` mentions it."""
     problems = []
     if config.publish.enabled and config.publish.endpoint == "local":
         problems.append(
@@ -61,7 +61,7 @@ def deployment_problems(config: PipelineConfig) -> list[str]:
 
 
 def quantity(text: str) -> float:
-    """A Kubernetes quantity as a number: 0.5 for `500m`, 1073741824.0 for `1Gi`."""
+    """Returns a Kubernetes quantity as a number: 0.5 for `500m`, 1073741824.0 for `1Gi`."""
     number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", text).groups()  # type: ignore[union-attr] # as the config
     return float(number) * UNITS.get(unit, 1)
 

@@ -60,7 +60,7 @@ class KubeflowServerError(KubeflowError):
 
 @dataclass(frozen=True)
 class Connection:
-    """Where Kubeflow is and how to be let in; secrets do not show in its repr."""
+    """The address of Kubeflow and the credentials for it; secrets do not show in its repr."""
 
     host: str
     """Address of the API, such as http://localhost:8888 behind a port-forward."""
@@ -95,7 +95,7 @@ class KubeflowClient:
     connection: Connection
 
     def call(self, method: Callable[..., Any], /, *arguments: Any, **options: Any) -> Any:
-        """What `method`, one of the kfp client's generated API methods, gives.
+        """Returns the result of `method`, one of the kfp client's generated API methods.
 
         Raises:
             KubeflowError: By what went wrong; see the module.
@@ -104,17 +104,18 @@ class KubeflowClient:
         try:
             result = method(*arguments, **options, _request_timeout=limit)
         except ApiException as error:
-            raise _refused(error, self.connection) from None  # the cause would repeat the server's words unredacted
+            # The cause would repeat the server's words unredacted.
+            raise _request_error(error, self.connection) from None
         except HTTPError as error:
             raise _unreachable(error, self.connection) from error
         # A login page would pass for an empty answer: the generated client reads any text as a record without fields.
         answer = method.__self__.api_client.last_response  # type: ignore[attr-defined]
         if "json" not in (answer.getheader("content-type") or ""):
-            raise _not_the_api(self.connection)
+            raise _wrong_address_error(self.connection)
         return result
 
     def pages(self, method: Callable[..., Any], records: str, /, **options: Any) -> Iterator[Any]:
-        """Every record of a list method, page after page; `records` is their name in its answers."""
+        """Yields every record of a list method, page after page; `records` is their name in its answers."""
         token = ""
         while True:
             page = self.call(method, page_token=token, page_size=PAGE_SIZE, **options)
@@ -125,7 +126,7 @@ class KubeflowClient:
 
 
 def connect(connection: Connection) -> KubeflowClient:
-    """A client for `connection`; sends nothing yet.
+    """Returns a client for `connection`; sends nothing yet.
 
     Raises:
         KubeflowError: If the host is no address.
@@ -151,14 +152,14 @@ def connect(connection: Connection) -> KubeflowClient:
 
 
 def named(name: str) -> str:
-    """The API's filter for records with exactly this display name."""
+    """Returns the API's filter for records with exactly this display name."""
     return json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})
 
 
 # ----------------------------------------------------------------------------------------------------- Errors
 
 
-def _refused(error: ApiException, connection: Connection) -> KubeflowError:
+def _request_error(error: ApiException, connection: Connection) -> KubeflowError:
     received = f"Received: {error.status} {error.reason} from {connection.host}{_detail(error, connection)}."
     if error.status == 401:
         return KubeflowAccessError(
@@ -193,7 +194,7 @@ def _way_out(status: int) -> str:
 
 
 def _detail(error: ApiException, connection: Connection) -> str:
-    """The server's own words, on one line, shortened, and without the secrets that it may have repeated."""
+    """Returns the server's own words, on one line, shortened, and without the secrets that it may have repeated."""
     text = error.body or ""
     try:
         text = str(json.loads(text)["message"])
@@ -227,7 +228,7 @@ def _unreachable(error: HTTPError, connection: Connection) -> KubeflowUnreachabl
     )
 
 
-def _not_the_api(connection: Connection) -> KubeflowAccessError:
+def _wrong_address_error(connection: Connection) -> KubeflowAccessError:
     return KubeflowAccessError(
         f"{connection.host} must answer as Kubeflow's API. Received: a page, not JSON; most likely a login page. "
         f"Put a token into {connection.token_env}, or the cookies of a session beside it, or go past the login with "

@@ -16,13 +16,13 @@ from typing import Any
 from pipeline.errors import PipelineError
 from pipeline.kubeflow.client import KubeflowClient, KubeflowUnreachableError
 from pipeline.kubeflow.cron import in_zone_of_cluster, read_cron, read_interval
-from pipeline.kubeflow.runs import Found, RunRequest, SubmitPlan, list_runs, look, submit, wait
+from pipeline.kubeflow.runs import ExistingRecords, RunRequest, SubmitPlan, find_existing, list_runs, submit, wait
 from pipeline.kubeflow.schedules import (
     MAX_CONCURRENCY,
     SchedulePlan,
     ScheduleRequest,
     Settings,
-    carry_out,
+    apply_steps,
     list_schedules,
     plan_schedule,
     schedule,
@@ -47,7 +47,7 @@ class CommandError(PipelineError, ValueError):
 
 @dataclass(frozen=True)
 class Context:
-    """What the commands need besides their options."""
+    """Environment of the commands, besides their options."""
 
     kubeflow: KubeflowClient
     pipeline_name: str  # owns the schedules, and names the experiment unless another is given
@@ -66,7 +66,7 @@ def add_commands(subparsers: Any) -> None:
 
 
 def needs_package(options: argparse.Namespace) -> bool:
-    """Whether the command that was chosen reads a compiled pipeline."""
+    """Returns whether the command that was chosen reads a compiled pipeline."""
     switches_only = options.command == "schedule" and options.cron is None and options.interval is None
     return options.command in ("submit", "schedule") and not switches_only
 
@@ -176,8 +176,10 @@ def _submit(options: argparse.Namespace, context: Context) -> str:
         service_account=options.service_account,
     )
     if options.dry_run:
-        return _plan_without_doing(lambda: SubmitPlan(request, _look(context, request)), SubmitPlan(request, Found()))
-    run_id = submit(context.kubeflow, SubmitPlan(request, _look(context, request)))
+        return _dry_run_plan(
+            lambda: SubmitPlan(request, _find_existing(context, request)), SubmitPlan(request, ExistingRecords())
+        )
+    run_id = submit(context.kubeflow, SubmitPlan(request, _find_existing(context, request)))
     if not options.wait:
         return f"Created run {run_id}."
     wait(context.kubeflow, run_id, limit_seconds=options.wait_minutes * 60)
@@ -189,7 +191,7 @@ def _schedule(options: argparse.Namespace, context: Context) -> str:
         return _switch(options, context)
     request = _schedule_request(options, context)
     if options.dry_run:
-        return _plan_without_doing(lambda: _schedule_plan(context, request), plan_schedule(request, Found(), ()))
+        return _dry_run_plan(lambda: _schedule_plan(context, request), plan_schedule(request, ExistingRecords(), ()))
     plan = _schedule_plan(context, request)
     schedule(context.kubeflow, plan)
     return _done(str(plan))
@@ -197,11 +199,11 @@ def _schedule(options: argparse.Namespace, context: Context) -> str:
 
 def _schedule_plan(context: Context, request: ScheduleRequest) -> SchedulePlan:
     existing = list_schedules(context.kubeflow, name=request.name)
-    return plan_schedule(request, _look(context, request), existing)
+    return plan_schedule(request, _find_existing(context, request), existing)
 
 
-def _look(context: Context, request: RunRequest | ScheduleRequest) -> Found:
-    return look(context.kubeflow, request.package, request.experiment)
+def _find_existing(context: Context, request: RunRequest | ScheduleRequest) -> ExistingRecords:
+    return find_existing(context.kubeflow, request.package, request.experiment)
 
 
 def _schedule_request(options: argparse.Namespace, context: Context) -> ScheduleRequest:
@@ -237,7 +239,7 @@ def _check_concurrency(options: argparse.Namespace) -> None:
 
 
 def _times(options: argparse.Namespace, now: datetime) -> tuple[str | None, int | None, str]:
-    """Kubeflow's cron expression, or seconds of an interval; and either in the user's words."""
+    """Returns Kubeflow's cron expression, or seconds of an interval; and either in the user's words."""
     if options.interval is not None:
         if options.time_zone:
             raise CommandError("--time-zone goes with --cron; an interval counts from now. Received both. Drop it.")
@@ -258,7 +260,7 @@ def _switch(options: argparse.Namespace, context: Context) -> str:
     text = "\n".join(map(str, steps))
     if options.dry_run:
         return _dry_run(text)
-    carry_out(context.kubeflow, steps)
+    apply_steps(context.kubeflow, steps)
     return _done(text)
 
 
@@ -268,7 +270,7 @@ def _unschedule(options: argparse.Namespace, context: Context) -> str:
     text = "\n".join(map(str, steps))
     if options.dry_run:
         return _dry_run(text)
-    carry_out(context.kubeflow, steps)
+    apply_steps(context.kubeflow, steps)
     return _done(text)
 
 
@@ -295,7 +297,7 @@ def _problem_of(check: Callable[[], object]) -> Iterator[str]:
         yield str(error)
 
 
-def _plan_without_doing(ask: Callable[[], SubmitPlan | SchedulePlan], blank: SubmitPlan | SchedulePlan) -> str:
+def _dry_run_plan(ask: Callable[[], SubmitPlan | SchedulePlan], blank: SubmitPlan | SchedulePlan) -> str:
     """Returns the plan that `ask` makes of what Kubeflow has; `blank` where it cannot be reached, and why.
 
     Whoever plans may have no cluster at hand; one that refuses to answer is an error all the same.

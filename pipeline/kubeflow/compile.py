@@ -31,14 +31,16 @@ class Package(NamedTuple):
 
 
 def compile_pipeline(config: PipelineConfig) -> Package:
-    """The pipeline of `config` as Kubeflow Pipelines reads it.
+    """Returns the pipeline of `config` as Kubeflow Pipelines reads it.
 
     Raises:
         checks.CompileError: With every reason why this configuration cannot be compiled.
     """
     checks.check(config)
     settings = config.kubeflow
-    pipeline = create_pipeline(config, home=settings.project_folder, root=settings.pipeline_root, remembers=False)
+    pipeline = create_pipeline(
+        config, project_dir=settings.project_folder, root=settings.pipeline_root, has_history=False
+    )
     spec = _translated(pipeline, settings.image)
     spec["defaultPipelineRoot"] = settings.pipeline_root
     tasks.set_caching(spec, settings)
@@ -65,7 +67,7 @@ def write_package(package: Package, path: Path, *, command: str) -> None:
 
 
 def heading(spec: Spec, command: str) -> str:
-    """Comment lines for a reader: the name, the parameters with their defaults, and how the file was made."""
+    """Returns comment lines for a reader: the name, the parameters with their defaults, and how the file was made."""
     lines = ["PIPELINE DEFINITION", f"Name: {spec['pipelineInfo']['name']}", f"Made by: {command}"]
     inputs = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     if inputs:
@@ -75,7 +77,7 @@ def heading(spec: Spec, command: str) -> str:
 
 
 def command_line(arguments: list[str]) -> str:
-    """The command with these `arguments`, as one types it."""
+    """Returns the command with these `arguments`, as one types it."""
     return shlex.join(["python", "kubeflow_runner.py", *arguments])
 
 

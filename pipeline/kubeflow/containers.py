@@ -1,4 +1,4 @@
-"""What a component of the compiled pipeline runs in: its command and its share of a node."""
+"""Containers of the compiled pipeline's components: their command and their share of a node."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def use_entrypoint(spec: dict[str, Any], pipeline: Pipeline) -> None:
 
 
 def artifact_types(node: BaseNode) -> dict[str, dict[str, str]]:
-    """Import paths of the classes of a component's input and output artifacts."""
+    """Returns the import paths of the classes of a component's input and output artifacts."""
     return {
         "inputs": {key: name_utils.get_full_name(channel.type) for key, channel in node.inputs.items()},
         "outputs": {key: name_utils.get_full_name(channel.type) for key, channel in node.outputs.items()},
@@ -60,7 +60,7 @@ def set_resources(spec: dict[str, Any], settings: KubeflowConfig) -> None:
 
 
 def _without_artifacts(arguments: list[str]) -> list[str]:
-    """The same arguments with the parameters' types alone in the description of the inputs.
+    """Returns the same arguments with the parameters' types alone in the description of the inputs.
 
     The artifacts' types there are YAML texts of a dozen lines each, which nobody reads.
     """

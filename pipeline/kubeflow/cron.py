@@ -65,7 +65,7 @@ class Cron:
     weekdays: frozenset[int] | None  # 0 is Sunday
 
     def __str__(self) -> str:
-        """In Kubeflow's form, seconds first."""
+        """Returns the expression in Kubeflow's form, seconds first."""
         minutes = None if len(self.minutes) == MINUTES_PER_HOUR else self.minutes
         hours = None if len(self.hours) == HOURS_PER_DAY else self.hours
         return " ".join(["0", *map(_field, (minutes, hours, self.days, self.months, self.weekdays))])
@@ -110,7 +110,7 @@ def read_interval(text: str) -> int:
 
 
 def in_zone_of_cluster(cron: Cron, *, zone: str, cluster_zone: str, now: datetime) -> Cron:
-    """`cron`, meant in `zone`, as the installation must be told it in its own zone.
+    """Returns `cron`, meant in `zone`, as the installation must be told it in its own zone.
 
     Raises:
         ScheduleTimeError: If there is no such zone; if the zones drift apart in summer, or the shift moves days of
@@ -154,7 +154,7 @@ def _shifted(cron: Cron, minutes: int) -> Cron:
 
 
 def _minutes_apart(zone: str, cluster_zone: str, now: datetime) -> frozenset[int]:
-    """How far the cluster's clock is ahead, at every hour change of the next two years."""
+    """Returns how far the cluster's clock is ahead, at every hour change of the next two years."""
     here, there = _zone(zone), _zone(cluster_zone)
     moments = [now.astimezone(UTC) + timedelta(days=day) for day in range(COMPARED_DAYS)]
     return frozenset(int((_offset(moment, there) - _offset(moment, here)).total_seconds()) // 60 for moment in moments)
@@ -179,7 +179,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _values(text: str, field: Field) -> frozenset[int] | None:
-    """The values that a field of an expression names; None for any."""
+    """Returns the values that a field of an expression names; None for any."""
     if text in ("*", "?"):
         return None
     return frozenset(value for part in text.split(",") for value in _range(part, field))

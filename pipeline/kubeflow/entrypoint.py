@@ -71,7 +71,7 @@ def run(arguments: Sequence[str], mount: Path) -> None:
 
 
 def parse(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
-    """The flags of the compiled container, and the rest, which is Beam's."""
+    """Returns the flags of the compiled container, and the rest, which is Beam's."""
     parser = ArgumentParser(allow_abbrev=False)
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
@@ -102,7 +102,7 @@ def use_local_copies(invocation: Any, mount: Path) -> dict[str, str]:
 
 
 def local_copy(address: str, mount: Path) -> str:
-    """Where the launcher keeps the artifact at `address`; the address itself if it keeps none."""
+    """Returns where the launcher keeps the artifact at `address`; the address itself if it keeps none."""
     scheme, separator, path = address.partition("://")
     if not separator or scheme not in MOUNTS or not (mount / MOUNTS[scheme]).is_dir():
         return address
@@ -190,7 +190,7 @@ def end(status: int) -> None:
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """The command; returns its exit status. A known error's message is the last line of the pod's log."""
+    """Runs the command; returns its exit status. A known error's message is the last line of the pod's log."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         run(arguments, Path(environment.get(MOUNT_VARIABLE, "/")))

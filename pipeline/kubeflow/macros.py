@@ -39,7 +39,7 @@ def check(text: str) -> None:
 
 
 def fill_in(text: str, now: datetime) -> str:
-    """`text` with the time in place of its macros, in UTC; it has none left that :func:`check` lets pass.
+    """Returns `text` with the time in place of its macros, in UTC; it has none left that :func:`check` lets pass.
 
     Args:
         text: a parameter's value.

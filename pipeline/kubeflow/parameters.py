@@ -42,7 +42,7 @@ def allowed_fields() -> list[str]:
 
 
 def parameter_name(field: str) -> str:
-    """How a field is called as a parameter."""
+    """Returns the name of a field as a parameter."""
     return field.replace(".", SEPARATOR)
 
 
@@ -53,7 +53,7 @@ def add_parameters(spec: dict[str, Any], config: PipelineConfig) -> None:
     """
     for field in config.kubeflow.parameters:
         for component, key in _inputs(field):
-            if component in spec["components"] and _takes(spec, component, field, key):
+            if component in spec["components"] and _uses_parameter(spec, component, field, key):
                 _add_parameter(spec, field, component, key, config)
 
 
@@ -64,7 +64,7 @@ def _inputs(field: str) -> list[tuple[str, str]]:
     return [(component, parameter_name(field)) for component in COMPONENT_SETTINGS.get(field, ("Trainer",))]
 
 
-def _takes(spec: Mapping[str, Any], component: str, field: str, key: str) -> bool:
+def _uses_parameter(spec: Mapping[str, Any], component: str, field: str, key: str) -> bool:
     """Returns whether a component has a use for a parameter: HFPusher without a Space has none for the name of one."""
     given = spec["root"]["dag"]["tasks"][component]["inputs"].get("parameters", {})
     if field in COMPONENT_INPUTS:
@@ -93,7 +93,7 @@ def _add_parameter(spec: dict[str, Any], field: str, component: str, key: str, c
 
 
 def value(config: PipelineConfig, field: str) -> Any:
-    """The configured value of a field; a text where it may be `none`, because a parameter cannot be absent."""
+    """Returns the configured value of a field; a text where it may be `none`, because a parameter cannot be absent."""
     group, _, key = field.partition(".")
     found = config.model_dump(mode="json", by_alias=True)[group][key]
     if not _may_be_none(field):

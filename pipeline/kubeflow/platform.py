@@ -1,4 +1,4 @@
-"""What Kubernetes is told about each component's pod: secrets, nodes, volumes, time limits.
+"""Kubernetes settings of each component's pod: secrets, nodes, volumes, time limits.
 
 The form is that of KubernetesExecutorConfig in
 https://github.com/kubeflow/pipelines/blob/master/kubernetes_platform/proto/kubernetes_executor_config.proto; names
@@ -18,13 +18,13 @@ HUB_USERS = ("HFPusher_executor", "BaselineModel_executor", "InitialModel_execut
 
 
 def platform_spec(spec: dict[str, Any], config: PipelineConfig) -> dict[str, Any]:
-    """The platform document of a compiled pipeline."""
+    """Returns the platform document of a compiled pipeline."""
     executors = {label: pod(label, config) for label in sorted(spec["deploymentSpec"]["executors"])}
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 
 
 def pod(label: str, config: PipelineConfig) -> dict[str, Any]:
-    """The settings of one executor's pod."""
+    """Returns the settings of one executor's pod."""
     settings = config.kubeflow
     chosen: dict[str, Any] = {
         "imagePullPolicy": settings.image_pull_policy,
@@ -59,7 +59,7 @@ def _node(settings: KubeflowConfig) -> dict[str, Any]:
 
 
 def _token(settings: KubeflowConfig, variable: str) -> dict[str, Any]:
-    """The Hub's token as an environment variable; only the secret's name and key are written down."""
+    """Returns the Hub's token as an environment variable; only the secret's name and key are written down."""
     keys = [{"secretKey": settings.token_secret_key, "envVar": variable}]
     return {**_named_secret(settings.token_secret), "keyToEnv": keys, "optional": False}
 

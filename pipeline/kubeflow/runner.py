@@ -52,7 +52,7 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str])
         if options.command == "compile":
             answer = _compile(config, Path(options.output), list(arguments))
         else:
-            answer = _talk(options, config, environment)
+            answer = _run_client_command(options, config, environment)
         sys.stdout.write(f"{answer}\n")
     except (ConfigError, PipelineError) as error:
         sys.stderr.write(f"{error}\n")
@@ -61,7 +61,7 @@ def run_command(arguments: Sequence[str], environment: MutableMapping[str, str])
 
 
 def command_parser() -> argparse.ArgumentParser:
-    """The commands with their own options; what it does not know belongs to the configuration."""
+    """Returns the commands with their own options; what it does not know belongs to the configuration."""
     from pipeline.kubeflow.commands import add_commands
 
     parser = argparse.ArgumentParser(prog="kubeflow_runner.py", epilog=EPILOG, allow_abbrev=False)
@@ -91,7 +91,7 @@ def _write(config: PipelineConfig, output: Path, arguments: list[str]) -> None:
     write_package(compile_pipeline(config), output, command=command_line(arguments))
 
 
-def _talk(options: argparse.Namespace, config: PipelineConfig, environment: Mapping[str, str]) -> str:
+def _run_client_command(options: argparse.Namespace, config: PipelineConfig, environment: Mapping[str, str]) -> str:
     """Has one of the other commands carried out, with a pipeline compiled for it where it needs one."""
     from pipeline.kubeflow.client import connect
     from pipeline.kubeflow.commands import Context, execute, needs_package
@@ -125,7 +125,7 @@ def _check(options: argparse.Namespace, config: PipelineConfig, now: datetime) -
 
 
 def connection(config: PipelineConfig, environment: Mapping[str, str]) -> Connection:
-    """Where Kubeflow is, with the secrets that the environment holds."""
+    """Returns the connection to Kubeflow, with the secrets that the environment holds."""
     from pipeline.kubeflow.client import Connection
 
     settings = config.kubeflow

@@ -48,8 +48,8 @@ class RunRequest:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the server has already of a package and an experiment; by default nothing."""
+class ExistingRecords:
+    """The server's records of a package and an experiment; by default nothing."""
 
     version: VersionIds = field(default_factory=VersionIds)
     experiment_id: str | None = None
@@ -57,13 +57,13 @@ class Found:
 
 @dataclass(frozen=True)
 class SubmitPlan:
-    """What submitting takes, given what the server has already; pure."""
+    """The steps of submitting, given what the server has already; pure."""
 
     request: RunRequest
-    found: Found
+    found: ExistingRecords
 
     def __str__(self) -> str:
-        """One line per step."""
+        """Returns one line per step."""
         request = self.request
         return "\n".join(
             [
@@ -87,9 +87,9 @@ class Run:
     failed_tasks: tuple[str, ...]
 
 
-def look(kubeflow: KubeflowClient, package: Package, experiment: str) -> Found:
+def find_existing(kubeflow: KubeflowClient, package: Package, experiment: str) -> ExistingRecords:
     """Returns what the server has already; changes nothing."""
-    return Found(find_version(kubeflow, package), find_experiment(kubeflow, experiment))
+    return ExistingRecords(find_version(kubeflow, package), find_experiment(kubeflow, experiment))
 
 
 def submit(kubeflow: KubeflowClient, plan: SubmitPlan) -> str:
@@ -117,7 +117,7 @@ def specification(
     parameters: tuple[tuple[str, Any], ...],
     pipeline_root: str | None,
 ) -> dict[str, Any]:
-    """What runs and schedules have in common: which version, with which values."""
+    """Returns the part that runs and schedules have in common: which version, with which values."""
     models = kubeflow.client.api_models
     return {
         "pipeline_version_reference": models.V2beta1PipelineVersionReference(
@@ -145,7 +145,7 @@ def wait(
     """
     deadline = clock() + limit_seconds
     lost = 0
-    while (run := _looked_at(kubeflow, run_id, may_fail=lost < LOST_LOOKS)) is None or run.state not in ENDED:
+    while (run := _poll_run(kubeflow, run_id, may_fail=lost < LOST_LOOKS)) is None or run.state not in ENDED:
         lost = lost + 1 if run is None else 0
         if clock() >= deadline:
             raise RunNotEndedError(
@@ -164,8 +164,8 @@ def wait(
     return run
 
 
-def _looked_at(kubeflow: KubeflowClient, run_id: str, *, may_fail: bool) -> Run | None:
-    """The run, or nothing where the server is away for a moment: a run takes hours."""
+def _poll_run(kubeflow: KubeflowClient, run_id: str, *, may_fail: bool) -> Run | None:
+    """Returns the run, or nothing where the server is away for a moment: a run takes hours."""
     try:
         return get_run(kubeflow, run_id)
     except (KubeflowUnreachableError, KubeflowServerError):
@@ -176,12 +176,12 @@ def _looked_at(kubeflow: KubeflowClient, run_id: str, *, may_fail: bool) -> Run 
 
 
 def get_run(kubeflow: KubeflowClient, run_id: str) -> Run:
-    """One run."""
+    """Returns one run."""
     return _run(kubeflow.call(kubeflow.client.runs.run_service_get_run, run_id))
 
 
 def list_runs(kubeflow: KubeflowClient, experiment: str, *, limit: int) -> Sequence[Run]:
-    """The experiment's latest runs, newest first; none if there is no such experiment."""
+    """Returns the experiment's latest runs, newest first; none if there is no such experiment."""
     experiment_id = find_experiment(kubeflow, experiment)
     if experiment_id is None:
         return ()
@@ -208,7 +208,7 @@ def _run(run: Any) -> Run:
 
 
 def find_experiment(kubeflow: KubeflowClient, name: str) -> str | None:
-    """The id of the experiment with this name."""
+    """Returns the id of the experiment with this name."""
     namespace = kubeflow.connection.namespace
     found = kubeflow.pages(
         kubeflow.client.experiments.experiment_service_list_experiments,
@@ -238,7 +238,7 @@ def create_experiment(kubeflow: KubeflowClient, name: str) -> str:
 
 
 def describe_upload(package: Package, known: VersionIds) -> list[str]:
-    """The steps that bring `package` to the server."""
+    """Returns the steps that bring `package` to the server."""
     if known.version_id:
         return [f"use pipeline {package.pipeline}, version {package.version}"]
     create = [] if known.pipeline_id else [f"create pipeline {package.pipeline}"]
@@ -246,10 +246,10 @@ def describe_upload(package: Package, known: VersionIds) -> list[str]:
 
 
 def describe_experiment(name: str, experiment_id: str | None) -> list[str]:
-    """The step that makes the experiment, if it takes one."""
+    """Returns the step that makes the experiment, if it takes one."""
     return [] if experiment_id else [f"create experiment {name}"]
 
 
 def describe_parameters(parameters: tuple[tuple[str, Any], ...]) -> str:
-    """The parameters, at the end of a line."""
+    """Returns the parameters, at the end of a line."""
     return " with " + ", ".join(f"{name}={value}" for name, value in parameters) if parameters else ""

@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline.kubeflow.client import KubeflowClient, KubeflowError, KubeflowNotFoundError, named
 from pipeline.kubeflow.runs import (
-    Found,
+    ExistingRecords,
     create_experiment,
     describe_experiment,
     describe_parameters,
@@ -41,7 +41,7 @@ class ScheduleNotFoundError(KubeflowError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What a schedule does; two with equal settings are the same."""
+    """Settings of a schedule; two with equal settings are the same."""
 
     version: str  # of the package, by its contents
     cron: str | None  # in Kubeflow's form and time zone
@@ -53,7 +53,7 @@ class Settings:
     service_account: str | None = None
 
     def digest(self) -> str:
-        """A short name for these settings."""
+        """Returns a short name for these settings."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:DIGEST_DIGITS]
 
 
@@ -127,14 +127,14 @@ Step = Create | Delete | Switch | Keep
 
 @dataclass(frozen=True)
 class SchedulePlan:
-    """What it takes to have the schedule that was asked for, given what the server has already."""
+    """The steps to the schedule that was asked for, given what the server has already."""
 
     request: ScheduleRequest
-    found: Found
+    found: ExistingRecords
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
-        """One line per step."""
+        """Returns one line per step."""
         lines: list[str] = []
         for step in self.steps:
             if isinstance(step, Create):
@@ -146,13 +146,13 @@ class SchedulePlan:
         return "\n".join(lines)
 
 
-def plan_schedule(request: ScheduleRequest, found: Found, existing: Sequence[Schedule]) -> SchedulePlan:
+def plan_schedule(request: ScheduleRequest, found: ExistingRecords, existing: Sequence[Schedule]) -> SchedulePlan:
     """Returns the steps from what the server has to what was asked for; pure."""
-    return SchedulePlan(request, found, steps_to(request, existing))
+    return SchedulePlan(request, found, steps_to_schedule(request, existing))
 
 
-def steps_to(request: ScheduleRequest, existing: Sequence[Schedule]) -> tuple[Step, ...]:
-    """The steps from the schedules that there are to the one that was asked for; pure."""
+def steps_to_schedule(request: ScheduleRequest, existing: Sequence[Schedule]) -> tuple[Step, ...]:
+    """Returns the steps from the schedules that there are to the one that was asked for; pure."""
     ours = [one for one in existing if one.owner == request.owner and one.name == request.name]
     digest = request.settings.digest()
     fitting = next((one for one in ours if one.digest == digest), None)
@@ -176,12 +176,12 @@ def schedule(kubeflow: KubeflowClient, plan: SchedulePlan) -> str | None:
         if isinstance(step, Create):
             created = _create(kubeflow, plan)
         else:
-            _carry_out(kubeflow, step)
+            _apply_step(kubeflow, step)
     return created
 
 
 def steps_to_switch(name: str, owner: str, existing: Sequence[Schedule], *, enabled: bool) -> tuple[Step, ...]:
-    """The steps that enable or disable our schedules of this name; pure.
+    """Returns the steps that enable or disable our schedules of this name; pure.
 
     Raises:
         ScheduleNotFoundError: If there is none.
@@ -190,27 +190,27 @@ def steps_to_switch(name: str, owner: str, existing: Sequence[Schedule], *, enab
         Keep(one.schedule_id, f"it is {'enabled' if enabled else 'disabled'} already")
         if one.enabled == enabled
         else Switch(one.schedule_id, enabled)
-        for one in _ours(name, owner, existing)
+        for one in _own_schedules(name, owner, existing)
     )
 
 
 def steps_to_remove(name: str, owner: str, existing: Sequence[Schedule]) -> tuple[Step, ...]:
-    """The steps that remove our schedules of this name; pure.
+    """Returns the steps that remove our schedules of this name; pure.
 
     Raises:
         ScheduleNotFoundError: If there is none.
     """
-    return tuple(Delete(one.schedule_id) for one in _ours(name, owner, existing))
+    return tuple(Delete(one.schedule_id) for one in _own_schedules(name, owner, existing))
 
 
-def carry_out(kubeflow: KubeflowClient, steps: Sequence[Step]) -> None:
+def apply_steps(kubeflow: KubeflowClient, steps: Sequence[Step]) -> None:
     """Does what :func:`steps_to_switch` or :func:`steps_to_remove` gave."""
     for step in steps:
-        _carry_out(kubeflow, step)
+        _apply_step(kubeflow, step)
 
 
 def list_schedules(kubeflow: KubeflowClient, *, name: str | None = None) -> tuple[Schedule, ...]:
-    """The schedules of the namespace, everybody's."""
+    """Returns the schedules of the namespace, everybody's."""
     namespace = kubeflow.connection.namespace
     options = {"filter": named(name)} if name else {}
     if namespace:
@@ -243,7 +243,7 @@ def _create(kubeflow: KubeflowClient, plan: SchedulePlan) -> str:
     return str(created.recurring_run_id)
 
 
-def _carry_out(kubeflow: KubeflowClient, step: Step) -> None:
+def _apply_step(kubeflow: KubeflowClient, step: Step) -> None:
     api = kubeflow.client.recurring_runs
     if isinstance(step, Switch):
         enable, disable = (
@@ -265,7 +265,7 @@ def _trigger(models: Any, settings: Settings) -> Any:
     return models.V2beta1Trigger(periodic_schedule=periodic)
 
 
-def _ours(name: str, owner: str, existing: Sequence[Schedule]) -> list[Schedule]:
+def _own_schedules(name: str, owner: str, existing: Sequence[Schedule]) -> list[Schedule]:
     ours = [one for one in existing if one.name == name and one.owner == owner]
     if not ours:
         others = f"; {len(existing)} of that name are not ours" if existing else ""
@@ -288,13 +288,13 @@ def _schedule(record: Any) -> Schedule:
     schedule = Schedule(
         schedule_id=record.recurring_run_id,
         name=record.display_name or "",
-        when=_when(record.trigger),
+        when=_trigger_text(record.trigger),
         enabled=record.status != "DISABLED" if record.status else record.mode != "DISABLE",
     )
     return replace(schedule, owner=mark[1], digest=mark[2]) if mark else schedule
 
 
-def _when(trigger: Any) -> str:
+def _trigger_text(trigger: Any) -> str:
     if trigger and trigger.cron_schedule:
         return f"cron {trigger.cron_schedule.cron}"
     if trigger and trigger.periodic_schedule:

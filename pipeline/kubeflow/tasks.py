@@ -1,4 +1,4 @@
-"""When a task of the compiled pipeline runs: what is cached, and what is tried again."""
+"""Caching and retries of the compiled pipeline's tasks, and when each runs."""
 
 from __future__ import annotations
 

@@ -35,14 +35,14 @@ class Package:
 
 @dataclass(frozen=True)
 class VersionIds:
-    """What the server knows of a package; None where it knows nothing yet."""
+    """Ids that the server has for a package; None where it knows nothing yet."""
 
     pipeline_id: str | None = None
     version_id: str | None = None
 
 
 def read_package(path: Path) -> Package:
-    """The compiled pipeline at `path`.
+    """Returns the compiled pipeline at `path`.
 
     Raises:
         PackageError: If there is none.
@@ -65,7 +65,7 @@ def read_package(path: Path) -> Package:
 
 
 def read_parameters(given: Sequence[str], package: Package, *, scheduled: bool) -> tuple[tuple[str, Any], ...]:
-    """The values of ``NAME=VALUE`` texts, in the types that the package declares.
+    """Returns the values of ``NAME=VALUE`` texts, in the types that the package declares.
 
     Args:
         given: as on the command line.
@@ -105,7 +105,7 @@ def name_and_value(text: str, declared: Collection[str]) -> tuple[str, str]:
 
 
 def find_version(kubeflow: KubeflowClient, package: Package) -> VersionIds:
-    """What the server knows of `package`."""
+    """Returns the ids that the server has for `package`."""
     pipelines = kubeflow.client.pipelines
     namespace = kubeflow.connection.namespace
     found = kubeflow.pages(
@@ -145,7 +145,8 @@ def upload(kubeflow: KubeflowClient, package: Package, known: VersionIds) -> Ver
 
 
 def _create_pipeline(kubeflow: KubeflowClient, package: Package) -> str:
-    """An empty pipeline: uploading one whole would name its first version after the pipeline, not its contents."""
+    """Returns an empty pipeline: uploading one whole would name its first version after the pipeline, not its
+    contents."""
     client, namespace = kubeflow.client, kubeflow.connection.namespace
     pipeline = client.api_models.V2beta1Pipeline(
         display_name=package.pipeline, name=resource_name(package.pipeline), namespace=namespace
@@ -171,7 +172,7 @@ def _found(kubeflow: KubeflowClient, package: Package) -> VersionIds:
 
 
 def resource_name(text: str) -> str:
-    """`text` as Kubernetes allows it for a name: lower case letters, digits and hyphens."""
+    """Returns `text` as Kubernetes allows it for a name: lower case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 

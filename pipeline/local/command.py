@@ -93,8 +93,7 @@ def quiet_environment(config: PipelineConfig, *, on_terminal: bool) -> dict[str,
 
 @contextmanager
 def prepared(config: PipelineConfig, log: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Log, lock and a tidy store; whatever ends the run is in the log, and nothing unfinished stays
-    behind.
+    """Opens log and lock on a tidy store; whatever ends the run is in the log, and nothing unfinished stays behind.
 
     Args:
         config: says where things lie.

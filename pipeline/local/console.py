@@ -1,4 +1,4 @@
-"""What the terminal shows while the pipeline runs: one line per component."""
+"""Lines on the terminal while the pipeline runs: one per component."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Console:
         self._result(node.node_id, node.seconds, result)
 
     def line(self, text: str) -> None:
-        """A line that stays."""
+        """Prints a line that stays."""
         self._clear()
         self._write(text + "\n")
 

@@ -39,7 +39,7 @@ def never_cached(config: PipelineConfig) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class NodeRun:
-    """What came of one component."""
+    """The outcome of one component."""
 
     node_id: str
     cached: bool
@@ -130,6 +130,6 @@ def _launch(node: pipeline_pb2.PipelineNode, pipeline: pipeline_pb2.Pipeline) ->
 
 
 def _outcome(handle: metadata.Metadata, execution_id: int) -> tuple[int, Mapping[str, Sequence[Artifact]]]:
-    """State of an execution, and its outputs: with a cached one, the earlier execution's."""
+    """Returns the state of an execution, and its outputs: with a cached one, the earlier execution's."""
     (execution,) = handle.store.get_executions_by_id([execution_id])
     return execution.last_known_state, execution_lib.get_output_artifacts(handle, execution_id)

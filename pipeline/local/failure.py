@@ -1,4 +1,4 @@
-"""Which message an error gives: TFX, Beam and TensorFlow wrap and chain errors; the user needs the one at the
+"""Finds the message of an error: TFX, Beam and TensorFlow wrap and chain errors; the user needs the one at the
 bottom."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ DISK_FULL = re.compile(r"No space left on device|database or disk is full|Disk q
 
 
 def message_of(error: BaseException, *, log: Path | None) -> str:
-    """What to tell the user.
+    """Returns the message for the user.
 
     Args:
         error: what ended the run.
@@ -33,7 +33,7 @@ def message_of(error: BaseException, *, log: Path | None) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """`error` and everything behind it, nearest first."""
+    """Yields `error` and everything behind it, nearest first."""
     seen: set[int] = set()
     pending = [error]
     while pending:
@@ -51,14 +51,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether `error`, in whatever wrapping, says that no room is left."""
+    """Returns whether `error`, in whatever wrapping, says that no room is left."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     return DISK_FULL.search(str(error)) is not None
 
 
 def _disk_full(error: BaseException) -> str:
-    """The system's words, with the file's name; of a library's, only those about the disk."""
+    """Returns the system's words, with the file's name; of a library's, only those about the disk."""
     words = DISK_FULL.search(str(error))
     return words[0] if words and not isinstance(error, OSError) else _first_line(error)
 

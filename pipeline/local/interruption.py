@@ -1,4 +1,4 @@
-"""What Ctrl-C leaves: whether the next run starts clean, or where it goes on."""
+"""The message after Ctrl-C: whether the next run starts clean, or where it goes on."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def _next_training(config: PipelineConfig, run_id: str) -> str:
 
 
 def _checkpoints(config: PipelineConfig) -> Path:
-    """Folder of all trainings' checkpoints."""
+    """Returns the folder of all trainings' checkpoints."""
     chosen = config.training.checkpoint_dir
     return Path(absolute(chosen)) if chosen else checkpoints_folder(config.output_dir, config.pipeline_name)

@@ -62,7 +62,7 @@ class LogFileError(PipelineError):
 
 
 def is_shown(record: logging.LogRecord) -> bool:
-    """Whether a record of level WARNING or above reaches the terminal."""
+    """Returns whether a record of level WARNING or above reaches the terminal."""
     message = record.getMessage()
     return not any(
         re.fullmatch(quiet.logger, record.name) and re.match(quiet.message, message, re.DOTALL) for quiet in QUIET

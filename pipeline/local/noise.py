@@ -50,13 +50,14 @@ _NOISE = re.compile("|".join(f"(?:{noise.pattern})" for noise in NOISE).encode()
 
 
 def is_noise(line: bytes) -> bool:
-    """Whether `line` matches one of `NOISE` from its start."""
+    """Returns whether `line` matches one of `NOISE` from its start."""
     return _NOISE.match(line) is not None
 
 
 @contextmanager
 def filtered_stderr(log: Path) -> Iterator[None]:
-    """While active, noise written to descriptor 2 goes to `log` and the rest where it went before."""
+    """Filters standard error while active: noise written to descriptor 2 goes to `log` and the rest where it went
+    before."""
     sys.stderr.flush()
     terminal = os.dup(2)
     command = [sys.executable, "-I", "-S", __file__, str(log)]

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Report:
-    """Where the page is, once the run has ended; None if there is none."""
+    """The path of the page, once the run has ended; None if there is none."""
 
     page: Path | None = None
 

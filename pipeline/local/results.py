@@ -1,4 +1,4 @@
-"""What a component's record, or its artifact, says in a few words."""
+"""Describes a component's record, or its artifact, in a few words."""
 
 from __future__ import annotations
 
@@ -96,17 +96,17 @@ def answer_figures(record: AnswerRecord) -> str:
     return " · ".join(figures)
 
 
-def _record(kind: type[SomeRecord], node: NodeRun, key: str, *subfolders: str) -> SomeRecord:
-    return kind.read("/".join([_only(node, key).uri, *subfolders]))
+def _record(record_type: type[SomeRecord], node: NodeRun, key: str, *subfolders: str) -> SomeRecord:
+    return record_type.read("/".join([_single_artifact(node, key).uri, *subfolders]))
 
 
-def _only(node: NodeRun, key: str) -> Artifact:
+def _single_artifact(node: NodeRun, key: str) -> Artifact:
     (artifact,) = node.outputs[key]
     return artifact
 
 
 def _files(node: NodeRun) -> str:
-    folder = Path(_only(node, "examples").uri)
+    folder = Path(_single_artifact(node, "examples").uri)
     splits = sorted(path.name.removeprefix("Split-") for path in folder.glob("Split-*"))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return f"splits {', '.join(reversed(splits))} · {size / 1024:,.0f} KiB"
@@ -116,7 +116,7 @@ def _statistics(node: NodeRun) -> str:
     from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
     counts = []
-    for path in sorted(Path(_only(node, "statistics").uri).glob("Split-*/FeatureStats.pb"), reverse=True):
+    for path in sorted(Path(_single_artifact(node, "statistics").uri).glob("Split-*/FeatureStats.pb"), reverse=True):
         statistics = DatasetFeatureStatisticsList.FromString(path.read_bytes())
         counts.append(f"{path.parent.name.removeprefix('Split-')} {statistics.datasets[0].num_examples:,}")
     return f"{' · '.join(counts)} rows"
@@ -126,14 +126,14 @@ def _schema(node: NodeRun) -> str:
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0.schema_pb2 import Schema
 
-    text = (Path(_only(node, "schema").uri) / "schema.pbtxt").read_text(encoding="utf-8")
+    text = (Path(_single_artifact(node, "schema").uri) / "schema.pbtxt").read_text(encoding="utf-8")
     return f"features {', '.join(feature.name for feature in text_format.Parse(text, Schema()).feature)}"
 
 
 def _anomalies(node: NodeRun) -> str:
     from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 
-    paths = Path(_only(node, "anomalies").uri).glob("Split-*/SchemaDiff.pb")
+    paths = Path(_single_artifact(node, "anomalies").uri).glob("Split-*/SchemaDiff.pb")
     found = sum(len(Anomalies.FromString(path.read_bytes()).anomaly_info) for path in paths)
     return "no anomalies" if not found else f"anomalies in {found} features"
 
@@ -151,7 +151,7 @@ def _earlier_data(node: NodeRun) -> str:
 
 
 def _tuner(node: NodeRun) -> str:
-    trials = read_trials(_only(node, "tuner_results").uri)
+    trials = read_trials(_single_artifact(node, "tuner_results").uri)
     best = min(trials, key=lambda trial: trial.score)
     chosen = [f"{name.rpartition('.')[2]} {value:.4g}" for name, value in best.hyperparameters.items()]
     return f"best of {len(trials)} trials: {', '.join(chosen)} · evaluation loss {best.score:.3f}"
@@ -169,13 +169,13 @@ def _baseline(node: NodeRun) -> str:
 
 
 def _published(node: NodeRun) -> str:
-    record = Download.read(Path(_only(node, "model").uri))
+    record = Download.read(Path(_single_artifact(node, "model").uri))
     assert record is not None  # the component always leaves one
     return record.reason or f"main of {record.repo_id}, commit {(record.commit or '')[:7]}"
 
 
 def _start(node: NodeRun) -> str:
-    model = _only(node, "model")
+    model = _single_artifact(node, "model")
     repo_id, commit = (model.get_string_custom_property(name) for name in ("repo_id", "commit"))
     return f"{repo_id}, commit {commit[:7]}"
 

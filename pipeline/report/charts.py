@@ -91,7 +91,7 @@ def line_chart(
     is_logarithmic = logarithmic and min(y_values) > 0 and max(y_values) >= WIDE_RANGE * min(y_values)
     y_axis = (make_logarithmic_axis if is_logarithmic else make_axis)(y_values, height - 38, top)
     left = max(text_width(words(tick), TEXT) for tick in y_axis.ticks) + 10
-    x_axis = _inside(lambda end: make_axis(xs, left, end, count=max(int(width // 130), 2)), width, _step)
+    x_axis = _axis_inside_picture(lambda end: make_axis(xs, left, end, count=max(int(width // 130), 2)), width, _step)
     shapes = _grid(x_axis, y_axis, width, height, words)
     for role, curve in reversed(list(zip(LINE_ROLES, drawn, strict=False))):
         if filled and role == "first":
@@ -104,7 +104,7 @@ def line_chart(
     return Picture(width, height, alternative, tuple(shapes))
 
 
-def _inside(make: Callable[[float], Axis], width: float, words: Words) -> Axis:
+def _axis_inside_picture(make: Callable[[float], Axis], width: float, words: Words) -> Axis:
     """Returns an axis short enough for its last number, which stands below its end, to be inside the picture."""
     last = make(width).ticks[-1]
     return make(width - max(text_width(words(last), TEXT) / 2, 12))
@@ -169,7 +169,7 @@ def _mark(mark: Mark, x_axis: Axis, y_axis: Axis, words: Words) -> list[Shape]:
 
 
 def _legend_rows(names: Sequence[str], width: float) -> list[list[tuple[Role, str, float]]]:
-    """(role, name, x) of each curve, on as many rows as are needed."""
+    """Returns (role, name, x) of each curve, on as many rows as are needed."""
     rows: list[list[tuple[Role, str, float]]] = [[]]
     x = 0.0
     for role, name in zip(LINE_ROLES, names, strict=False):
@@ -269,7 +269,7 @@ class Pair:
 
 
 def pair_chart(pairs: Sequence[Pair], *, width: float, words: Words, alternative: str) -> Picture:
-    """Each pair on a line of its own, over a common axis: a full dot now, a hollow one before."""
+    """Draws each pair on a line of its own, over a common axis: a full dot now, a hollow one before."""
     values = [value for pair in pairs for value in (pair.now, pair.before) if value is not None]
     has_before = any(pair.before is not None for pair in pairs)
     names = max((text_width(pair.name, 13) for pair in pairs), default=0.0)
@@ -278,7 +278,7 @@ def pair_chart(pairs: Sequence[Pair], *, width: float, words: Words, alternative
     row, top = (42.0 if above else 30.0), (34.0 if has_before else 8.0)
     height = top + row * len(pairs) + 24
     count = max(int((width - left) // 110), 2)
-    axis = _inside(lambda end: make_axis(values, left, end, from_zero=False, count=count), width, words)
+    axis = _axis_inside_picture(lambda end: make_axis(values, left, end, from_zero=False, count=count), width, words)
     shapes: list[Shape] = []
     if has_before:
         shapes += [Dot(6, 12, 5, "first"), Label(16, 16, "this model", TEXT, "muted")]

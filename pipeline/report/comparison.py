@@ -101,13 +101,13 @@ def _unknown(*runs: RunFacts, values: Callable[[RunFacts], Mapping[str, str]]) -
     return {
         name
         for run in runs
-        for name in (names - values(run).keys() if run.broke_off else ())
+        for name in (names - values(run).keys() if run.is_incomplete else ())
         if components.get(name, name) not in run.finished
     }
 
 
 def _differing(title: str, runs: Sequence[RunFacts], values: Callable[[RunFacts], Mapping[str, str]]) -> Part:
-    """Only what differs: the rest is counted."""
+    """Returns the part with only what differs: the rest is counted."""
     first, second = map(values, runs)
     unknown = _unknown(*runs, values=values)
     names = sorted((first.keys() | second.keys()) - unknown)
@@ -199,10 +199,10 @@ def _times(first: RunFacts, second: RunFacts) -> Iterator[Entry]:
     for node_id in dict.fromkeys(chain(*tables)):
         nodes = [table.get(node_id) for table in tables]
         ran = [node.seconds if node and node.state == "done" else None for node in nodes]
-        yield _entry(node_id, map(_took, nodes), _saved(ran))
+        yield _entry(node_id, map(_duration_text, nodes), _saved(ran))
 
 
-def _took(node: NodeFacts | None) -> str:
+def _duration_text(node: NodeFacts | None) -> str:
     if node is None:
         return NONE
     return duration(node.seconds) if node.state == "done" else node.state
@@ -219,10 +219,10 @@ def _sizes(*runs: RunFacts) -> Iterator[Entry]:
     tables = [{export.name: export.size for export in run.exports} for run in runs]
     for name in dict.fromkeys(chain(*tables)):
         sizes = [table.get(name) for table in tables]
-        yield _entry(name, (NONE if size is None else formatting.size(size) for size in sizes), _grown(sizes))
+        yield _entry(name, (NONE if size is None else formatting.size(size) for size in sizes), _size_change(sizes))
 
 
-def _grown(sizes: Iterable[int | None]) -> str:
+def _size_change(sizes: Iterable[int | None]) -> str:
     first, second = sizes
     if first is None or second is None or first == second:
         return ""

@@ -94,5 +94,5 @@ class Picture:
 
 
 def text_width(text: str, size: float) -> float:
-    """About how wide `text` is."""
+    """Returns about how wide `text` is."""
     return size * sum(_WIDTHS.get(character, CHARACTER_WIDTH) for character in text)

@@ -1,4 +1,4 @@
-"""What is known of a run: plain, frozen data, whatever it was read from.
+"""Facts about a run: plain, frozen data, whatever it was read from.
 
 A part that a run did not come to, or whose artifact is gone, is None or empty; `RunFacts.missing` says why.
 """
@@ -70,7 +70,7 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What was trained on.
+    """Facts about the rows that were trained on.
 
     Attributes:
         content_hash: SHA-256 over the rows in any order; None if the gate did not count them.
@@ -101,7 +101,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """How the model was trained: the Trainer's record, None if it is gone, and its curves."""
+    """Facts about the training: the Trainer's record, None if it is gone, and its curves."""
 
     record: TrainingRecord | None = None
     loss: tuple[Curve, ...] = ()
@@ -182,7 +182,7 @@ class QualityFacts:
 
 @dataclass(frozen=True)
 class ProofFacts:
-    """How one exported form did when it was asked in a process of its own.
+    """The result of one exported form that was asked in a process of its own.
 
     Attributes:
         same_answers: requests that it answered exactly as the reference did.
@@ -224,7 +224,7 @@ class ExportFacts:
 
 @dataclass(frozen=True)
 class PublicationFacts:
-    """What HFPusher did."""
+    """Facts about the publication by HFPusher."""
 
     record: PublicationRecord
 
@@ -280,13 +280,13 @@ class RunFacts:
 
     @property
     def started(self) -> datetime | None:
-        """When the first component started, in UTC."""
+        """Returns when the first component started, in UTC."""
         times = [node.started_ms for node in self.nodes if node.started_ms is not None]
         return datetime.fromtimestamp(min(times) / 1000, UTC) if times else None
 
     @property
     def seconds(self) -> float:
-        """From the first component's start to the last one's end."""
+        """Returns the seconds from the first component's start to the last one's end."""
         spans = [(node.started_ms, node.seconds) for node in self.nodes]
         known = [(start, seconds) for start, seconds in spans if start is not None and seconds is not None]
         if not known:
@@ -305,7 +305,7 @@ class RunFacts:
 
     @property
     def outcome(self) -> Outcome:
-        """In one word, what came of the run."""
+        """Returns in one word what came of the run."""
         if self.recorded.interrupted:
             return "interrupted"
         if self.failure:
@@ -318,7 +318,7 @@ class RunFacts:
         return "published" if self.publication.pushed else "not published"
 
     @property
-    def broke_off(self) -> bool:
+    def is_incomplete(self) -> bool:
         """Returns whether it has not come to its end, or not yet."""
         return self.outcome in ENDS
 

@@ -1,4 +1,4 @@
-"""Which pictures a report has: each wide for a desktop and narrow for a phone; the wide one also as a PNG."""
+"""Pictures of a report: each wide for a desktop and narrow for a phone; the wide one also as a PNG."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _figures(facts: RunFacts) -> Iterator[Figure]:
         yield _exports(facts.exports)
 
 
-def _at_widths(name: str, draw: Callable[[float], Picture], *, wide: float = HALF) -> Figure:
+def _wide_and_narrow(name: str, draw: Callable[[float], Picture], *, wide: float = HALF) -> Figure:
     return Figure(name, draw(wide), draw(NARROW))
 
 
@@ -63,7 +63,7 @@ def _lengths(data: DataFacts) -> Iterator[Figure]:
 def _length_chart(name: str, by_split: dict[str, tuple[tuple[int, int], ...]]) -> Figure:
     columns = _columns(by_split)
     values = "; ".join(f"{column.name}: {', '.join(column.words)}" for column in columns)
-    return _at_widths(
+    return _wide_and_narrow(
         f"lengths_{name}",
         lambda width: column_chart(
             columns,
@@ -129,7 +129,7 @@ def _curves(
             mark=mark,
         )
 
-    yield _at_widths(name, draw)
+    yield _wide_and_narrow(name, draw)
 
 
 def comparison_figures(first: RunFacts, second: RunFacts) -> Iterator[tuple[str, Figure]]:
@@ -153,7 +153,7 @@ def _main_curve(run: RunFacts, name: str) -> Curve | None:
 
 
 def _drawing_order(curve: Curve) -> tuple[bool, bool]:
-    """Training before evaluation; what starts anew with every epoch is only a backdrop."""
+    """Returns the key that puts training before evaluation; what starts anew with every epoch is only a backdrop."""
     return "since its epoch began" in curve.name, "evaluation" in curve.name
 
 
@@ -167,7 +167,7 @@ def _slices(slices: Sequence[SliceFacts]) -> Figure:
         f"{pair.name} {figure(pair.now)}" + (f", before {figure(pair.before)}" if pair.before is not None else "")
         for pair in pairs
     )
-    return _at_widths(
+    return _wide_and_narrow(
         "slices",
         lambda width: pair_chart(pairs, width=width, words=figure, alternative=f"Loss by slice: {values}."),
         wide=WIDE,
@@ -177,6 +177,6 @@ def _slices(slices: Sequence[SliceFacts]) -> Figure:
 def _exports(exports: Sequence[ExportFacts]) -> Figure:
     bars = [Bar(export.name, float(export.size), size(export.size)) for export in exports]
     values = "; ".join(f"{bar.name} {bar.words}" for bar in bars)
-    return _at_widths(
+    return _wide_and_narrow(
         "exports", lambda width: bar_chart(bars, width=width, alternative=f"Size of each form: {values}.")
     )

@@ -16,7 +16,7 @@ SHARES = ("token_accuracy", "exact_match", "stopped", "repetition")
 
 
 def duration(seconds: float | None) -> str:
-    """40 ms, 0.4 s, 92 s, 12 min 5 s, 3 h 2 min; a dash if unknown."""
+    """Returns 40 ms, 0.4 s, 92 s, 12 min 5 s, 3 h 2 min; a dash if unknown."""
     if seconds is None:
         return "–"
     if seconds < 120:
@@ -42,7 +42,7 @@ def size(count: float) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Four significant digits, large numbers with separators, a dash if there is none."""
+    """Returns four significant digits, large numbers with separators, a dash if there is none."""
     if value is None:
         return "–"
     if not math.isfinite(value):

@@ -28,7 +28,7 @@ PASSING_ROOM = 4.0
 
 @dataclass(frozen=True)
 class Style:
-    """How large things are, and which way the layers follow each other."""
+    """Sizes in the drawing, and the direction in which the layers follow each other."""
 
     across: bool  # layers from left to right; else from top to bottom
     width: float
@@ -72,8 +72,8 @@ def reduced(edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def layered(ids: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[list[str]]:
-    """Each component in the layer after the last of those that it waits for; one that waits for none stands right
-    before the first that waits for it."""
+    """Puts each component in the layer after the last of those that it waits for; one that waits for none stands
+    right before the first that waits for it."""
     level = dict.fromkeys(ids, 0)
     for _ in ids:  # as many rounds as a path can be long
         for first, second in edges:
@@ -143,7 +143,7 @@ def _lane(stop: str, style: Style) -> float:
 
 
 def _route(stops: Sequence[Box], style: Style) -> Iterator[Line]:
-    """From the first stop to the last: curves between the layers, straight past what stands in them."""
+    """Yields lines from the first stop to the last: curves between the layers, straight past what stands in them."""
     for number, (before, after) in enumerate(itertools.pairwise(stops)):
         if number:
             yield Line((_entry(before, style), _exit(before, style)), "idle", 1.5)

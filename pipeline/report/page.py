@@ -32,7 +32,7 @@ def write_page(facts: RunFacts, folder: Path) -> Path:
     for stale in folder.glob("*.png"):
         if stale.stem not in figures:
             stale.unlink()
-    return write_whole(folder / PAGE, render_page(facts, figures))
+    return write_page_atomically(folder / PAGE, render_page(facts, figures))
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
@@ -53,10 +53,10 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         title=f"Runs {runs}",
         sentence=f"What changed between the runs {runs}",
     )
-    return write_whole(folder / PAGE, text)
+    return write_page_atomically(folder / PAGE, text)
 
 
-def write_whole(page: Path, text: str) -> Path:
+def write_page_atomically(page: Path, text: str) -> Path:
     """Writes `page` so that nobody sees half of it."""
     partial = page.with_name(f".{page.name}.partial")
     partial.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What only the run itself knows, put into ML Metadata when it ends, so that its report can always be made anew."""
+"""A run's own record, put into ML Metadata when it ends, so that its report can always be made anew."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = (
 
 
 class RunRecord(Record):
-    """What a run says of itself; it lies in a custom property of the run's context, not in a file.
+    """A run's own record; it lies in a custom property of the run's context, not in a file.
 
     Attributes:
         profile: its name or file.
@@ -71,7 +71,7 @@ def make_record(
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that a result depends on."""
+    """Returns Python and the packages that a result depends on."""
     return {"python": platform.python_version(), **dict(_installed())}
 
 

@@ -89,7 +89,7 @@ class StoredRun:
 
 @dataclass(frozen=True)
 class RunName:
-    """Where a run is found."""
+    """The name by which a run is found."""
 
     pipeline_name: str
     run_id: str
@@ -163,7 +163,7 @@ class Store:
 
     @cached_property
     def _node_ids(self) -> dict[int, str]:
-        """Component ids by execution id."""
+        """Returns the component ids by execution id."""
         prefix = f"{self.pipeline_name}."
         return {
             execution.id: context.name.removeprefix(prefix)
@@ -199,7 +199,7 @@ class Store:
             properties=_values(execution),
             inputs=inputs,
             outputs=outputs,
-            made_by_run=self._maker(outputs, run_id) if state == "CACHED" else None,
+            made_by_run=self._producing_run(outputs, run_id) if state == "CACHED" else None,
         )
 
     def _artifacts(self, events: Iterable[Any]) -> dict[str, tuple[StoredArtifact, ...]]:
@@ -215,7 +215,7 @@ class Store:
         kind = self._artifact_types.get(artifact.type_id, "?")
         return StoredArtifact(artifact.id, kind, artifact.uri, artifact.state == Artifact.LIVE, _values(artifact))
 
-    def _maker(self, outputs: Mapping[str, tuple[StoredArtifact, ...]], run_id: str) -> str | None:
+    def _producing_run(self, outputs: Mapping[str, tuple[StoredArtifact, ...]], run_id: str) -> str | None:
         """Returns the run in which cached artifacts came to be."""
         ids = [artifact.id for artifacts in outputs.values() for artifact in artifacts]
         events = self._store.get_events_by_artifact_ids(ids[:1]) if ids else []

@@ -1,4 +1,4 @@
-"""What the page says that is not a fact itself: which sections there are, the figures on top, words for values."""
+"""The page's content that is not a fact itself: which sections there are, the figures on top, words for values."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def _training(facts: RunFacts) -> Iterator[tuple[str, str]]:
 
 
 def _rows(facts: RunFacts) -> Iterator[tuple[str, dict[str, str]]]:
-    """(split, figures by name), each split with the same names."""
+    """Yields (split, figures by name), each split with the same names."""
     record = facts.training.record if facts.training else None
     splits = {split: counts.model_dump() for split, counts in record.data.items()} if record else {}
     names = {key: name for key, name in ROWS.items() if any(values[key] is not None for values in splits.values())}
@@ -212,7 +212,7 @@ def _exact(facts: RunFacts) -> str:
 
 
 def _publication(facts: RunFacts) -> Iterator[tuple[str, str, str]]:
-    """(name, value, address to link to or "")."""
+    """Yields (name, value, address to link to or "")."""
     record = facts.publication.record.model_dump(include=set(PUBLICATION)) if facts.publication else {}
     for key, name in PUBLICATION.items():
         if record.get(key):

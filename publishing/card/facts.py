@@ -40,7 +40,7 @@ class SplitStatistics:
 
 @dataclass(frozen=True)
 class DataOrigin:
-    """Where the training data come from."""
+    """Origin and licence of the training data."""
 
     license: str | None = None  # the Hub's identifier; None if it is not known
     datasets: tuple[str, ...] = ()  # the Hub's names of the data sets

@@ -1,4 +1,4 @@
-"""What a card says of the family that a model is of."""
+"""Facts about a model family that a card mentions."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from data.errors import SourceError
-from data.origin import Origin, described, manifest_places, parse_origin
+from data.origin import Origin, described, manifest_paths, parse_origin
 
 ALPACA = Origin("cc-by-nc-4.0", ("tatsu-lab/alpaca",), ("https://example.org/alpaca_data.json",))
 
@@ -57,7 +57,7 @@ def test_what_it_cannot_say_is_refused_with_its_place(content: bytes, message: s
 def test_it_is_looked_for_beside_the_rows_and_above_as_far_as_their_folder(
     base: str, file: str, places: list[str]
 ) -> None:
-    assert manifest_places(base, file) == places
+    assert manifest_paths(base, file) == places
 
 
 def test_the_screen_names_the_licence_or_says_that_none_is_known() -> None:

@@ -12,9 +12,9 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
 from data.tfrecords import Row, write_examples
+from pipeline.beam import BEAM_ARGUMENTS
 from pipeline.components.evaluator.executor import Executor
 from pipeline.components.evaluator.record import EvaluationRecord
-from pipeline.pipeline import BEAM_ARGUMENTS
 
 SCHEMA = Path(__file__).parents[2] / "pipeline/schema/alpaca.pbtxt"
 

@@ -8,11 +8,11 @@ from pipeline.evaluation import (
     Condition,
     ConditionError,
     Slice,
+    answer_conditions,
     check_column,
-    of_answers,
-    of_scores,
     parse_all,
     parse_condition,
+    score_conditions,
 )
 
 
@@ -84,5 +84,5 @@ def test_a_condition_can_be_written_as_it_was_read(text: str, is_change: bool) -
 def test_conditions_on_scores_and_on_answers_are_told_apart() -> None:
     conditions = parse_all(["loss<=3", "rouge_l>=0.3", "stopped>=0.5"], is_change=False)
 
-    assert [condition.metric for condition in of_scores(conditions)] == ["loss"]
-    assert [condition.metric for condition in of_answers(conditions)] == ["rouge_l", "stopped"]
+    assert [condition.metric for condition in score_conditions(conditions)] == ["loss"]
+    assert [condition.metric for condition in answer_conditions(conditions)] == ["rouge_l", "stopped"]

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from modules.models import losses
 from modules.models.gpt2.tokenizer import end_token_id
 from modules.prompts import ALPACA
-from modules.prompts.format import neutralise
+from modules.prompts.format import escape_end_tokens
 from modules.serving import scoring
 from modules.serving.signatures import ServingModule
 
@@ -36,7 +36,7 @@ def score(serving: ServingModule, rows: list[tuple[str, str, str]]) -> np.ndarra
 def plainly(backbone: GPT2Backbone, tokenizer: Tokenizer, row: tuple[str, str, str]) -> list[float]:
     """The definition, in NumPy."""
     instruction, input_text, output = row
-    response = [*tokenizer.encode(neutralise(output)).ids, end_token_id(tokenizer)]
+    response = [*tokenizer.encode(escape_end_tokens(output)).ids, end_token_id(tokenizer)]
     prompt = tokenizer.encode(ALPACA.format(instruction, input_text)).ids
     prompt = prompt[max(len(prompt) + len(response) - backbone.max_sequence_length - 1, 0) :]
     if not prompt or len(response) > backbone.max_sequence_length:
@@ -47,7 +47,7 @@ def plainly(backbone: GPT2Backbone, tokenizer: Tokenizer, row: tuple[str, str, s
     log_probabilities = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     likelihood = -log_probabilities[np.arange(len(response)), response].sum()
     hits = (logits.argmax(-1) == response).sum()
-    return [likelihood, len(response), hits, len(neutralise(output).encode())]
+    return [likelihood, len(response), hits, len(escape_end_tokens(output).encode())]
 
 
 def test_scores_equal_the_definition_row_by_row(

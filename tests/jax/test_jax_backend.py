@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modules.training.backend import TrainingProcessError, run_task, train_apart
+from modules.training.backend import TrainingProcessError, run_task, train_in_subprocess
 from modules.training.task import TrainingTask
 from tests.jax.tasks import STEPS, losses, make_task, preset_weights
 
@@ -30,8 +30,8 @@ def test_a_training_on_jax_ends_early_and_stays_ended(preset: Path, tmp_path: Pa
     stopping = {"early_stopping_patience": 2, "early_stopping_min_delta": 100.0, "keep_weights": "best"}
     task = make_task(preset, tmp_path, backend="jax", checkpoint_every_steps=2, **stopping)
 
-    report = train_apart(replace(task, checkpoints=str(tmp_path / "checkpoints")), "jax").report
-    again = train_apart(replace(task, checkpoints=str(tmp_path / "checkpoints")), "jax").report
+    report = train_in_subprocess(replace(task, checkpoints=str(tmp_path / "checkpoints")), "jax").report
+    again = train_in_subprocess(replace(task, checkpoints=str(tmp_path / "checkpoints")), "jax").report
 
     assert (report["steps"], report["planned_steps"], report["kept_step"]) == (3, STEPS, 3)
     assert "has not fallen by more than 100 below" in report["stop_reason"]
@@ -44,4 +44,4 @@ def test_an_error_on_jax_arrives_in_its_own_words(preset: Path, tmp_path: Path) 
     with pytest.raises(
         TrainingProcessError, match=r"Received: A training sequence .*sequence_length=65, context 64\. The log has"
     ):
-        train_apart(task, "jax")
+        train_in_subprocess(task, "jax")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modules.processes import run_apart
-from modules.training.backend import train_apart
+from modules.processes import run_in_subprocess
+from modules.training.backend import train_in_subprocess
 from modules.training.task import Trained, TrainingTask
 from tests.jax.tasks import losses, make_task, preset_weights
 
@@ -19,7 +19,7 @@ TOLERANCE = {"rtol": 0, "atol": 1e-4}
 
 
 def train(task: TrainingTask) -> Trained:
-    return train_apart(task, "jax", environment=FOUR_DEVICES)
+    return train_in_subprocess(task, "jax", environment=FOUR_DEVICES)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_four_devices_train_as_one_does(
 
 def test_a_device_holds_its_share_of_the_weights_and_of_their_optimizer_state() -> None:
     given = {"KERAS_BACKEND": "jax", **FOUR_DEVICES}
-    outcome = run_apart("tests.jax.sharded_state", {"devices": 4}, environment=given)
+    outcome = run_in_subprocess("tests.jax.sharded_state", {"devices": 4}, environment=given)
     assert outcome.status == 0, outcome.log
     assert outcome.result["data_parallel"]["token_embedding"] == [[300, 16], [300, 16]]
     assert outcome.result["fully_sharded"] == {

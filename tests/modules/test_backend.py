@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modules.processes import Outcome
-from modules.training.backend import TrainingProcessError, train_apart
+from modules.training.backend import TrainingProcessError, train_in_subprocess
 from modules.training_process import ABSENT_ON_JAX
 from tests.jax.tasks import make_task
 
@@ -47,7 +47,7 @@ def test_the_training_core_imports_no_tensorflow() -> None:
 def test_a_backend_that_is_not_installed_is_told(tmp_path: Path) -> None:
     task = make_task(tmp_path / "absent", tmp_path)
     with pytest.raises(TrainingProcessError, match=r"Training on mxnet .* Received: .*mxnet.*\. The log has the rest"):
-        train_apart(task, "mxnet")
+        train_in_subprocess(task, "mxnet")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from modules.exports import TrainedModel
 from modules.exports.keras_preset import KERAS
-from modules.processes import run_apart
+from modules.processes import run_in_subprocess
 from modules.training.dataset import PackedBatches, tokenize_examples
 from modules.training.devices import DeviceError, choose, shared_training
 from modules.training.slots import ALONE, Sharing, part_slots
@@ -99,7 +99,7 @@ def test_four_mirrored_devices_train_as_one_does(tmp_path: Path) -> None:
     shared = make_task(preset, tmp_path / "shared", distribution="data_parallel", devices=DEVICES, **options)
     expected = train(alone).report
     environment = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
-    outcome = run_apart("tests.modules.mirrored_training", shared.to_json(), environment=environment)
+    outcome = run_in_subprocess("tests.modules.mirrored_training", shared.to_json(), environment=environment)
     assert outcome.status == 0, outcome.log
     report = outcome.result["report"]
     np.testing.assert_allclose(losses(report), losses(expected), rtol=0, atol=1e-4)

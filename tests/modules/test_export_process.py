@@ -15,7 +15,7 @@ from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
 from modules.exports import TrainedModel
-from modules.exports.process import ExportError, ExportTask, Questions, export_apart, export_from_trainer
+from modules.exports.process import ExportError, ExportTask, Questions, export_from_trainer, export_in_subprocess
 from modules.processes import Outcome
 from modules.prompts import ALPACA
 from modules.serving.generation import TextGenerator
@@ -30,7 +30,7 @@ PROMPTS = [ALPACA.format("pear"), ALPACA.format("🙂 héllo", "b")]
 PARENT = """
 import sys
 from modules import processes
-processes.run_apart("tests.modules.waiting", {"told": sys.argv[1]}, environment={})
+processes.run_in_subprocess("tests.modules.waiting", {"told": sys.argv[1]}, environment={})
 """
 
 
@@ -50,7 +50,7 @@ def test_from_the_preset_alone_a_fresh_process_makes_every_other_form_and_answer
     export_from_trainer(TrainedModel(backbone, tokenizer), tmp_path)
     assert [path.name for path in (tmp_path / "exports").iterdir()] == ["keras"]
 
-    result = export_apart(task(tmp_path, exact=2))
+    result = export_in_subprocess(task(tmp_path, exact=2))
 
     answers = ServingModule(TextGenerator(backbone, tokenizer), GENERATION).respond(PROMPTS)
     assert result["samples"] == [
@@ -69,7 +69,7 @@ def test_from_the_preset_alone_a_fresh_process_makes_every_other_form_and_answer
 
 def test_its_error_is_told_in_its_own_words(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"in a process of its own\. Received: The .*preset"):
-        export_apart(task(tmp_path))
+        export_in_subprocess(task(tmp_path))
 
 
 def test_a_process_that_is_killed_points_to_memory() -> None:

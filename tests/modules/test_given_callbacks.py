@@ -18,7 +18,7 @@ from modules.training.callback_names import CallbackError, load_callbacks, name_
 from modules.training.callbacks.base import TrainingCallback
 from modules.training.task import Trained, TrainingTask
 from pipeline.config.sources import load_config
-from pipeline.pipeline import run_settings
+from pipeline.nodes.training import run_settings
 
 TINY = Path(__file__).parents[1] / "e2e/tiny.toml"
 ROWS = (

@@ -20,7 +20,7 @@ from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
 from modules.settings.generation import GenerationSettings
 from modules.settings.run import RunSettings
-from modules.trainer import beginnings
+from modules.trainer import document_prompts
 from modules.training.callbacks.evaluation import evaluate
 from modules.training.dataset import PackedBatches, tokenize_examples
 
@@ -148,7 +148,7 @@ def test_the_published_templates_of_a_base_model_add_nothing() -> None:
 
 
 def test_samples_of_a_base_model_are_beginnings_without_a_right_answer() -> None:
-    questions = beginnings(["One two  three\nfour five six seven eight.", "Short."])
+    questions = document_prompts(["One two  three\nfour five six seven eight.", "Short."])
 
     assert questions.prompts == ["One two three four five six", "Short."]
     assert questions.expected == ["", ""]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.processes import Outcome, run_apart
+from modules.processes import Outcome, run_in_subprocess
 from modules.progress import CLEAR_LINE, SHOW_CURSOR, PartsProgress
 
 PARTS = {"parts": ["transformers", "saved_model"]}
@@ -22,7 +22,7 @@ PARTS = {"parts": ["transformers", "saved_model"]}
 def told(stream: io.TextIOBase, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     """What a process apart answers that shows its progress on `stream`."""
     monkeypatch.setattr(sys, "stderr", stream)
-    return run_apart("tests.modules.telling", PARTS, environment={})
+    return run_in_subprocess("tests.modules.telling", PARTS, environment={})
 
 
 def drained(terminal: int) -> str:

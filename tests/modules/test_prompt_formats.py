@@ -16,7 +16,8 @@ from modules.prompts.format import END_TOKEN, NEUTRAL_END_TOKEN
 from modules.registry import RegistryError, reference_fingerprint
 from pipeline.components.data_gate.tokens import TokenLimits, survey_tokens
 from pipeline.config import PipelineConfig
-from pipeline.pipeline import run_settings, token_limits
+from pipeline.nodes.data import token_limits
+from pipeline.nodes.training import run_settings
 
 # What a user would put into a module of their own.
 SHOUT = PromptFormat(

@@ -15,13 +15,13 @@ from tokenizers import Tokenizer
 from data.tfrecords import Row, encode, read_examples
 from modules.models.gpt2.tokenizer import ENCODED_TOGETHER, save_tokenizer, train_tokenizer
 from modules.prompts import ALPACA
-from modules.prompts.format import neutralise
+from modules.prompts.format import escape_end_tokens
 from modules.settings.training import Overlong
 from modules.training.dataset import tokenize_examples
 from pipeline.components.data_gate.inspection import inspect
 from pipeline.components.data_gate.tokens import TokenLimits, TokenSurvey, survey_tokens
 from pipeline.config.sources import load_config
-from pipeline.pipeline import token_limits
+from pipeline.nodes.data import token_limits
 from tests.pipeline.gating import LIMITS
 
 SAMPLE = Path(__file__).parents[2] / "data/sample/tfrecords/sample-train-00000-of-00001.tfrecord"
@@ -60,7 +60,7 @@ def dropped_by_the_trainer(rows: Sequence[Row], tokenizer: Tokenizer, sequence_l
     prompts = [ALPACA.format(row.instruction, row.input) for row in rows]
     examples = tokenize_examples(
         prompts,
-        [neutralise(row.output) for row in rows],
+        [escape_end_tokens(row.output) for row in rows],
         tokenizer,
         sequence_length=sequence_length,
         overlong=overlong,
@@ -90,7 +90,7 @@ def test_the_gate_counts_what_the_trainer_drops(
 
 def test_a_tokenizer_that_will_be_trained_is_trained_on_the_same_texts_in_whatever_order() -> None:
     rows = list(islice(read_examples(SAMPLE), 400))
-    texts = sorted((ALPACA.format(row.instruction, row.input), neutralise(row.output)) for row in rows)
+    texts = sorted((ALPACA.format(row.instruction, row.input), escape_end_tokens(row.output)) for row in rows)
     trained = train_tokenizer([*(prompt for prompt, _ in texts), *(response for _, response in texts)],
                               vocabulary_size=300)  # fmt: skip
 
@@ -251,5 +251,5 @@ def test_documents_may_have_any_length() -> None:
 def test_lengths_that_a_run_on_kubeflow_may_set_are_left_to_the_trainer(field: str, counted: bool) -> None:
     config = load_config(["--kubeflow.parameters", field], {})
 
-    assert (token_limits(config, remembers=False) is not None) is counted
+    assert (token_limits(config, has_history=False) is not None) is counted
     assert token_limits(config) is not None

@@ -11,8 +11,8 @@ from pipeline import disk_checks
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import ConfigError, load_config
 from pipeline.initial_model import HubRevision, hub_revision, pinned
+from pipeline.initial_model_checks import initial_model_problems
 from pipeline.layout import hub_folder
-from pipeline.start_checks import start_problems
 from publishing.downloads import initial_model_files
 from publishing.errors import HubError
 
@@ -83,11 +83,11 @@ def test_an_absent_revision_is_an_error(published: tuple[Path, str]) -> None:
 def test_preflight_asks_the_hub_for_the_models_context(published: tuple[Path, str]) -> None:
     output, _ = published
     fits = ("--training.sequence-length", "64", "--generation.max-new-tokens", "8")
-    assert list(start_problems(config_for(output, "hub:local/tiny", *fits))) == []
-    (problem,) = start_problems(config_for(output, "hub:local/tiny", "--generation.max-new-tokens", "8"))
+    assert list(initial_model_problems(config_for(output, "hub:local/tiny", *fits))) == []
+    (problem,) = initial_model_problems(config_for(output, "hub:local/tiny", "--generation.max-new-tokens", "8"))
     assert problem.startswith("training.sequence_length cannot exceed")
     assert "Received: 128; model.preset has a context of 64" in problem
-    (absent,) = start_problems(config_for(output, "hub:local/other"))
+    (absent,) = initial_model_problems(config_for(output, "hub:local/other"))
     assert absent.startswith("model.preset: ")
     assert "Received: model.preset='hub:local/other'." in absent
 
@@ -95,7 +95,7 @@ def test_preflight_asks_the_hub_for_the_models_context(published: tuple[Path, st
 def test_a_folders_problems_are_found_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(GPT2))
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
-    (problem,) = start_problems(config_for(tmp_path / "output", str(tmp_path)))
+    (problem,) = initial_model_problems(config_for(tmp_path / "output", str(tmp_path)))
     assert problem.startswith("model.preset: Weights are read from safetensors only")
     assert (
         disk_checks.parameter_count(config_for(tmp_path, str(tmp_path)))

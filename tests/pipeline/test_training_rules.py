@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from modules.trainer import checkpoint_root
 from pipeline.config import PipelineConfig
 from pipeline.layout import pipeline_root
-from pipeline.pipeline import run_settings
+from pipeline.nodes.training import run_settings
 
 
 def config(**training: Any) -> PipelineConfig:
@@ -54,7 +54,7 @@ def test_checkpoints_live_below_the_output_folder_and_only_where_it_lasts() -> N
     place = run_settings(config()).checkpoints
     root = pipeline_root("output", PipelineConfig().pipeline_name)
     assert checkpoint_root(place, str(root / "Trainer/model_run/7")) == str(root / "checkpoints")
-    assert run_settings(config(), elsewhere=True).checkpoints is None
+    assert run_settings(config(), ephemeral=True).checkpoints is None
     named = config(checkpoint_dir="/volume/checkpoints")
-    assert run_settings(named, "/home", elsewhere=True).checkpoints == "/volume/checkpoints"
+    assert run_settings(named, "/home", ephemeral=True).checkpoints == "/volume/checkpoints"
     assert "checkpoint_dir" not in run_settings(named).to_json()["training"]

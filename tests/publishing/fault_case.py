@@ -23,7 +23,7 @@ from hub.names import repo_id
 from hub.repository import BRANCHES, Repository
 from hub.storage import Storage
 from publishing.card.facts import CardFacts
-from publishing.client_settings import impatient_client, loopback_client
+from publishing.client_settings import client_with_timeouts, loopback_client
 from publishing.errors import HubError
 from publishing.files import PlannedFile, RemoteFile
 from publishing.hub_client import Hub
@@ -208,7 +208,7 @@ def publish_generation(generation: int, port: int, *, silence_seconds: float = 2
     hub = Hub(HfApi(endpoint=f"http://127.0.0.1:{port}", token=TOKEN), token_env="HF_TOKEN", sleep=sleep)
     with ExitStack() as stack:
         stack.enter_context(loopback_client())
-        stack.enter_context(impatient_client(connect_seconds=5.0, silence_seconds=silence_seconds))
+        stack.enter_context(client_with_timeouts(connect_seconds=5.0, silence_seconds=silence_seconds))
         wait_for_server(port)
         try:
             publish(hub, publication(generation), clock=lambda: noon() + timedelta(minutes=generation))

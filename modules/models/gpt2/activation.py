@@ -14,7 +14,7 @@ CUBIC = 0.044715
 
 @ops.custom_gradient
 def gelu(x: Any) -> Any:
-    """The tanh form of GELU (Hendrycks & Gimpel, 2016), of any float array.
+    """Returns the tanh form of GELU (Hendrycks & Gimpel, 2016), of any float array.
 
     TensorFlow's own gradient keeps five arrays of the feed-forward's width per block, most of a block's memory in
     training. The derivative below is made from the input alone: x σ(u) is the same function, u being 2 √(2/π)

@@ -71,7 +71,7 @@ def _config(backbone: GPT2Backbone, factors: Mapping[str, Factors], *, norms: bo
 
 
 def _factors(backbone: GPT2Backbone) -> Iterator[tuple[str, Factors]]:
-    """The adapters by the names of Transformers' layers."""
+    """Yields the adapters by the names of Transformers' layers."""
     for index, block in enumerate(blocks(backbone)):
         if any(layer.lora_enabled for layer in (block.query, block.key, block.value)):
             yield f"h.{index}.attn.c_attn", _side_by_side(block)
@@ -84,7 +84,7 @@ def _factors(backbone: GPT2Backbone) -> Iterator[tuple[str, Factors]]:
 
 
 def _side_by_side(block: BlockLayers) -> Factors:
-    """The adapters of query, key and value of all heads as one."""
+    """Returns the adapters of query, key and value of all heads as one."""
     width = block.query.bias.shape[0] * block.query.bias.shape[1]
     heads, head_dim = block.query.bias.shape
     a_parts, b_parts = [], []

@@ -53,7 +53,7 @@ class GraphTokenizer(tf.Module):
             self.keras_tokenizer._bpe_merge_and_update_cache_tf(unseen)
             return cache.lookup(flat)
 
-        known = cache.lookup(flat)  # tokens of each piece, parted by spaces; empty if not merged before
+        known = cache.lookup(flat)  # tokens of each piece, separated by spaces; empty if not merged before
         merged = tf.cond(tf.reduce_any(tf.equal(known, "")), merge_unseen, lambda: known)
         tokens = tf.strings.split(merged, sep=" ")
         ids = tf.cast(self.keras_tokenizer.token_to_id_map.lookup(tokens.flat_values), tf.int32)

@@ -30,7 +30,7 @@ PADDED_TO = 128  # rows of an embedding may be filled up to a multiple of it
 
 
 def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
-    """A byte-level BPE tokenizer learnt from `texts`.
+    """Returns a byte-level BPE tokenizer learnt from `texts`.
 
     Args:
         texts: what the model will read, prompts and responses alike.
@@ -58,7 +58,7 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a folder with ``vocab.json`` and ``merges.txt``, or else ``tokenizer.json``.
+    """Returns the tokenizer of a folder with ``vocab.json`` and ``merges.txt``, or else ``tokenizer.json``.
 
     Raises:
         TokenizerError: If a file is absent, malformed, or the vocabulary lacks the end token.
@@ -67,7 +67,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def read_vocabulary(folder: Path) -> tuple[dict[str, int], list[str]]:
-    """Vocabulary (token → id) and merges of a tokenizer's folder.
+    """Returns the vocabulary (token → id) and merges of a tokenizer's folder.
 
     Raises:
         TokenizerError: If a file is absent or malformed.
@@ -109,7 +109,7 @@ def _json_object(path: Path) -> dict[str, Any]:
 
 
 def check_fit(vocabulary: Mapping[str, int], embedding_rows: int) -> None:
-    """Whether a tokenizer's ids are those of a model's embedding.
+    """Checks that a tokenizer's ids are those of a model's embedding.
 
     An embedding may have a few rows more, up to a multiple of 128, which no token uses.
 
@@ -135,7 +135,7 @@ def check_fit(vocabulary: Mapping[str, int], embedding_rows: int) -> None:
 
 
 def from_vocabulary(vocabulary: dict[str, int], merges: Iterable[str]) -> Tokenizer:
-    """The tokenizer of a vocabulary (token → id) and its merges (``"a b"``, most frequent first).
+    """Returns the tokenizer of a vocabulary (token → id) and its merges (``"a b"``, most frequent first).
 
     Raises:
         TokenizerError: If the vocabulary lacks the end token.
@@ -162,7 +162,7 @@ def encode_rows(rows: Iterable[tuple[str, str]], tokenizer: Tokenizer) -> Iterat
 
 
 def end_token_id(tokenizer: Tokenizer) -> int:
-    """The id of the end token."""
+    """Returns the id of the end token."""
     found = tokenizer.token_to_id(END_TOKEN)
     if found is None:
         raise TokenizerError(f"A GPT-2 tokenizer holds the end token {END_TOKEN}. Received: one without it")
@@ -170,14 +170,15 @@ def end_token_id(tokenizer: Tokenizer) -> int:
 
 
 def vocabulary_and_merges(tokenizer: Tokenizer) -> tuple[dict[str, int], list[str]]:
-    """Token → id in the order of ids, and the merges as ``"a b"``."""
+    """Returns token → id in the order of ids, and the merges as ``"a b"``."""
     model = json.loads(tokenizer.to_str())["model"]
     vocabulary = dict(sorted(model["vocab"].items(), key=lambda item: item[1]))
     return vocabulary, [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
 
 
 def to_keras(tokenizer: Tokenizer) -> GPT2Tokenizer:
-    """KerasHub's tokenizer of the same vocabulary and merges; it splits text differently, see `graph_tokenizer`."""
+    """Returns KerasHub's tokenizer of the same vocabulary and merges; it splits text differently, see
+    `graph_tokenizer`."""
     from keras_hub.tokenizers import GPT2Tokenizer
 
     vocabulary, merges = vocabulary_and_merges(tokenizer)
@@ -185,7 +186,7 @@ def to_keras(tokenizer: Tokenizer) -> GPT2Tokenizer:
 
 
 def from_keras(tokenizer: GPT2Tokenizer) -> Tokenizer:
-    """The ``tokenizers`` form of a KerasHub preset's tokenizer."""
+    """Returns the ``tokenizers`` form of a KerasHub preset's tokenizer."""
     return from_vocabulary(dict(tokenizer.vocabulary), [merge for merge in tokenizer.merges if "#version" not in merge])
 
 

@@ -1,1 +1,1 @@
-"""What follows a training, as Keras callbacks; :mod:`modules.training.callbacks.base` tells how they are called."""
+"""Keras callbacks that follow a training; :mod:`modules.training.callbacks.base` explains how they are called."""

@@ -1,4 +1,4 @@
-"""How callbacks are called during a training, and what a checkpoint keeps of them.
+"""The way callbacks are called during a training, and what a checkpoint keeps of them.
 
 All are ``keras.callbacks.Callback``, whose hooks mean this here:
 
@@ -25,7 +25,7 @@ import numpy as np
 
 
 class StepLogs(TypedDict):
-    """How an optimizer step, or an evaluation after it, went.
+    """Figures of an optimizer step, or of an evaluation after it.
 
     Attributes:
         step: from 1.

@@ -51,9 +51,9 @@ class StepCallbackList(keras.callbacks.CallbackList):
         self.read_every = read_every
         self.step = 0
         self._begun = [each for each in self.callbacks if overrides(each, "on_train_batch_begin", "on_batch_begin")]
-        told = [each for each in self.callbacks if overrides(each, "on_train_batch_end", "on_batch_end")]
-        self._late = [each for each in told if getattr(each, "async_safe", False)]
-        self._at_once = [each for each in told if each not in self._late]
+        called = [each for each in self.callbacks if overrides(each, "on_train_batch_end", "on_batch_end")]
+        self._late = [each for each in called if getattr(each, "async_safe", False)]
+        self._at_once = [each for each in called if each not in self._late]
         self._needs_epochs = any(overrides(each, "on_epoch_begin", "on_epoch_end") for each in callbacks)
         self._unread: list[Any] = []
         self._batches = 0

@@ -1,4 +1,4 @@
-"""How the current epoch went."""
+"""Mean figures of the current epoch."""
 
 from __future__ import annotations
 

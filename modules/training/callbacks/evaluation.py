@@ -26,7 +26,7 @@ STOPPING_STATE = ("best", "best_epoch", "wait", "stopped_epoch")
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """When to evaluate, and what follows.
+    """The steps at which to evaluate, and what follows from the result.
 
     Attributes:
         every_steps: after each multiple of any of these numbers of optimizer steps.

@@ -1,4 +1,4 @@
-"""What the terminal shows while the model trains."""
+"""Progress on the terminal while the model trains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model answers as it is trained: greedy, without a cache, on any Keras backend.
+"""Sample answers of the model as it is trained: greedy, without a cache, on any Keras backend.
 
 A response of n tokens takes n passes over the whole prompts: right for a glance now and then, not for serving.
 """

@@ -1,4 +1,4 @@
-"""How long a training takes."""
+"""Measures how long a training takes."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ GREEDY = {"temperature": 0.0, "top_k": 0, "top_p": 1.0, "seed": 0}
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said, and whether it ended there by itself."""
+    """An answer of a model, and whether it ended there by itself."""
 
     text: str
     stopped: bool

@@ -1,4 +1,4 @@
-"""What AnswerQuality leaves behind."""
+"""The artifact that AnswerQuality writes."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ SEED = 42
 
 
 class AnswerQualitySpec(ComponentSpec):
-    """What AnswerQuality reads, is told, and writes."""
+    """Inputs, parameters and outputs of AnswerQuality."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads class attributes
         "rows": ExecutionParameter(type=int),

@@ -99,13 +99,13 @@ def make_record(
         baseline=figures_before,
         reasons=tuple(reasons),
         conditions=tuple(verdicts),
-        answers=tuple(_beside(row, now, then) for row, now, then in zip(rows, answers, others, strict=True)),
+        answers=tuple(_asked_row(row, now, then) for row, now, then in zip(rows, answers, others, strict=True)),
         seed=seed,
         max_new_tokens=max_new_tokens,
     )
 
 
-def _beside(row: Row, answer: Answer, before: Answer | None) -> AskedRow:
+def _asked_row(row: Row, answer: Answer, before: Answer | None) -> AskedRow:
     return AskedRow(
         instruction=row.instruction,
         input=row.input,

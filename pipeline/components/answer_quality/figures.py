@@ -43,7 +43,8 @@ def measure(answers: Sequence[Answer], expected: Sequence[str]) -> dict[str, flo
 
 
 def rouge_l(text: str, expected: str) -> float:
-    """F1 of the longest common subsequence of words (Lin 2004); of an expected text without words, exact match."""
+    """Returns F1 of the longest common subsequence of words (Lin 2004); of an expected text without words, exact
+    match."""
     from rouge_score.rouge_scorer import RougeScorer  # type: ignore[import-untyped]
 
     if not WORDS.search(expected):

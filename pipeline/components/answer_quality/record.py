@@ -1,4 +1,4 @@
-"""What AnswerQuality found: the answers to a sample of the evaluation split, and figures of them."""
+"""The record of AnswerQuality: the answers to a sample of the evaluation split, and figures of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.components.verdict_field import VerdictField
 
 
 class RecordedAnswer(RecordPart):
-    """What a model answered, and whether it ended there by itself."""
+    """An answer of a model, and whether it ended there by itself."""
 
     text: str
     stopped: bool

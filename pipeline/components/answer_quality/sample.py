@@ -1,4 +1,4 @@
-"""Which rows of the evaluation split are asked: the same ones in every run, whatever order they come in."""
+"""Samples rows of the evaluation split: the same ones in every run, whatever order they come in."""
 
 from __future__ import annotations
 

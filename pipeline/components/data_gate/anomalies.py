@@ -1,4 +1,4 @@
-"""What the data gate may find, by the names under which the configuration lets it through."""
+"""Anomalies that the data gate may find, by the names under which the configuration lets them through."""
 
 from __future__ import annotations
 

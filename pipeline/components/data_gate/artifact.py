@@ -1,4 +1,4 @@
-"""What the data gate gives: apart from the component, so that others can read it without importing validation."""
+"""The artifact of the data gate, apart from the component, so that others can read it without importing validation."""
 
 from __future__ import annotations
 

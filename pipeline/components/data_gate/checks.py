@@ -1,4 +1,4 @@
-"""What the data gate looks for. Plain functions: protos and bytes in, sentences out."""
+"""Checks of the data gate. Plain functions: protos and bytes in, sentences out."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Content:
 
 
 def schema_anomalies(anomalies: anomalies_pb2.Anomalies, split: str) -> list[Anomaly]:
-    """ExampleValidator's findings in one split, in their own words; mere warnings left out."""
+    """Returns ExampleValidator's findings in one split, in their own words; mere warnings left out."""
     found = [
         f"feature {feature!r}, split {split!r}: {_words(info)}"
         for feature, info in sorted(anomalies.anomaly_info.items())

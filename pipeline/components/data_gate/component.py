@@ -21,7 +21,7 @@ from pipeline.components.data_gate.tokens import TokenLimits
 
 
 class DataGateSpec(ComponentSpec):
-    """What DataGate reads, is told, and writes."""
+    """Inputs, parameters and outputs of DataGate."""
 
     PARAMETERS: dict[str, Any] = {  # noqa: RUF012 - TFX reads class attributes
         "dataset": ExecutionParameter(type=str),

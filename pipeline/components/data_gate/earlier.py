@@ -26,7 +26,7 @@ class LastAcceptedDataStrategy(ResolverStrategy):
         self._dataset = dataset
 
     def resolve_artifacts(self, store: object, input_dict: Artifacts) -> Artifacts:
-        """That blessing, or an empty list, and the current statistics.
+        """Returns that blessing, or an empty list, and the current statistics.
 
         Args:
             store: not needed.

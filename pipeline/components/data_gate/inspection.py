@@ -18,7 +18,7 @@ from pipeline.components.data_gate.tokens import TokenSurvey
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was seen.
+    """Findings about the rows.
 
     Attributes:
         contents: by split.

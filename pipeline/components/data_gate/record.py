@@ -1,4 +1,4 @@
-"""What DataGate found about the rows."""
+"""The record of DataGate about the rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Lengths(RecordPart):
 
 
 class SplitSurvey(RecordPart):
-    """What the rows of a split look like, for a later run to compare its rows with.
+    """Statistics of a split's rows, for a later run to compare its rows with.
 
     Attributes:
         rows: that can be read.
@@ -63,7 +63,7 @@ class TextColumn(RecordPart):
 
 
 class TokenCounts(RecordPart):
-    """How long the train rows are for the Trainer.
+    """Lengths of the train rows in the Trainer's tokens.
 
     Attributes:
         sequence_length: of a training row, in tokens.
@@ -79,7 +79,7 @@ class TokenCounts(RecordPart):
 
 
 class AllowedAnomaly(RecordPart):
-    """What was found and let through: a name of `anomalies.NAMES`, words, and rows that show it."""
+    """An anomaly that was found and let through: a name of `anomalies.NAMES`, words, and rows that show it."""
 
     name: str
     words: str

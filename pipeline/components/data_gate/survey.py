@@ -1,4 +1,4 @@
-"""What a split's rows look like, gathered in one pass that keeps counts and hashes, never the rows."""
+"""Surveys a split's rows in one pass that keeps counts and hashes, never the rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HASH_BYTES = 8  # enough to tell 100 million rows apart
 
 @dataclass
 class Finding:
-    """How many rows have something in common, and the first few of them."""
+    """The number of rows that have something in common, and the first few of them."""
 
     rows: int = 0
     examples: list[str] = field(default_factory=list)
@@ -101,7 +101,8 @@ def length_bin(characters: int) -> int:
 
 
 def divergence(first: Mapping[str, int], second: Mapping[str, int]) -> float:
-    """Jensen-Shannon divergence of two histograms, base 2: 0 for the same shape, 1 for nothing in common (Lin 1991)."""
+    """Returns the Jensen-Shannon divergence of two histograms, base 2: 0 for the same shape, 1 for nothing in common
+    (Lin 1991)."""
     return (_against_mean(first, second) + _against_mean(second, first)) / 2
 
 

@@ -1,4 +1,4 @@
-"""How many tokens the train rows have, counted as the Trainer will, and how many rows it would drop."""
+"""Counts the tokens of the train rows as the Trainer will, and the rows that it would drop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modules.models.family import ModelFamily
 from modules.models.gpt2.tokenizer import encode_rows
 from modules.models.initial_tokenizer import initial_tokenizer
 from modules.prompts import AUTO, PromptFormat, find_format
-from modules.prompts.format import neutralise
+from modules.prompts.format import escape_end_tokens
 from modules.settings.training import Overlong
 from modules.training.dropped import RowLengths, needed_length, too_many
 from pipeline.components.data_gate.anomalies import Anomaly
@@ -26,7 +26,7 @@ from pipeline.components.data_gate.survey import Finding
 
 @dataclass(frozen=True)
 class TokenLimits:
-    """How long a training row is, which tokenizer cuts it, and how many rows may be too long for it.
+    """The length of a training row, the tokenizer that cuts it, and how many rows may be too long for it.
 
     Attributes:
         sequence_length: of a training row, in tokens.
@@ -63,7 +63,7 @@ class Formatted(NamedTuple):
 
 @dataclass(frozen=True)
 class TokenSurvey:
-    """What was counted.
+    """Counted tokens and dropped rows.
 
     Attributes:
         limits: what was counted against.
@@ -143,12 +143,12 @@ def survey_tokens(records: Callable[[], Iterable[bytes]], limits: TokenLimits, *
         CheckpointError: If the initial model's folder holds no model.
         TokenizerError: If a tokenizer's files are absent or malformed.
     """
-    start, prompt_format = model or limits.preset, find_format(limits.prompt_format, kind="instructions")
+    initial_model, prompt_format = model or limits.preset, find_format(limits.prompt_format, kind="instructions")
     family = find_family(limits.family)
     tokenizer = initial_tokenizer(
         family,
         _texts(_formatted(records(), prompt_format)),
-        model=start,
+        model=initial_model,
         tokenizer_path=limits.tokenizer_path,
         vocabulary_size=limits.vocabulary_size,
     )
@@ -160,7 +160,7 @@ def survey_tokens(records: Callable[[], Iterable[bytes]], limits: TokenLimits, *
         lengths.counts[needed] += 1
         if needed > limits.sequence_length:
             dropped.add(partial(_quoted, row.record, len(prompt_ids) + len(response_ids)))
-    return TokenSurvey(limits, lengths, dropped, limits.context or _context(family, start))
+    return TokenSurvey(limits, lengths, dropped, limits.context or _context(family, initial_model))
 
 
 def _formatted(records: Iterable[bytes], prompt_format: PromptFormat) -> Iterator[Formatted]:
@@ -168,7 +168,7 @@ def _formatted(records: Iterable[bytes], prompt_format: PromptFormat) -> Iterato
     for record in records:
         row = decode(record)
         if isinstance(row, Row):
-            yield Formatted(record, prompt_format.format(row.instruction, row.input), neutralise(row.output))
+            yield Formatted(record, prompt_format.format(row.instruction, row.input), escape_end_tokens(row.output))
 
 
 def _texts(rows: Iterable[Formatted]) -> Iterator[str]:
@@ -180,8 +180,8 @@ def _quoted(record: bytes, tokens: int) -> str:
     return f"{excerpt(record)} ({tokens:,} tokens)"
 
 
-def _context(family: ModelFamily, start: str | None) -> int | None:
+def _context(family: ModelFamily, initial_model: str | None) -> int | None:
     """Returns the context, in tokens, of the model in a folder; None of a preset that is not one."""
-    if start is None or "://" in start or not Path(start).is_dir():
+    if initial_model is None or "://" in initial_model or not Path(initial_model).is_dir():
         return None
-    return family.read_sizes(Path(start)).max_sequence_length
+    return family.read_sizes(Path(initial_model)).max_sequence_length

@@ -55,7 +55,7 @@ class PreviousBlessedModelStrategy(ResolverStrategy):
 
 
 class Baseline(NamedTuple):
-    """What to compare with.
+    """The model to compare with.
 
     Attributes:
         model: None if there is none.

@@ -18,7 +18,7 @@ SLICES_MODULE = "pipeline.components.evaluator.slices"  # where TFX's Evaluator 
 
 
 class EvaluatorSpec(ComponentSpec):
-    """What Evaluator reads, is told, and writes; names as in TFX's own."""
+    """Inputs, parameters and outputs of Evaluator; names as in TFX's own."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads class attributes
         "thresholds": ExecutionParameter(type=str),  # JSON

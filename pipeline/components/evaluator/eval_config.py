@@ -1,4 +1,4 @@
-"""What TFMA measures: every metric, over all rows and by slice. It judges nothing; `Condition.holds` does."""
+"""The configuration of TFMA: every metric, over all rows and by slice. It judges nothing; `Condition.holds` does."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ from pipeline.components.evaluator.verdict import (
     figures,
     judge_scores,
     needs_same_tokenizer,
-    no_measure,
     sliced_metrics,
+    unmeasurable_reason,
 )
 from pipeline.evaluation import Condition, Verdict, parse_all, reasons_against
 
@@ -100,7 +100,7 @@ def _notes(conditions: list[Condition]) -> list[str]:
 
 
 def _reasons(verdicts: list[Verdict], rows: list[Row]) -> list[str]:
-    nothing = no_measure(figures(rows, CANDIDATE)[None])
+    nothing = unmeasurable_reason(figures(rows, CANDIDATE)[None])
     return [nothing] if nothing else reasons_against(verdicts)
 
 

@@ -1,4 +1,4 @@
-"""What the Evaluator found: the figures of a model by slice, and the verdict."""
+"""The record of the Evaluator: the figures of a model by slice, and the verdict."""
 
 from __future__ import annotations
 

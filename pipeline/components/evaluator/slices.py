@@ -1,4 +1,4 @@
-"""Which slices a row belongs to, besides its own columns; TFX's Evaluator asks this module for its extractors."""
+"""Slices of a row besides its own columns; TFX's Evaluator asks this module for its extractors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.evaluation import PROMPT_LENGTH, PROMPT_LENGTHS, WITH_INPUT
 
 
 def custom_extractors(*, eval_shared_model: Any, eval_config: Any, tensor_adapter_config: Any) -> list[Any]:
-    """TFMA's default extractors, and after the features one that adds ``with_input`` and ``prompt_length``."""
+    """Returns TFMA's default extractors, and after the features one that adds ``with_input`` and ``prompt_length``."""
     first, *others = tfma.default_extractors(
         eval_shared_model=eval_shared_model, eval_config=eval_config, tensor_adapter_config=tensor_adapter_config
     )

@@ -38,7 +38,7 @@ def figures(rows: Iterable[Row], model: str) -> Figures:
     return {_slice_of(row): row[model] for row in rows if model in row}
 
 
-def no_measure(candidate: Mapping[str, float]) -> str | None:
+def unmeasurable_reason(candidate: Mapping[str, float]) -> str | None:
     """Returns why there is nothing to judge a model by; None if there is.
 
     Args:

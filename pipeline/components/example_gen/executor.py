@@ -14,7 +14,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from data.origin import MANIFEST, manifest_places, parse_origin
+from data.origin import MANIFEST, manifest_paths, parse_origin
 from data.tfrecords import MAY_BE_ABSENT, lacks
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -61,7 +61,7 @@ def _read_manifest(exec_properties: dict[str, Any]) -> str | None:
     config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
     files = sorted(fileio.glob(os.path.join(base, config.splits[0].pattern)))  # noqa: PTH118 - a URI
-    places = manifest_places(base, files[0]) if files else []
+    places = manifest_paths(base, files[0]) if files else []
     place = next(filter(fileio.exists, places), None)
     if place is None:
         return None

@@ -51,11 +51,11 @@ class Executor(base_executor.BaseExecutor):
         if reason:
             logger.warning("Not published: %s", reason)
             refused = PublicationRecord(pushed=False, not_pushed_reason=reason, repo_id=settings.repo_id)
-            _leave(pushed_model, refused)
+            _write_record(pushed_model, refused)
             return
         model = artifact_utils.get_single_instance(input_dict["model"])
         published = _publish(Path(model.uri), settings, read_findings(input_dict))
-        _leave(pushed_model, _record(published))
+        _write_record(pushed_model, _record(published))
 
 
 def _refusal(input_dict: Artifacts) -> str | None:
@@ -116,7 +116,7 @@ def _record(published: Published) -> PublicationRecord:
     )
 
 
-def _leave(pushed_model: types.Artifact, record: PublicationRecord) -> None:
+def _write_record(pushed_model: types.Artifact, record: PublicationRecord) -> None:
     """Writes the record, and its outcome into the artifact's custom properties."""
     for key, value in record.properties.items():
         if isinstance(value, int):

@@ -58,8 +58,8 @@ def read_statistics(splits: Mapping[str, bytes]) -> tuple[SplitStatistics, ...]:
 
 def data_origin(record: DataRecord) -> DataOrigin:
     """Returns where the data come from, as a data gate recorded it."""
-    told = record.dataset
-    return DataOrigin(told.license, told.datasets, told.sources) if told else DataOrigin()
+    origin = record.dataset
+    return DataOrigin(origin.license, origin.datasets, origin.sources) if origin else DataOrigin()
 
 
 def _folder(input_dict: Artifacts, key: str) -> Path | None:

@@ -1,4 +1,5 @@
-"""What TFX's cache key cannot see of a publication: the publishing code, and the files of the Space's template."""
+"""The part of a publication that TFX's cache key cannot see: the publishing code, and the files of the Space's
+template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What HFPusher did: where the model was published, or why it was not."""
+"""The record of HFPusher: where the model was published, or why it was not."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Purpose(Enum):
-    """What a model is downloaded for."""
+    """The purpose that a model is downloaded for."""
 
     INITIAL_MODEL = "initial_model"
     BASELINE_MODEL = "baseline_model"

@@ -1,4 +1,4 @@
-"""Whether the forms of one model give the same answers, form by form as each is judged.
+"""Compares the answers of one model's forms, form by form as each is judged.
 
 The Transformers checkpoint is the reference; :mod:`modules.proving.agreement` has the judges.
 """
@@ -69,12 +69,13 @@ def reasons_in(report: Mapping[str, Report]) -> list[str]:
         if result.get("disagreements"):
             reasons.append(
                 f"{name} disagrees with {REFERENCE} on {len(result['disagreements'])} of {result['requests']} "
-                f"requests ({result['tolerance']}; largest difference {result['largest']:.3g}{_where(result)})"
+                f"requests ({result['tolerance']}; largest difference {result['largest']:.3g}"
+                f"{_arithmetic_note(result)})"
             )
         if result.get("saturation"):
             reasons.append(f"{name} {result['saturation']}")
     return reasons
 
 
-def _where(result: Report) -> str:
+def _arithmetic_note(result: Report) -> str:
     return f"; {result['arithmetic']}" if result.get("arithmetic") else ""

@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 3600
 
 
 class ServingProofSpec(ComponentSpec):
-    """What ServingProof reads, is told, and writes."""
+    """Inputs, parameters and outputs of ServingProof."""
 
     PARAMETERS = {  # noqa: RUF012 - TFX reads class attributes
         "timeout_seconds": ExecutionParameter(type=int),

@@ -42,7 +42,7 @@ ARITHMETIC = re.compile(r" - (Selected ISA|SGEMM backend|GEMM_S8 backend|Selecte
 
 
 class Asked(NamedTuple):
-    """What asking one form gave.
+    """The outcome of asking one form.
 
     Attributes:
         found: its answers, or the message of its error.
@@ -151,16 +151,16 @@ def _ask(form: str, model_folder: Path, requests: Path, deadline: float) -> Aske
 
 def arithmetic_in(log: str) -> str | None:
     """Returns what CTranslate2's log says of its arithmetic, such as ``int8_float32 by DNNL on AVX2``."""
-    told = dict(ARITHMETIC.findall(log))
-    if not told:
+    logged = dict(ARITHMETIC.findall(log))
+    if not logged:
         return None
-    kind = told.get("Selected compute type", "")
-    library = told.get("GEMM_S8 backend" if kind.startswith("int8") else "SGEMM backend")
-    return f"{kind} by {library} on {told.get('Selected ISA')}"
+    kind = logged.get("Selected compute type", "")
+    library = logged.get("GEMM_S8 backend" if kind.startswith("int8") else "SGEMM backend")
+    return f"{kind} by {library} on {logged.get('Selected ISA')}"
 
 
 def _last_line(text: str) -> str:
-    """The last line of a traceback that says what went wrong."""
+    """Returns the last line of a traceback that says what went wrong."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     errors = [line for line in lines if line.split(":")[0].endswith(("Error", "Exception"))]
     return (errors or lines or [""])[-1]

@@ -1,4 +1,4 @@
-"""What ServingProof found: how near the answers of each exported form are to the reference."""
+"""The record of ServingProof: how near the answers of each exported form are to the reference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modules.record import Record, RecordPart
 
 
 class FormProof(RecordPart):
-    """How one exported form did when it was asked in a process of its own.
+    """The result of one exported form that was asked in a process of its own.
 
     Attributes:
         error: why it could not answer; then all but `seconds` and `arithmetic` is empty.

@@ -1,4 +1,4 @@
-"""What was trained on: StatisticsGen, ExampleValidator, DataGate."""
+"""Reads the facts about the data: StatisticsGen, ExampleValidator, DataGate."""
 
 from __future__ import annotations
 

@@ -41,24 +41,24 @@ class RunFiles:
             return None
         return Path(artifact.uri)
 
-    def record(self, kind: type[SomeRecord], node_id: str, key: str, *subfolders: str) -> SomeRecord | None:
+    def record(self, record_type: type[SomeRecord], node_id: str, key: str, *subfolders: str) -> SomeRecord | None:
         """Returns the record that a component left in its artifact; None if there is none.
 
         Args:
-            kind: of the record.
+            record_type: of the record.
             node_id: of the component.
             key: of the artifact.
             subfolders: of the artifact's folder.
         """
         folder = self.folder(node_id, key)
-        return self.record_in(folder.joinpath(*subfolders), kind) if folder else None
+        return self.record_in(folder.joinpath(*subfolders), record_type) if folder else None
 
-    def record_in(self, folder: Path, kind: type[SomeRecord]) -> SomeRecord | None:
+    def record_in(self, folder: Path, record_type: type[SomeRecord]) -> SomeRecord | None:
         """Returns the record in `folder`; None, with a note, if it cannot be read."""
         try:
-            return kind.read(folder)
+            return record_type.read(folder)
         except OSError as error:
-            self.note(f"{kind.path(folder)} cannot be read: {error.strerror}.")
+            self.note(f"{record_type.path(folder)} cannot be read: {error.strerror}.")
         except RecordError as error:
             self.note(f"{error.path} {error.problem}.")
         return None

@@ -100,7 +100,7 @@ def _state(run: StoredRun, node: StoredNode) -> State:
 
 
 def _ended_ms(run: StoredRun, node: StoredNode) -> int | None:
-    """When a component ended, in ms since 1970; None if it has not, or nobody knows.
+    """Returns when a component ended, in ms since 1970; None if it has not, or nobody knows.
 
     A run that was killed noted no end, and what ML Metadata tells is when the next run noticed: there it is the last
     word in the run's log.

@@ -34,16 +34,16 @@ def read_settings(run: StoredRun) -> dict[str, str]:
     """Returns values by field of the configuration, such as ``training.learning_rate``."""
     found = {"profile": run.record.profile} if run.record and run.record.profile else {}
     for node in run.nodes:
-        found |= dict(_of_node(node))
+        found |= dict(_node_settings(node))
     return found
 
 
 def read_setting_components(run: StoredRun) -> dict[str, str]:
     """Returns the component that received a value, by field of the configuration."""
-    return {name: node.node_id for node in run.nodes for name, _ in _of_node(node)}
+    return {name: node.node_id for node in run.nodes for name, _ in _node_settings(node)}
 
 
-def _of_node(node: StoredNode) -> Iterator[tuple[str, str]]:
+def _node_settings(node: StoredNode) -> Iterator[tuple[str, str]]:
     skipped = NOT_SETTINGS.get(node.node_id, set())
     for name, value in sorted(node.properties.items()):
         if name in skipped or name == "fingerprint" or name.startswith("__"):
@@ -57,7 +57,7 @@ def _of_node(node: StoredNode) -> Iterator[tuple[str, str]]:
         if name == "input_config" or value in (None, ""):
             continue
         if node.node_id == "DataGate" and name in ("limits", "allow"):
-            yield from _of_gate(name, json.loads(value))
+            yield from _gate_settings(name, json.loads(value))
             continue
         field = FIELDS.get((node.node_id, name), f"{PREFIXES.get(node.node_id, node.node_id)}.{name}")
         yield field, str(value)
@@ -65,7 +65,7 @@ def _of_node(node: StoredNode) -> Iterator[tuple[str, str]]:
         yield from _patterns(node.properties.get("input_config"))
 
 
-def _of_gate(name: str, value: Any) -> Iterator[tuple[str, str]]:
+def _gate_settings(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if name == "allow":
         yield "data.allow_anomalies", ", ".join(value) or "none"
     else:

@@ -1,4 +1,4 @@
-"""How the model was trained: the Trainer's record and its TensorBoard events."""
+"""Reads the facts about the training: the Trainer's record and its TensorBoard events."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_rows_that_fill_up_the_embedding_are_left_out(copy: Path, tokenizer: Tok
     assert_same_weights(backbone, make_backbone(tokenizer))
 
 
-def test_an_earlier_runs_model_folder_is_a_starting_point(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_an_earlier_runs_model_folder_is_an_initial_model(tokenizer: Tokenizer, tmp_path: Path) -> None:
     backbone = make_backbone(tokenizer)
     KERAS.write(TrainedModel(backbone, tokenizer), tmp_path / "exports" / "keras")
     assert model_folder(tmp_path) == (tmp_path / "exports" / "keras", "keras")

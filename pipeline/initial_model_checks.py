@@ -1,4 +1,4 @@
-"""What can be checked of ``model.preset`` before a run: spelling, files, shapes, tokenizer, context."""
+"""Checks of ``model.preset`` before a run: spelling, files, shapes, tokenizer, context."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modules.models.families import find_family
 from modules.models.family import ModelFamily, Sizes
 from modules.models.model_files import CONFIG, CheckpointError, TokenizerError
 from pipeline.config import PipelineConfig
-from pipeline.initial_model import HubRevision, hub_revision, look_settings
+from pipeline.initial_model import HubRevision, hub_revision, preflight_hub_settings
 from pipeline.layout import absolute
 from publishing.errors import NoModelError, PublishError
 
@@ -22,8 +22,8 @@ def family_in(config: PipelineConfig) -> ModelFamily:
     return find_family(config.model.family)
 
 
-def start_problems(config: PipelineConfig) -> Iterator[str]:
-    """What speaks against starting from ``model.preset``."""
+def initial_model_problems(config: PipelineConfig) -> Iterator[str]:
+    """Yields what keeps ``model.preset`` from being the initial model."""
     preset = config.model.preset
     if preset is None:
         return
@@ -36,28 +36,28 @@ def start_problems(config: PipelineConfig) -> Iterator[str]:
         yield f"model.preset: {error} Received: model.preset={preset!r}."
 
 
-def start_parameters(config: PipelineConfig, preset: str) -> int:
-    """About how many parameters a starting point has; 0 where only KerasHub's files elsewhere tell."""
+def initial_model_parameters(config: PipelineConfig, preset: str) -> int:
+    """Returns about how many parameters an initial model has; 0 where only KerasHub's files on another server tell."""
     family = family_in(config)
     if preset in family.presets:
         return family.presets[preset].parameters
-    place, start = Path(absolute(preset)), hub_revision(preset)
-    if start is None and not place.is_dir():
+    folder, initial = Path(absolute(preset)), hub_revision(preset)
+    if initial is None and not folder.is_dir():
         return 0
     try:
-        sizes = _hub_sizes(config, start) if start else family.read_sizes(place)
+        sizes = _hub_sizes(config, initial) if initial else family.read_sizes(folder)
     except (CheckpointError, PublishError):  # which another check reports
         return 0
     return family.parameters(sizes)
 
 
 def _folder_problems(config: PipelineConfig, preset: str) -> Iterator[str]:
-    place, family = Path(absolute(preset)), family_in(config)
-    if place.is_dir():
-        yield from (f"model.preset: {problem}" for problem in family.folder_problems(place))
-        yield from _context_problems(config, family.read_sizes(place))
+    folder, family = Path(absolute(preset)), family_in(config)
+    if folder.is_dir():
+        yield from (f"model.preset: {problem}" for problem in family.folder_problems(folder))
+        yield from _context_problems(config, family.read_sizes(folder))
     elif re.search(r"[/\\]|^[.~]", preset):
-        yield f"model.preset: there is no such folder. Received: {place}."
+        yield f"model.preset: there is no such folder. Received: {folder}."
     else:
         close = difflib.get_close_matches(preset, family.presets, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
@@ -68,11 +68,11 @@ def _folder_problems(config: PipelineConfig, preset: str) -> Iterator[str]:
 
 
 def _hub_sizes(config: PipelineConfig, initial: HubRevision) -> Sizes:
-    """What the revision's configuration tells, asked of the Hub."""
+    """Returns the sizes in the revision's configuration, read from the Hub."""
     from publishing.connection import QUESTION, connect
     from publishing.downloads import KERAS, initial_model_files
 
-    with connect(look_settings(config), patience=QUESTION) as hub, tempfile.TemporaryDirectory() as place:
+    with connect(preflight_hub_settings(config), patience=QUESTION) as hub, tempfile.TemporaryDirectory() as folder:
         commit = hub.commit_of(initial.repo_id, revision=initial.revision)
         paths = initial_model_files([file.path for file in hub.tree(initial.repo_id, repo_type="model", commit=commit)])
         if not paths:
@@ -80,8 +80,8 @@ def _hub_sizes(config: PipelineConfig, initial: HubRevision) -> Sizes:
                 f"The revision must hold a model in safetensors or a KerasHub preset. Received: {initial}."
             )
         path = f"{KERAS}{CONFIG}" if paths[0].startswith(KERAS) else CONFIG
-        (Path(place) / CONFIG).write_bytes(hub.read_file(initial.repo_id, path=path, commit=commit))
-        return family_in(config).read_sizes(Path(place))
+        (Path(folder) / CONFIG).write_bytes(hub.read_file(initial.repo_id, path=path, commit=commit))
+        return family_in(config).read_sizes(Path(folder))
 
 
 def _context_problems(config: PipelineConfig, sizes: Sizes) -> Iterator[str]:
