@@ -41,7 +41,7 @@ def index(request: Request) -> Response:
 
 
 def _or_not_found(view: View) -> View:
-    """The view, or one page for all that is not there and all that the visitor may not know of."""
+    """Returns the view, or one page for all that is not there and all that the visitor may not know of."""
 
     @wraps(view)
     def found(request: Request) -> Response:
@@ -100,7 +100,7 @@ def _asked_for(request: Request) -> tuple[Repository, Commit]:
 
 
 def _text_of(head: bytes, entry: FileEntry) -> str:
-    """The beginning of a file as HTML, or that it is no text."""
+    """Returns the beginning of a file as HTML, or that it is no text."""
     is_cut = len(head) < entry.size
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(head, final=not is_cut)
@@ -134,7 +134,7 @@ def _file_rows(repository: Repository, commit: Commit) -> Iterable[Iterable[str]
 
 
 def _file_name(repository: Repository, commit: Commit, path: str, entry: FileEntry) -> str:
-    """A link to the file's text; a large file, kept apart, has none."""
+    """Returns a link to the file's text; a large file, kept apart, has none."""
     if entry.lfs:
         return markup.path(path)
     return markup.link(f"{repository.id.url_path}/blob/{commit.oid}/{quote(path)}", path)

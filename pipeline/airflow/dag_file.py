@@ -29,7 +29,7 @@ class DagParameter:
 
 @dataclass(frozen=True)
 class DagSettings:
-    """How Airflow runs the pipeline."""
+    """Settings by which Airflow runs the pipeline."""
 
     dag_id: str
     project: str  # absolute path of the repository
@@ -45,7 +45,7 @@ class DagSettings:
 
 
 def dag_text(settings: DagSettings, upstream: Mapping[str, list[str]]) -> str:
-    """The DAG file.
+    """Returns the DAG file.
 
     Args:
         settings: how to run it.
@@ -69,7 +69,7 @@ def dag_text(settings: DagSettings, upstream: Mapping[str, list[str]]) -> str:
 
 
 def dag_id(pipeline_name: str) -> str:
-    """A pipeline's name as Airflow takes it."""
+    """Returns a pipeline's name as Airflow takes it."""
     return DAG_ID.sub("-", pipeline_name)
 
 
