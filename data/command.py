@@ -1,4 +1,4 @@
-"""How the commands that write TFRecords end."""
+"""The end of the commands that write TFRecords."""
 
 from __future__ import annotations
 

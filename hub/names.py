@@ -36,7 +36,7 @@ class RepoId:
 
     @property
     def type(self) -> str:
-        """What the client calls the kind: `model`, `dataset`, `space`."""
+        """Returns what the client calls the kind: `model`, `dataset`, `space`."""
         return self.kind[:-1]
 
     @property

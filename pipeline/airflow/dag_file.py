@@ -38,7 +38,7 @@ class DagParameter:
 
 @dataclass(frozen=True)
 class DagSettings:
-    """How Airflow runs the pipeline."""
+    """Settings by which Airflow runs the pipeline."""
 
     dag_id: str
     project: str  # absolute path of the repository
