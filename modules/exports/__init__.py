@@ -24,13 +24,17 @@ FORMS: Mapping[str, ExportForm] = {
 }
 
 
-def find_form(name: str) -> ExportForm:
+def find_form(name: str, *, setting: str = SETTING) -> ExportForm:
     """Returns the form that a setting names, or refers to as ``package.module:OBJECT``.
+
+    Args:
+        name: of a form, or a reference.
+        setting: called so in errors.
 
     Raises:
         RegistryError: If there is none of this name.
     """
-    return registry.find(name, FORMS, entry_type=ExportForm, setting=SETTING)
+    return registry.find(name, FORMS, entry_type=ExportForm, setting=setting)
 
 
 def find_forms(names: Iterable[str]) -> tuple[ExportForm, ...]:

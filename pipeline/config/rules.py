@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from modules.exports import find_forms
+from modules.exports import FORMS, find_form, find_forms
 from modules.models.families import find_family
 from modules.registry import RegistryError, is_reference
 from pipeline.evaluation import answer_conditions, parse_condition
@@ -28,6 +28,17 @@ def _known_family(config: PipelineConfig) -> str | None:
         find_family(config.model.family)
     except RegistryError as error:
         return str(error)
+    return None
+
+
+def _own_forms(config: PipelineConfig) -> str | None:
+    for name in config.export.extra:
+        if name in FORMS:
+            return f"export.extra takes forms of your own; the others have settings of theirs. Received: {name!r}."
+        try:
+            find_form(name, setting="export.extra")
+        except RegistryError as error:
+            return str(error)
     return None
 
 
@@ -325,6 +336,7 @@ _REPOSITORIES = ("publish.enabled", "publish.endpoint", "publish.repo_id", "publ
 _ANSWERS = ("evaluation.enabled", "evaluation.answer_rows", "evaluation.thresholds", "evaluation.against_baseline")
 RULES: tuple[Rule, ...] = (
     Rule(("model.family",), _known_family),
+    Rule(("export.extra",), _own_forms),
     Rule(("model.preset", "model.hidden_dim", "model.num_heads"), _heads_divide_width),
     Rule((*_CONTEXT, "training.sequence_length"), _row_fits_context),
     Rule((*_CONTEXT, "generation.max_new_tokens"), _response_fits_context),

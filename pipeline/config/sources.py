@@ -323,7 +323,9 @@ def _wrong_value(name: str, details: ErrorDetails, layers: Sequence[Layer]) -> s
     rule = "the form is wrong" if details["type"] == "string_pattern_mismatch" else _lower_first(details["msg"])
     meaning = " ".join((fields()[name].description or "").split())
     if details["type"] == "value_error":  # a rule of ours, whose message is complete
-        return f"{name}: {details['msg'].removeprefix('Value error, ')} It is from {where}.\n{meaning}"
+        message = details["msg"].removeprefix("Value error, ")
+        named = message if message.startswith(name) else f"{name}: {message}"
+        return f"{named} It is from {where}.\n{meaning}"
     return f"{name}: {rule}. Received: {received} from {where}.\n{meaning}"
 
 

@@ -255,3 +255,23 @@ def test_help_explains_every_field_without_tensorflow() -> None:
     assert [name for name in field_names() if "--" + name.replace("_", "-") not in shown.stdout] == []
     assert "pydantic" in imported
     assert not {"tensorflow", "keras", "tfx", "apache_beam"} & imported, "what a user waits for"
+
+
+def test_names_that_mean_nothing_are_told_together_each_by_its_setting_once() -> None:
+    flags = {
+        "data.prompt-format": "alpaka",
+        "model.family": "gpt3",
+        "export.extra": "no_such_module:FORM",
+        "publish.exports": "transformers,ctranslte2",
+    }
+    with pytest.raises(ConfigError) as raised:
+        load_config([part for name, value in flags.items() for part in (f"--{name}", value)], {})
+
+    problems = [line for line in str(raised.value).splitlines() if " takes " in line or " must name " in line]
+    assert [problem.split()[0 if problem[0].isalpha() else 1] for problem in problems] == [
+        "data.prompt_format",
+        "publish.exports",
+        "model.family",
+        "export.extra",
+    ]
+    assert all(problem.count(problem.split()[0]) == 1 for problem in problems)
