@@ -46,6 +46,7 @@ def finished(place: Place, losses: Path) -> Finished:
             export__extra=f"{EXAMPLES}.float16_export:FLOAT16",
             publish__exports=f"transformers,ctranslate2,{EXAMPLES}.float16_export:FLOAT16",
             evaluation__enabled="false",
+            evaluation__prove_serving="false",
         )
 
 

@@ -105,7 +105,7 @@ def extended(place: Place) -> Finished:
         training__callbacks=f"{MODULE}:StepFile",
         export__extra=f"{MODULE}:SHAPES",
         publish__exports=f"transformers,ctranslate2,{MODULE}:SHAPES",
-        evaluation__baseline="none",
+        evaluation__enabled="false",
     )
 
 
