@@ -11,6 +11,7 @@ from pipeline.components.answer_quality.answering import Answer
 from pipeline.components.answer_quality.figures import bleu, measure, repetition, rouge_l
 from pipeline.components.answer_quality.sample import sample_rows
 from pipeline.evaluation import ANSWER_METRICS, judge, parse_all, reasons_against
+from tests.pipeline.gating import with_features_turned
 
 ROWS = [Row(f"Count to {number}.", "", f"up to {number}") for number in range(100)]
 RECORDS = [encode(row) for row in ROWS]
@@ -88,6 +89,13 @@ def test_a_sample_does_not_depend_on_the_order_of_the_rows() -> None:
     assert sample_rows(shuffled, rows=10, seed=1) == drawn
     assert len(set(drawn)) == 10
     assert sample_rows(RECORDS, rows=10, seed=2) != drawn
+
+
+def test_a_sample_does_not_depend_on_the_order_of_a_records_features() -> None:
+    turned = [with_features_turned(row) for row in ROWS]
+
+    assert turned != RECORDS
+    assert sample_rows(turned, rows=10, seed=1) == sample_rows(RECORDS, rows=10, seed=1)
 
 
 def test_a_sample_of_more_rows_than_there_are_is_all_of_them() -> None:

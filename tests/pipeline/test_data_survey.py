@@ -17,7 +17,7 @@ from pipeline.components.data_gate.earlier import EARLIER, STATISTICS, LastAccep
 from pipeline.components.data_gate.inspection import Inspection, inspect
 from pipeline.components.data_gate.record import DataRecord
 from pipeline.components.data_gate.survey import divergence, length_bin
-from tests.pipeline.gating import LIMITS
+from tests.pipeline.gating import LIMITS, with_features_turned
 
 TRAIN = [Row(f"Count to {n}.", "", "one, two, three") for n in range(300)]
 EVAL = [Row(f"Mount to {n}.", "", "three, two, one") for n in range(250)]
@@ -185,6 +185,14 @@ def test_texts_are_counted_by_column_and_the_rows_hashed_whatever_their_order() 
     assert texts["input"]["lengths"][:3] == [[0, 2], [10, 1], [20, 0]]
     assert [bar for bar in texts["output"]["lengths"] if bar[1]] == [[10, 2], [100, 1]]
     assert found["content_hash"] == turned["content_hash"] != fewer["content_hash"]
+
+
+def test_the_hash_of_the_rows_does_not_depend_on_the_order_of_a_records_features() -> None:
+    def hash_of(records: list[bytes]) -> str | None:
+        found = inspect({"train": records, "eval": []}, limits=LIMITS, validated={}, earlier=None, kind="instructions")
+        return found.record(frozenset()).content_hash
+
+    assert hash_of([with_features_turned(row) for row in TRAIN]) == hash_of([encode(row) for row in TRAIN])
 
 
 def test_the_divergence_is_jensen_and_shannons() -> None:

@@ -16,7 +16,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from data import records
-from data.tfrecords import Row, encode, write_examples
+from data.tfrecords import Row, write_examples
 from modules.training_record import TrainingRecord
 from pipeline.components.artifact_reference import ArtifactReference
 from pipeline.components.data_gate.record import DataRecord
@@ -230,7 +230,6 @@ def gate_record(rows: Mapping[str, Sequence[Row]] = ROWS) -> DataRecord:
 def _survey(rows: Sequence[Row]) -> TextSurvey:
     survey = TextSurvey()
     for row in rows:
-        survey.add_record(encode(row))
         survey.add(row)
     return survey
 

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from data.tfrecords import Row, decode
+from data.tfrecords import Row, decode, encode
 
 
 def sample_rows(records: Iterable[bytes], *, rows: int, seed: int) -> list[Row]:
@@ -20,6 +20,7 @@ def sample_rows(records: Iterable[bytes], *, rows: int, seed: int) -> list[Row]:
         seed: another one gives another sample.
     """
     salt = seed.to_bytes(8, "big")
-    hashed = ((blake2b(record, digest_size=16, salt=salt).digest(), record) for record in records)
-    chosen = (decode(record) for _, record in heapq.nsmallest(rows, hashed))
-    return [row for row in chosen if isinstance(row, Row)]
+    found = (row for record in records if isinstance(row := decode(record), Row))
+    # Not of the record: ExampleGen writes a row's features in any order, another one in every run.
+    hashed = ((blake2b(encode(row), digest_size=16, salt=salt).digest(), row) for row in found)
+    return [row for _, row in heapq.nsmallest(rows, hashed)]

@@ -103,8 +103,9 @@ def check_content(
     blank, texts = Finding(), TextSurvey()
     for record in records:
         row = decode(record)
-        texts.add_record(record)
-        if isinstance(row, Row):
+        if isinstance(row, list):
+            texts.add_unreadable(record)
+        else:
             texts.add(row)
             survey.add(row, partial(excerpt, record))
             if fields := _blank_fields(row, kind):

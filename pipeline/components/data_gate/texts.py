@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 
-from data.tfrecords import FIELDS, Row
+from data.tfrecords import FIELDS, Row, encode
 from pipeline.components.data_gate.record import TextColumn
 
 LENGTH_BOUNDS = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # characters; the last bar is longer
@@ -22,12 +22,16 @@ class TextSurvey:
         self._longest = dict.fromkeys(FIELDS, 0)
         self.digest_sum = 0
 
-    def add_record(self, record: bytes) -> None:
-        """Takes in a serialized example, readable or not."""
+    def add_unreadable(self, record: bytes) -> None:
+        """Takes in a serialized example that holds no row."""
         self.digest_sum += int.from_bytes(hashlib.sha256(record).digest(), "big")
 
     def add(self, row: Row) -> None:
-        """Takes in the texts of a row."""
+        """Takes in the texts of a row.
+
+        The hash is of the row, not of its record: ExampleGen writes a row's features in another order in every run.
+        """
+        self.digest_sum += int.from_bytes(hashlib.sha256(encode(row)).digest(), "big")
         for name, text in zip(FIELDS, row, strict=True):
             self._lengths[name][_bar(text)] += 1
             self._longest[name] = max(self._longest[name], len(text))
