@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import re
+import sysconfig
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+
+from modules.registry import is_reference
 
 PROJECT = Path(__file__).parents[1]
 PACKAGES = ("data", "hub", "modules", "pipeline", "publishing")
@@ -39,9 +43,28 @@ def fingerprint(*modules: str, project: Path = PROJECT) -> str:
     return digest.hexdigest()
 
 
-def project_modules(modules: Iterable[str], *, project: Path = PROJECT) -> list[str]:
-    """Returns those of `modules` that are files of the project, whichever of its packages they lie in."""
-    return [module for module in modules if _path(module, project, {module.partition(".")[0]}) is not None]
+def reference_fingerprint(names: Iterable[str]) -> str:
+    """Returns the fingerprints of the modules that settings refer to, for TFX's cache key; "" if none is referred to.
+
+    Installed packages do not count, as in the project's own fingerprints.
+
+    Args:
+        names: of settings, such as ``package.module:OBJECT``; those that are no references are left out.
+    """
+    modules = sorted({name.partition(":")[0] for name in names if is_reference(name)})
+    roots = {module: root for module in modules if (root := _root(module)) is not None}
+    return "".join(fingerprint(module, project=root) for module, root in roots.items())
+
+
+def _root(module: str) -> Path | None:
+    """Returns the folder that a module's outermost package lies in; None if it is installed, or no file."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None or not spec.has_location:
+        return None
+    if any(spec.origin.startswith(sysconfig.get_path(scheme)) for scheme in ("purelib", "platlib", "stdlib")):
+        return None
+    source = Path(spec.origin)
+    return (source.parent if source.name == "__init__.py" else source.with_suffix("")).parents[module.count(".")]
 
 
 def covered_sources(*modules: str, project: Path = PROJECT) -> Mapping[str, bytes]:

@@ -8,13 +8,9 @@ training callbacks.
 from __future__ import annotations
 
 import difflib
-import hashlib
-import importlib
-import importlib.util
+import pkgutil
 import re
-import sysconfig
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 Entry = TypeVar("Entry")
@@ -68,34 +64,10 @@ def load(reference: str, *, setting: str) -> Any:
     Raises:
         RegistryError: If the module cannot be imported or has no such object.
     """
-    module, _, attribute = reference.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        return pkgutil.resolve_name(reference)
     except (ImportError, AttributeError) as error:
         raise RegistryError(
             f"{setting} must name an object that can be imported. Received: {reference!r}; {error}. "
             "Put the module's folder on PYTHONPATH, here and in the container image, or mend the name."
         ) from error
-
-
-def reference_fingerprint(names: Iterable[str]) -> str:
-    """Returns a hash of the source files of the modules that references name, for TFX's cache key; "" without any.
-
-    Installed packages do not count, as in the project's own fingerprints.
-    """
-    named = {name.partition(":")[0] for name in names if is_reference(name)}
-    modules = sorted(module for module in named if not _is_installed(module))
-    if not modules:
-        return ""
-    digest = hashlib.sha256()
-    for module in modules:
-        spec = importlib.util.find_spec(module)
-        source = Path(spec.origin).read_bytes() if spec and spec.origin else b""
-        digest.update(f"{module}\0{len(source)}\0".encode() + source)
-    return digest.hexdigest()
-
-
-def _is_installed(module: str) -> bool:
-    spec = importlib.util.find_spec(module)
-    origin = spec.origin if spec else None
-    return origin is not None and any(origin.startswith(sysconfig.get_path(kind)) for kind in ("purelib", "platlib"))

@@ -28,6 +28,7 @@ from modules.progress import PartsProgress
 from modules.prompts import AUTO, RowKind, find_format
 from modules.settings.export import ExportSettings
 from modules.settings.generation import GenerationSettings
+from modules.settings.model import DEFAULT_FAMILY
 
 if TYPE_CHECKING:
     from modules.serving.signatures import ServingModule
@@ -74,7 +75,7 @@ class ExportTask:
     exact: Questions
     kind: RowKind = "instructions"
     prompt_format: str = AUTO
-    family: str = "gpt2"
+    family: str = DEFAULT_FAMILY
 
     def to_json(self) -> dict[str, Any]:
         """Returns the task as plain JSON, for another process."""

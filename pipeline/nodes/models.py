@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from modules.registry import reference_fingerprint
+from modules.fingerprint import reference_fingerprint
 from modules.settings.model import ModelSettings
 from pipeline.components.model_downloader.component import ModelDownloader
 from pipeline.components.model_downloader.executor import Purpose

@@ -10,8 +10,7 @@ from tfx.components import Trainer, Transform, Tuner
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel
 
-from modules.fingerprint import fingerprint
-from modules.registry import reference_fingerprint
+from modules.fingerprint import fingerprint, reference_fingerprint
 from modules.settings.rows import PreprocessingSettings, RowSettings
 from modules.settings.run import RunSettings, TunerSettings
 from pipeline.components.data_gate.component import DataGate

@@ -10,10 +10,11 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from data.tfrecords import Row, encode
+from modules.fingerprint import reference_fingerprint
 from modules.preprocessing import preprocessing_fn
 from modules.prompts import ALPACA, DOCUMENT, FORMATS, PromptFormat, find_format, format_of_spec
 from modules.prompts.format import END_TOKEN, NEUTRAL_END_TOKEN
-from modules.registry import RegistryError, reference_fingerprint
+from modules.registry import RegistryError
 from pipeline.components.data_gate.tokens import TokenLimits, survey_tokens
 from pipeline.config import PipelineConfig
 from pipeline.nodes.data import token_limits

@@ -16,6 +16,7 @@ from modules.models.gpt2.tokenizer import encode_rows
 from modules.models.initial_tokenizer import initial_tokenizer
 from modules.prompts import AUTO, PromptFormat, find_format
 from modules.prompts.format import escape_end_tokens
+from modules.settings.model import DEFAULT_FAMILY
 from modules.settings.training import Overlong
 from modules.training.dropped import RowLengths, needed_length, too_many
 from pipeline.components.data_gate.anomalies import Anomaly
@@ -50,7 +51,7 @@ class TokenLimits:
     context: int | None
     given: str = ""
     prompt_format: str = AUTO
-    family: str = "gpt2"
+    family: str = DEFAULT_FAMILY
 
 
 class Formatted(NamedTuple):

@@ -10,8 +10,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from modules.fingerprint import fingerprint
-from modules.registry import reference_fingerprint
+from modules.fingerprint import fingerprint, reference_fingerprint
 from pipeline.components.serving_proof.executor import Executor
 
 TIMEOUT_SECONDS = 3600
