@@ -46,7 +46,7 @@ def write_model(options: argparse.Namespace) -> None:
         dtype="float32",
     )
     serving = options.folder / "Format-Serving"
-    export_from_trainer(TrainedModel(backbone, tokenizer), options.folder)
+    export_from_trainer(TrainedModel(backbone, tokenizer), options.folder, ExportSettings())
     del backbone
     nothing = Questions([], [])
     task = ExportTask(str(serving), GENERATION, ExportSettings(), samples=nothing, exact=nothing)

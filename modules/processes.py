@@ -21,11 +21,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import TypeAdapter
 
 from modules.progress import CLEAR_LINE, SHOW_CURSOR
 
 PROJECT = Path(__file__).parents[1]
+Task = TypeVar("Task")
 ERROR = "error"
 
 
@@ -46,17 +49,17 @@ class Outcome(NamedTuple):
         return f"it ended with status {self.status}"
 
 
-def run_in_subprocess(module: str, task: Mapping[str, Any], *, environment: Mapping[str, str]) -> Outcome:
+def run_in_subprocess(module: str, task: object, *, environment: Mapping[str, str]) -> Outcome:
     """Has `module`, whose ``main`` is :func:`serve`, carry `task` out in a fresh process.
 
     Args:
         module: dotted name.
-        task: plain JSON.
+        task: a dataclass, or plain JSON; goes over as pydantic writes it.
         environment: variables to add to this process' own.
     """
     with tempfile.TemporaryDirectory() as folder:
         task_file, result_file, log_file = (Path(folder, name) for name in ("task.json", "result.json", "log.txt"))
-        task_file.write_text(json.dumps(task), encoding="utf-8")
+        task_file.write_bytes(TypeAdapter(type(task)).dump_json(task))
         files = (task_file, result_file, log_file)
         with (
             _terminal() as handed,
@@ -80,8 +83,14 @@ def run_in_subprocess(module: str, task: Mapping[str, Any], *, environment: Mapp
     return Outcome(status, result, log)
 
 
-def serve(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
-    """Runs in the fresh process: reads the task, carries it out, leaves the result, or the error's message."""
+def serve(arguments: Sequence[str], carry_out: Callable[[Task], Mapping[str, Any]], *, task_type: type[Task]) -> None:
+    """Runs in the fresh process: reads the task, carries it out, leaves the result, or the error's message.
+
+    Args:
+        arguments: of the command line: the files of the task, the result and the log.
+        carry_out: does the task; returns plain JSON.
+        task_type: what :func:`run_in_subprocess` was given; a field that is unknown or out of range is an error.
+    """
     task_file, result_file, log_file = map(Path, arguments)
     _end_with_parent()
     _log_library_output()
@@ -89,7 +98,7 @@ def serve(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], Mappin
     logging.basicConfig(filename=log_file, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.captureWarnings(True)
     with infrequent_garbage_collection():
-        result = carry_out(json.loads(task_file.read_text(encoding="utf-8")))
+        result = carry_out(TypeAdapter(task_type).validate_json(task_file.read_bytes()))
     result_file.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
 
 

@@ -174,7 +174,7 @@ def save_model(backbone: Backbone, tokenizer: Tokenizer, settings: RunSettings, 
         kind=settings.data.kind,
         preset=settings.model.preset,
     )
-    export_from_trainer(trained, serving_model_dir.parent)
+    export_from_trainer(trained, serving_model_dir.parent, settings.export)
 
 
 def export_task(settings: RunSettings, eval_rows: RowTexts, serving_model_dir: str) -> ExportTask:

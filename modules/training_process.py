@@ -23,14 +23,14 @@ def leave_out_tensorflow(modules: dict[str, Any]) -> None:
         modules[name] = None
 
 
-def run_training(task: dict[str, Any]) -> dict[str, Any]:
+def run_training(task: TrainingTask) -> dict[str, Any]:
     """Trains, and returns what is left of it, as plain JSON."""
     if os.environ["KERAS_BACKEND"] == "jax":
         leave_out_tensorflow(sys.modules)
     from modules.trainer import train
 
-    return asdict(train(TrainingTask.from_json(task)))
+    return asdict(train(task))
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1:], run_training)
+    serve(sys.argv[1:], run_training, task_type=TrainingTask)

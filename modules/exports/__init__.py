@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from modules import registry
 from modules.exports.adapter import ADAPTER
 from modules.exports.ctranslate2 import FLOAT32, INT8
-from modules.exports.form import ExportForm, TrainedModel
+from modules.exports.form import ExportForm, TrainedModel, Writer
 from modules.exports.keras_preset import KERAS
 from modules.exports.saved_model import SAVED_MODEL
 from modules.exports.transformers import TRANSFORMERS
@@ -42,6 +42,12 @@ def find_forms(names: Iterable[str]) -> tuple[ExportForm, ...]:
     return tuple(map(find_form, names))
 
 
-def forms_to_write(settings: ExportSettings) -> tuple[ExportForm, ...]:
-    """Returns the forms that the settings ask for; whether one applies to a model is for the form to say."""
-    return (*(form for form in FORMS.values() if form.is_wanted(settings)), *map(find_form, settings.extra))
+def forms_to_write(settings: ExportSettings, writer: Writer | None = None) -> tuple[ExportForm, ...]:
+    """Returns the forms that the settings ask for; whether one applies to a model is for the form to say.
+
+    Args:
+        settings: which forms are wanted beside those that are always written.
+        writer: only the forms that it writes; None for all.
+    """
+    wanted = (*(form for form in FORMS.values() if form.is_wanted(settings)), *map(find_form, settings.extra))
+    return tuple(form for form in wanted if writer in {None, form.written_by})

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from modules.proving.requests import Requests
     from modules.serving.signatures import ServingModule
 
+Writer = Literal["trainer", "export process"]
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -81,7 +83,7 @@ class ExportForm:
     ask: Callable[[Path, Requests], Answers] | None = None
     judge: Judge | None = None
     export_setting: str | None = None
-    written_by: Literal["trainer", "export process"] = "export process"
+    written_by: Writer = "export process"
     applies: Callable[[TrainedModel], bool] = lambda _: True
     proof_order: int = 9
 

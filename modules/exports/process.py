@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
-from modules.exports import FORMS, TrainedModel, forms_to_write
+from modules.exports import TrainedModel, forms_to_write
 from modules.exports.keras_preset import KERAS
 from modules.exports.saved_model import SAVED_MODEL
 from modules.exports.writing import form_sizes, write_forms, write_prompt_spec
@@ -77,30 +75,16 @@ class ExportTask:
     prompt_format: str = AUTO
     family: str = DEFAULT_FAMILY
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns the task as plain JSON, for another process."""
-        task: dict[str, Any] = TypeAdapter(ExportTask).dump_python(self, mode="json")
-        return task
-
-    @staticmethod
-    def from_json(task: dict[str, Any]) -> ExportTask:
-        """Returns the task that :meth:`to_json` gave.
-
-        Raises:
-            pydantic.ValidationError: If a field is unknown, or its value out of range.
-        """
-        return TypeAdapter(ExportTask).validate_python(task)
-
     @property
     def artifact(self) -> Path:
         """Returns the model artifact's folder."""
         return Path(self.serving_model_dir).parent
 
 
-def export_from_trainer(model: TrainedModel, artifact: Path) -> None:
+def export_from_trainer(model: TrainedModel, artifact: Path, export: ExportSettings) -> None:
     """Writes the trainer's part: the preset in float32, from which the other forms are made, and adapters."""
     gc.collect()  # of the training model and its optimizer
-    write_forms(model, artifact, [form for form in FORMS.values() if form.written_by == "trainer"])
+    write_forms(model, artifact, forms_to_write(export, "trainer"))
 
 
 def export_in_subprocess(task: ExportTask) -> dict[str, Any]:
@@ -115,7 +99,7 @@ def export_in_subprocess(task: ExportTask) -> dict[str, Any]:
         ExportError: If it fails; with the message of its error.
     """
     gc.collect()
-    outcome = run_in_subprocess("modules.exports.process", task.to_json(), environment=ENVIRONMENT)
+    outcome = run_in_subprocess("modules.exports.process", task, environment=ENVIRONMENT)
     logger.info("Export process: %s", outcome.log)
     if outcome.status != 0:
         raise ExportError(
@@ -131,15 +115,14 @@ def run_export(task: ExportTask) -> dict[str, Any]:
     Returns:
         ``samples`` and ``exact_answers`` for the training report, ``sizes``: bytes on disk of each form.
     """
-    wanted = forms_to_write(task.export)
-    made_here = (form for form in wanted if form.written_by == "export process")
-    forms = sorted(made_here, key=lambda form: form is SAVED_MODEL)  # it takes longest: last
+    # The SavedModel takes longest: last.
+    forms = sorted(forms_to_write(task.export, "export process"), key=lambda form: form is SAVED_MODEL)
     with PartsProgress("exporting", total=len(forms) + 1) as exporting:
         exporting.begin(f"{KERAS.name}, read back")
         model = read_preset(task)
         write_forms(model, task.artifact, forms, begin=exporting.begin)
         write_prompt_spec(model, task.artifact)
-    return ask(model.serving, task) | {"sizes": form_sizes(task.artifact, wanted)}
+    return ask(model.serving, task) | {"sizes": form_sizes(task.artifact, forms_to_write(task.export))}
 
 
 def read_preset(task: ExportTask) -> TrainedModel:
@@ -185,9 +168,5 @@ def answer(respond: Callable[[Sequence[str]], list[str]], questions: Questions) 
     ]
 
 
-def _run_export_json(given: dict[str, Any]) -> dict[str, Any]:
-    return run_export(ExportTask.from_json(given))
-
-
 if __name__ == "__main__":
-    serve(sys.argv[1:], _run_export_json)
+    serve(sys.argv[1:], run_export, task_type=ExportTask)

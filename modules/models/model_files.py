@@ -115,16 +115,16 @@ def _header(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, *, error_type: type[ValueError] = CheckpointError) -> dict[str, Any]:
     """Returns the JSON object in a file.
 
     Raises:
-        CheckpointError: If the file holds something else.
+        CheckpointError: If the file holds something else; or another error, where `error_type` says so.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CheckpointError(f"{path.name} must be JSON. Received: {path}: {error}.") from error
+        raise error_type(f"{path.name} must be JSON. Received: {path}: {error}.") from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path.name} must be a JSON object. Received: {path}: {type(content).__name__}.")
+        raise error_type(f"{path.name} must be a JSON object. Received: {path}: {type(content).__name__}.")
     return content

@@ -46,7 +46,7 @@ def train_in_subprocess(task: TrainingTask, backend: str, *, environment: Mappin
         TrainingProcessError: If it fails; with the message of its error.
     """
     given = {"KERAS_BACKEND": backend, **(environment or {})}
-    outcome = run_in_subprocess("modules.training_process", task.to_json(), environment=given)
+    outcome = run_in_subprocess("modules.training_process", task, environment=given)
     logger.info("Training process on %s: %s", backend, outcome.log)
     if outcome.status != 0:
         raise TrainingProcessError(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from modules.settings.run import RunSettings
 
 # Prompts and responses, or texts: one list each.
@@ -37,20 +35,6 @@ class TrainingTask:
     checkpoints: str | None
     run_id: str | None = None
     initial_model: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the task as plain JSON, for another process."""
-        task: dict[str, Any] = TypeAdapter(TrainingTask).dump_python(self, mode="json")
-        return task
-
-    @staticmethod
-    def from_json(task: dict[str, Any]) -> TrainingTask:
-        """Returns the task that :meth:`to_json` gave.
-
-        Raises:
-            pydantic.ValidationError: If a field is unknown, or its value out of range.
-        """
-        return TypeAdapter(TrainingTask).validate_python(task)
 
 
 @dataclass(frozen=True)

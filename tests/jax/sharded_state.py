@@ -47,4 +47,4 @@ def describe(kind: str, devices: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1:], carry_out)
+    serve(sys.argv[1:], carry_out, task_type=dict)

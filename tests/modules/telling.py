@@ -21,4 +21,4 @@ def tell(task: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1:], tell)
+    serve(sys.argv[1:], tell, task_type=dict)

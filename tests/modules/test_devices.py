@@ -99,7 +99,7 @@ def test_four_mirrored_devices_train_as_one_does(tmp_path: Path) -> None:
     shared = make_task(preset, tmp_path / "shared", distribution="data_parallel", devices=DEVICES, **options)
     expected = train(alone).report
     environment = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
-    outcome = run_in_subprocess("tests.modules.mirrored_training", shared.to_json(), environment=environment)
+    outcome = run_in_subprocess("tests.modules.mirrored_training", shared, environment=environment)
     assert outcome.status == 0, outcome.log
     report = outcome.result["report"]
     np.testing.assert_allclose(losses(report), losses(expected), rtol=0, atol=1e-4)

@@ -14,7 +14,7 @@ import pytest
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.exports import TrainedModel
+from modules.exports import ExportForm, TrainedModel, forms_to_write
 from modules.exports.process import ExportError, ExportTask, Questions, export_from_trainer, export_in_subprocess
 from modules.processes import Outcome
 from modules.prompts import ALPACA
@@ -22,9 +22,21 @@ from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
 from modules.settings.export import ExportSettings
 from modules.settings.generation import GenerationSettings
+from publishing.exports import Export
 
 GENERATION = GenerationSettings(max_new_tokens=4)
 PROMPTS = [ALPACA.format("pear"), ALPACA.format("🙂 héllo", "b")]
+
+# A form of a user's own that needs the model as it was trained, with its preset's name.
+INITIAL = ExportForm(
+    published=Export(
+        name="initial", model_folder="exports/initial", revision_folder="initial", library_name="text", snippet="none"
+    ),
+    label="name of the initial model",
+    bytes_per_parameter=0,
+    write=lambda model, file: file.write_text(str(model.preset)) and None,
+    written_by="trainer",
+)
 
 # Has a fresh process tell its id and wait, as the project's own ones do.
 PARENT = """
@@ -47,7 +59,7 @@ def task(folder: Path, *, exact: int = 0) -> ExportTask:
 def test_from_the_preset_alone_a_fresh_process_makes_every_other_form_and_answers(
     backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    export_from_trainer(TrainedModel(backbone, tokenizer), tmp_path)
+    export_from_trainer(TrainedModel(backbone, tokenizer), tmp_path, ExportSettings())
     assert [path.name for path in (tmp_path / "exports").iterdir()] == ["keras"]
 
     result = export_in_subprocess(task(tmp_path, exact=2))
@@ -65,6 +77,18 @@ def test_from_the_preset_alone_a_fresh_process_makes_every_other_form_and_answer
     assert result["sizes"]["ctranslate2"] < weights / 2
     spec = json.loads((tmp_path / "exports/prompt.json").read_text())
     assert spec["examples"] == [{"instruction": "pear", "input": ""}, {"instruction": "🙂 héllo", "input": "b"}]
+
+
+def test_the_trainer_writes_its_part_of_the_forms_that_settings_add(
+    backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    wanted = ExportSettings(extra=(f"{__name__}:INITIAL",))
+
+    export_from_trainer(TrainedModel(backbone, tokenizer, preset="gpt2_base_en"), tmp_path, wanted)
+
+    assert {path.name for path in (tmp_path / "exports").iterdir()} == {"keras", "initial"}
+    assert (tmp_path / "exports/initial").read_text() == "gpt2_base_en"
+    assert INITIAL.name not in {form.name for form in forms_to_write(wanted, "export process")}
 
 
 def test_its_error_is_told_in_its_own_words(tmp_path: Path) -> None:

@@ -18,4 +18,4 @@ def tell_and_wait(task: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1:], tell_and_wait)
+    serve(sys.argv[1:], tell_and_wait, task_type=dict)

@@ -72,6 +72,32 @@ class Block:
     feedforward_out: Dense
 
 
+# Names of a block's weights, by their place in the block.
+IN_CHECKPOINT = {
+    "attention_norm": "ln_1",
+    "attention_in": "attn.c_attn",
+    "attention_out": "attn.c_proj",
+    "feedforward_norm": "ln_2",
+    "feedforward_in": "mlp.c_fc",
+    "feedforward_out": "mlp.c_proj",
+}
+IN_GENERATOR = {
+    "attention_norm": "self_attention/layer_norm",
+    "attention_in": "self_attention/linear_0",
+    "attention_out": "self_attention/linear_1",
+    "feedforward_norm": "ffn/layer_norm",
+    "feedforward_in": "ffn/linear_0",
+    "feedforward_out": "ffn/linear_1",
+}
+
+
+def _block(
+    prefix: str, names: Mapping[str, str], norm_of: Callable[[str], Dense], dense_of: Callable[[str], Dense]
+) -> Block:
+    makers = {place: norm_of if place.endswith("_norm") else dense_of for place in names}
+    return Block(**{place: makers[place](f"{prefix}{name}") for place, name in names.items()})
+
+
 @dataclass(frozen=True)
 class Network:
     """GPT-2's parts."""
@@ -113,21 +139,11 @@ def read_checkpoint(folder: Path, *, matrix: Callable[[np.ndarray], Matrix] = Fl
     def norm_of(name: str) -> Dense:
         return partial(norm, weight=weights[f"{name}.weight"], bias=weights[f"{name}.bias"])
 
-    def block(prefix: str) -> Block:
-        return Block(
-            attention_norm=norm_of(f"{prefix}.ln_1"),
-            attention_in=dense_of(f"{prefix}.attn.c_attn"),
-            attention_out=dense_of(f"{prefix}.attn.c_proj"),
-            feedforward_norm=norm_of(f"{prefix}.ln_2"),
-            feedforward_in=dense_of(f"{prefix}.mlp.c_fc"),
-            feedforward_out=dense_of(f"{prefix}.mlp.c_proj"),
-        )
-
     return Network(
         heads=config["n_head"],
         embedding=matrix(weights["wte.weight"]),
         positions=weights["wpe.weight"],
-        blocks=[block(f"h.{number}") for number in range(config["n_layer"])],
+        blocks=[_block(f"h.{number}.", IN_CHECKPOINT, norm_of, dense_of) for number in range(config["n_layer"])],
         last_norm=norm_of("ln_f"),
     )
 
@@ -146,22 +162,12 @@ def network_of_generator(weights: Mapping[str, np.ndarray], *, matrix: Callable[
     def norm_of(name: str) -> Dense:
         return partial(layer_norm, weight=weights[f"{name}/gamma"], bias=weights[f"{name}/beta"])
 
-    def block(prefix: str) -> Block:
-        return Block(
-            attention_norm=norm_of(f"{prefix}/self_attention/layer_norm"),
-            attention_in=dense_of(f"{prefix}/self_attention/linear_0"),
-            attention_out=dense_of(f"{prefix}/self_attention/linear_1"),
-            feedforward_norm=norm_of(f"{prefix}/ffn/layer_norm"),
-            feedforward_in=dense_of(f"{prefix}/ffn/linear_0"),
-            feedforward_out=dense_of(f"{prefix}/ffn/linear_1"),
-        )
-
     layers = {name.split("/")[1] for name in weights if name.startswith("decoder/layer_")} - {"layer_norm"}
     return Network(
         heads=int(weights["decoder/num_heads"]),
         embedding=matrix("decoder/embeddings"),
         positions=weights["decoder/position_encodings/encodings"],
-        blocks=[block(f"decoder/layer_{number}") for number in range(len(layers))],
+        blocks=[_block(f"decoder/layer_{number}/", IN_GENERATOR, norm_of, dense_of) for number in range(len(layers))],
         last_norm=norm_of("decoder/layer_norm"),
     )
 

@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from modules.models.model_files import TokenizerError
+from modules.models.model_files import TokenizerError, read_json
 from modules.prompts.format import END_TOKEN
 
 if TYPE_CHECKING:
@@ -81,13 +81,13 @@ def read_vocabulary(folder: Path) -> tuple[dict[str, int], list[str]]:
             f"A tokenizer folder holds {VOCABULARY_FILE} and {MERGES_FILE}, or {TOKENIZER_FILE}. "
             f"Received: {folder} without {', '.join(missing)}"
         )
-    vocabulary = _json_object(paths[0])
+    vocabulary = read_json(paths[0], error_type=TokenizerError)
     lines = paths[1].read_text(encoding="utf-8").split("\n")
     return vocabulary, [line for line in lines if line and not line.startswith("#version")]
 
 
 def _from_tokenizer_file(path: Path) -> tuple[dict[str, int], list[str]]:
-    content = _json_object(path)
+    content = read_json(path, error_type=TokenizerError)
     model = content.get("model") or {}
     if "merges" not in model or "vocab" not in model:
         raise TokenizerError(
@@ -96,16 +96,6 @@ def _from_tokenizer_file(path: Path) -> tuple[dict[str, int], list[str]]:
     added = {token["content"]: token["id"] for token in content.get("added_tokens") or ()}
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
     return model["vocab"] | added, merges
-
-
-def _json_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise TokenizerError(f"A tokenizer's {path.name} must be JSON. Received: {path}: {error}.") from error
-    if not isinstance(content, dict):
-        raise TokenizerError(f"A tokenizer's {path.name} must be a JSON object. Received: {path}.")
-    return content
 
 
 def check_fit(vocabulary: Mapping[str, int], embedding_rows: int) -> None:
