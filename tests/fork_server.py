@@ -25,11 +25,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-IMPORTED = ("tensorflow", "tensorflow_text", "keras_hub", "tfx.v1", "tensorflow_model_analysis")
+IMPORTED = (
+    *("tensorflow", "tensorflow_text", "keras_hub", "tfx.v1", "tensorflow_model_analysis"),
+    *("pydantic_settings", "rich.progress", "safetensors.numpy"),
+)
 # It reads the environment when it is imported: each child imports it itself.
 CLIENT = "huggingface_hub"
-# Variables of which libraries read some when they are imported.
-LIBRARIES = ("CT2", "KERAS", "MKL", "OMP", "ONEDNN", "OPENBLAS", "TF_CPP", "TF_ENABLE", "TF_NUM", "XLA")
+# Variables of which libraries read some when they are imported. CTranslate2's are not among them: the server does not
+# import it, so each child reads its own.
+LIBRARIES = ("KERAS", "MKL", "OMP", "ONEDNN", "OPENBLAS", "TF_CPP", "TF_ENABLE", "TF_NUM", "XLA")
 SETTINGS = ("PYTHON", *(f"{library}_" for library in LIBRARIES))
 # What begins the arguments of a command that is forked.
 MODULES = ("benchmarks.", "modules.", "pipeline.", "tests.")
@@ -137,6 +141,7 @@ def serve(listener: socket.socket) -> dict[str, Any]:
 
 def _import_once() -> None:
     import gc
+    import inspect
     from importlib import import_module
 
     if not gc.isenabled():
@@ -146,6 +151,9 @@ def _import_once() -> None:
         import_module(name)
     for name in [name for name in sys.modules if name.partition(".")[0] == CLIENT]:
         del sys.modules[name]
+    # Pydantic asks this of each class for its fields' docstrings; the first time takes a second of looking through
+    # every module for its file, which the child then knows.
+    inspect.getmodule(sys._getframe())
     gc.freeze()
 
 

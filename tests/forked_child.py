@@ -11,6 +11,8 @@ import time
 def main(way: str) -> int:
     sys.stdout.write(f"{os.getpid()} {'tensorflow' in sys.modules} {sys.stdin.read()}\n")
     sys.stdout.flush()
+    if way == "has ctranslate2":
+        sys.stdout.write(str("ctranslate2" in sys.modules))
     if way == "raises":
         raise ValueError("as asked")
     if way == "kills itself":

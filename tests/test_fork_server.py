@@ -35,6 +35,10 @@ def test_with_another_setting_of_a_library_a_child_is_a_fresh_process() -> None:
     assert run("returns", KERAS_BACKEND="tensorflow").stdout.split()[1:] == ["True", "hello"]  # the default
 
 
+def test_a_child_imports_ctranslate2_itself_so_with_its_settings_it_is_forked_too() -> None:
+    assert run("has ctranslate2", CT2_VERBOSE="1").stdout.split()[1:] == ["True", "hello", "False"]
+
+
 def test_an_error_and_a_signal_end_the_command_as_they_end_the_child() -> None:
     raised, killed = run("raises"), run("kills itself")
 
