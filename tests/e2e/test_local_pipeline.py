@@ -30,7 +30,9 @@ ALL = [
 # Lookups and questions to the Hub are asked anew each time.
 NEVER_CACHED = ["DataResolver", "BaselineResolver", "HFPusher"]
 CACHED = [name for name in ALL if name not in NEVER_CACHED]
-FROM_TRAINER = ["DataResolver", *ALL[7:]]
+# What a run is without what judges its model.
+UNJUDGED = {"evaluation__enabled": "false", "evaluation__prove_serving": "false"}
+FROM_TRAINER = ["DataResolver", "Trainer", "HFPusher"]
 BEFORE_TRANSFORM, BEFORE_TRAINER = ([name for name in ALL[:end] if name not in NEVER_CACHED] for end in (6, 7))
 MODEL_FILES = {
     "Format-Serving/assets.extra/tf_serving_warmup_requests",
@@ -174,10 +176,10 @@ def test_edited_code_runs_again_with_what_follows(first_run: Finished, place: Pl
     prompts, training = project / "modules/prompts/alpaca.py", project / "modules/training/fit.py"
 
     prompts.write_text(prompts.read_text().replace("### Response:", "### Answer:"))
-    with_prompt = elsewhere.run_process(project)
+    with_prompt = elsewhere.run_process(project, python=sys.executable)
     exported = [line.split()[1] for line in with_prompt.err.splitlines() if line.startswith("  exporting ")]
     training.write_text(training.read_text() + "\n# a change\n")
-    with_training = elsewhere.run_process(project, python=sys.executable)
+    with_training = elsewhere.run_process(project, python=sys.executable, **UNJUDGED)
 
     assert with_prompt.status == 0, with_prompt.err
     assert with_prompt.cached == [name for name in BEFORE_TRANSFORM if name != "DataGate"]
@@ -280,16 +282,16 @@ def test_an_interrupted_or_killed_run_leaves_nothing_that_is_reused(
     first_run: Finished, place: Place, tmp_path: Path
 ) -> None:
     elsewhere = place.copy(tmp_path / "output")
-    settings = {"training__max_steps": "150", "training__seed": "7", "training__checkpoint_every_steps": "5"}
+    settings = {"training__max_steps": "150", "training__seed": "7", "training__checkpoint_every_steps": "5"} | UNJUDGED
     model_folder = elsewhere.root / "Trainer" / "model"
     copied = {path.name for path in model_folder.iterdir()}
 
-    interrupted = elsewhere.start(**settings)
+    interrupted = elsewhere.start(python=sys.executable, **settings)
     wait_for_training(interrupted)
     interrupted.send_signal(signal.SIGINT)
     _, err = interrupted.communicate(timeout=60)
     after_interrupt = {path.name for path in model_folder.iterdir()}
-    killed = elsewhere.start(**settings)
+    killed = elsewhere.start(python=sys.executable, **settings)
     told = wait_for_training(killed)
     killed.kill()
     killed.communicate(timeout=60)

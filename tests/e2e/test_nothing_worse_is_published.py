@@ -11,16 +11,19 @@ from benchmarks.evaluation_sabotage import SAMPLE, sabotages, write_sabotaged
 from data.tfrecords import read_examples, write_examples
 from pipeline.config.evaluation import EvaluationConfig
 from tests.e2e.conftest import Finished, Place, free_port
-from tests.e2e.test_local_pipeline import NEVER_CACHED, published_revisions, trained_models
+from tests.e2e.test_local_pipeline import NEVER_CACHED, UNJUDGED, published_revisions, trained_models
 
 pytestmark = pytest.mark.e2e
 
 STEPS = 200
 # A tiny model learns something at this rate. What it may lose against the last blessed one is the configuration's
-# default, which tests/e2e/tiny.toml loosens for models that learn nothing. Whether the forms agree is not the question.
+# default, which tests/e2e/tiny.toml loosens for models that learn nothing. Whether the forms agree is not the question,
+# and no condition is on answers.
 LEARNING = {
     "training__learning_rate": "1e-2",
+    "training__exact_answer_rows": "0",
     "evaluation__prove_serving": "false",
+    "evaluation__answer_rows": "0",
     "evaluation__against_baseline": " ".join(EvaluationConfig().against_baseline),
 }
 TOLD = {
@@ -103,9 +106,10 @@ def test_a_model_whose_baseline_was_deleted_is_judged_alone_only_if_that_is_aske
     (blessed,) = trained_models(good)
     blessed.rename(tmp_path / "away")
     settings = {"training__max_steps": "3", "training__seed": "5", "evaluation__thresholds": "loss<=100"}
+    settings = LEARNING | settings | {"evaluation__answer_rows": "2"}
 
-    refused = place.run(**LEARNING, **settings)
-    alone = place.run(**LEARNING, **settings, evaluation__baseline="none")
+    refused = place.run(**settings)
+    alone = place.run(**settings, evaluation__baseline="none")
 
     (tmp_path / "away").rename(blessed)
     assert refused.status == alone.status == 0, refused.err + alone.err
@@ -121,12 +125,13 @@ def test_rows_that_drifted_stop_the_run_until_they_are_let_through(tmp_path: Pat
     shutil.copytree(SAMPLE, folder)
     place = Place(tmp_path / "output", free_port())
     (train,) = folder.glob("*-train*")
-    unproven = {"data__path": str(folder), "evaluation__prove_serving": "false"}
+    # Only what it says of the rows is looked at.
+    settings = UNJUDGED | {"publish__enabled": "false", "training__max_steps": "1", "data__path": str(folder)}
 
-    first = place.run(**unproven)
+    first = place.run(**settings)
     write_examples(train, [row._replace(output=f"{row.output} " * 9) for row in read_examples(train)])
-    stopped = place.run(**unproven)
-    let_through = place.run(**unproven, data__allow_anomalies="drift skew", data__max_dropped="1")
+    stopped = place.run(**settings)
+    let_through = place.run(**settings, data__allow_anomalies="drift skew", data__max_dropped="1")
 
     assert first.status == 0, first.err
     assert "no earlier run to compare the rows with" in first.out

@@ -59,8 +59,8 @@ def run(base: Place, rows: Path) -> Finished:
 
 
 def model_of(place: Place) -> Path:
-    (model,) = (place.root / "Trainer" / "model").iterdir()
-    return model
+    """The newest model."""
+    return max((place.root / "Trainer" / "model").iterdir(), key=lambda path: int(path.name))
 
 
 def report_of(place: Place) -> dict[str, object]:
@@ -130,10 +130,11 @@ def test_fine_tuning_from_it_begins_better_than_from_scratch(run: Finished, base
         "model__tokenizer_path": str(model_of(base) / "exports/transformers"),
     }
     first_losses = {}
+    place = Place(tmp_path / "output", free_port())
     for setting, folder in presets.items():
-        place = Place(tmp_path / setting, free_port())
         finished = place.run(**FIRST_STEP, **{setting: folder})
         assert finished.status == 0, finished.err
+        assert "Trainer" in finished.ran
         first_losses[setting] = report_of(place)["train_loss"]
 
     assert first_losses["model__tokenizer_path"] == pytest.approx(5.7, abs=0.1)  # ln 300: it knows nothing
