@@ -24,20 +24,23 @@ def packed_batch(vocabulary_size: int) -> dict[str, np.ndarray]:
     }
 
 
-def train(model: keras.Model, optimizer: Any, *, steps: int, vocabulary_size: int) -> list[float]:
-    """The loss before each of `steps` steps on the one batch."""
-    model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
+def train(
+    model: keras.Model, optimizer: Any, *, steps: int, vocabulary_size: int, eagerly: bool = False
+) -> list[float]:
+    """The loss before each of `steps` steps on the one batch; TensorFlow's graph takes seconds, but its steps less."""
+    on_jax = keras.backend.backend() == "jax"
+    model.compile(optimizer, jit_compile=on_jax, run_eagerly=eagerly and not on_jax)
     model.optimizer.build(model.trainable_variables)
     batch = packed_batch(vocabulary_size)
     nothing = np.zeros(2 * LENGTH, "float32")
     return [float(np.ravel(np.asarray(model.train_on_batch(batch, nothing)))[0]) for _ in range(steps)]
 
 
-def gradients(model: keras.Model, *, vocabulary_size: int) -> dict[str, np.ndarray]:
-    """Of the loss, by the variables' paths: the way that one step of plain descent goes."""
+def gradients(model: keras.Model, *, vocabulary_size: int, eagerly: bool = False) -> dict[str, np.ndarray]:
+    """Of the loss, by the variables' paths: the way that one step of plain descent goes, which is then taken back."""
     before = {variable.path: np.array(variable) for variable in model.variables}
-    train(model, keras.optimizers.SGD(1.0), steps=1, vocabulary_size=vocabulary_size)
-    return {
-        path: value - np.array(variable)
-        for (path, value), variable in zip(before.items(), model.variables, strict=True)
-    }
+    train(model, keras.optimizers.SGD(1.0), steps=1, vocabulary_size=vocabulary_size, eagerly=eagerly)
+    after = {variable.path: np.array(variable) for variable in model.variables}
+    for variable, value in zip(model.variables, before.values(), strict=True):
+        variable.assign(value)
+    return {path: value - after[path] for path, value in before.items()}

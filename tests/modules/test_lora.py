@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import keras_hub
@@ -56,9 +57,23 @@ def adapted(
     return backbone
 
 
-def trained(backbone: keras_hub.models.GPT2Backbone, *, steps: int = 4) -> tuple[keras.Model, list[float]]:
+class Learnt(NamedTuple):
+    """A model with adapters, its variables before the training, the model that trained it, and the losses."""
+
+    backbone: keras_hub.models.GPT2Backbone
+    before: dict[str, np.ndarray]
+    model: keras.Model
+    losses: list[float]
+
+
+@functools.cache
+def learnt(base: str | None, dtype: str = "float32") -> Learnt:
+    """One training of four steps, which the tests look at together; none may change it."""
+    backbone = adapted(base, dtype=dtype)
+    before = {variable.path: np.array(variable) for variable in backbone.variables}
     model = training_model(backbone, sequence_length=16)
-    return model, train(model, keras.optimizers.AdamW(1e-2), steps=steps, vocabulary_size=VOCABULARY)
+    losses = train(model, keras.optimizers.AdamW(1e-2), steps=4, vocabulary_size=VOCABULARY)
+    return Learnt(backbone, before, model, losses)
 
 
 def outputs(backbone: keras_hub.models.GPT2Backbone) -> np.ndarray:
@@ -73,9 +88,7 @@ def test_new_adapters_leave_the_model_as_it_is() -> None:
 
 @pytest.mark.parametrize("base", BASES)
 def test_training_changes_the_adapters_and_nothing_else(base: str | None) -> None:
-    backbone = adapted(base)
-    before = {variable.path: np.array(variable) for variable in backbone.variables}
-    model, losses = trained(backbone)
+    backbone, before, model, losses = learnt(base)
     changed = {variable.path for variable in backbone.variables if not np.array_equal(variable, before[variable.path])}
     assert len(changed) == 2 * 6 * 2, "a and b of six kernels in two blocks"
     assert all(path.rpartition("/")[2] in ("lora_kernel_a", "lora_kernel_b") for path in changed)
@@ -86,8 +99,7 @@ def test_training_changes_the_adapters_and_nothing_else(base: str | None) -> Non
 
 @pytest.mark.parametrize("base", BASES)
 def test_the_merged_model_answers_as_with_its_adapters_on(base: str | None) -> None:
-    backbone = adapted(base)
-    trained(backbone)
+    backbone = learnt(base).backbone
     merged = as_float32(backbone)
     assert not has_adapters(merged)
     assert not is_quantized(merged)
@@ -97,8 +109,7 @@ def test_the_merged_model_answers_as_with_its_adapters_on(base: str | None) -> N
 
 
 def test_adapters_trained_in_half_precision_merge_to_half_precisions_rounding() -> None:
-    backbone = adapted("int8", dtype="mixed_bfloat16")
-    trained(backbone)
+    backbone = learnt("int8", "mixed_bfloat16").backbone
     expected = outputs(backbone)
     assert np.abs(outputs(as_float32(backbone)) - expected).mean() < 0.02 * np.abs(expected).mean()
 
@@ -116,14 +127,14 @@ def test_a_quantised_kernel_is_off_by_half_a_step_at_most(base: str, largest: fl
 def test_gradients_of_adapters_are_those_of_the_merged_kernels(base: str | None) -> None:
     """By the chain rule, with kernel = base + scale a b: the gradient of b is scale times a's transpose and the
     kernel's."""
-    backbone = adapted(base)
-    trained(backbone)
-    kernels = gradients(training_model(as_float32(backbone), sequence_length=16), vocabulary_size=VOCABULARY)
-    adapters = gradients(training_model(backbone, sequence_length=16), vocabulary_size=VOCABULARY)
+    backbone = learnt(base).backbone
+    kernels, adapters = (
+        gradients(training_model(network, sequence_length=16), vocabulary_size=VOCABULARY, eagerly=True)
+        for network in (as_float32(backbone), backbone)
+    )
     for name in ("self_attention/attention_output", "feedforward_output_dense"):
         path = f"transformer_layer_1/{name}"
         a = next(np.array(v) for v in backbone.variables if v.path.endswith(f"{path}/lora_kernel_a"))
-        a = a + adapters[f"{path}/lora_kernel_a"]  # as it was before the step
         kernel = kernels[f"{path}/kernel"].reshape(-1, 32)
         expected = 2.0 * a.reshape(-1, 3).T @ kernel
         np.testing.assert_allclose(
