@@ -72,7 +72,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         yield target
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=750, deadline=None, suppress_health_check=list(HealthCheck))
 @given(request=requests())
 def test_no_request_escapes_or_breaks_the_server(target: Target, request: Request) -> None:
     target.make("local/model")  # a request may well have deleted it
@@ -85,7 +85,7 @@ def test_no_request_escapes_or_breaks_the_server(target: Target, request: Reques
     assert target.outside() == {str(target.folder / "secret.txt"): SECRET}
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(request=requests(), token=st.sampled_from([None, "Bearer forged", "Bearer reader"]))
 def test_no_request_without_the_right_to_changes_anything(target: Target, request: Request, token: str | None) -> None:
     headers = {name: value for name, value in request.headers.items() if name != "Authorization"}

@@ -107,25 +107,12 @@ def test_the_cache_keys_of_transform_trainer_and_tuner_hold_the_fingerprints_of_
 
 # --------------------------------------------------------------------------------- What Python really imports
 
-IMPORTING = """
-import importlib, json, sys
-from modules.fingerprint import PACKAGES
-import keras, keras_hub, tensorflow_model_analysis, tfx.components
-found = {}
-for module in sys.argv[1:]:
-    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
-        del sys.modules[name]
-    importlib.import_module(module)
-    found[module] = [name for name in sys.modules if name.partition(".")[0] in PACKAGES]
-print(json.dumps(found))
-"""
-
 
 @pytest.fixture(scope="module")
-def imported() -> dict[str, list[str]]:
+def imported(forked_children: None) -> dict[str, list[str]]:
     """What is in memory after each module was imported alone."""
     modules = [module for name in (*COMPONENTS, *GIVEN) for module in executed(name)]
-    command = [sys.executable, "-c", IMPORTING, *modules]
+    command = [sys.executable, "-m", "tests.pipeline.importing", *modules]
     finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
     assert finished.returncode == 0, finished.stderr[-2000:]
     found: dict[str, list[str]] = json.loads(finished.stdout.splitlines()[-1])

@@ -13,6 +13,7 @@ from pipeline.config import PipelineConfig
 from pipeline.config.sources import ConfigError, field_names, fields, load_config, profile_names
 
 REPOSITORY = Path(__file__).parents[2]
+SETTABLE = [name for name in field_names() if name != "profile"]
 
 
 def problems_of(arguments: list[str], environment: dict[str, str] | None = None) -> tuple[str, ...]:
@@ -72,6 +73,26 @@ def as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def value_of(config: PipelineConfig, name: str) -> object:
+    """A setting's value, by its dotted name."""
+    value: object = config.model_dump(by_alias=True)
+    for key in name.split("."):
+        assert isinstance(value, dict)
+        value = value[key]
+    return value
+
+
+def as_toml(config: PipelineConfig) -> str:
+    """A profile with every setting."""
+    lines: dict[str, list[str]] = {}
+    for name in SETTABLE:
+        group, _, key = name.rpartition(".")
+        value = value_of(config, name)
+        written = as_text(value) if isinstance(value, int | float) else f'"{as_text(value)}"'
+        lines.setdefault(group, []).append(f"{key} = {written}")
+    return "\n".join("\n".join([f"[{group}]"] * bool(group) + lines[group]) for group in sorted(lines)) + "\n"
+
+
 def test_a_list_is_written_as_words_and_arguments_as_a_shell_parts_them() -> None:
     config = load_config(
         ["--kubeflow.node-selector", "gpu=l4, zone=b", "--beam.arguments", "--flink_master=host:1 '--experiments=a,b'"],
@@ -84,18 +105,24 @@ def test_a_list_is_written_as_words_and_arguments_as_a_shell_parts_them() -> Non
 
 
 def test_every_field_can_be_set_from_every_source(tmp_path: Path) -> None:
-    # Each with a value that agrees with the others: the quickstart's beside it, the default beside defaults.
-    quickstart, defaults = (config.model_dump(by_alias=True) for config in (load_config([], {}), PipelineConfig()))
-    for name in (name for name in field_names() if name != "profile"):
-        *groups, key = name.split(".")
-        given, default = (config[groups[0]][key] if groups else config[key] for config in (quickstart, defaults))
-        profile = tmp_path / "one.toml"
-        quoted = as_text(default) if isinstance(default, int | float) else f'"{as_text(default)}"'
-        profile.write_text(f"[{groups[0]}]\n{key} = {quoted}\n" if groups else f"{key} = {quoted}\n")
+    quickstart, defaults = load_config([], {}), PipelineConfig()
+    profile = tmp_path / "all.toml"
+    profile.write_text(as_toml(defaults))
+    chosen = ["--profile", str(profile)]
+    given = {name: as_text(value_of(quickstart, name)) for name in SETTABLE}
+    differing = [name for name in SETTABLE if given[name] != as_text(value_of(defaults, name))]
+    assert len(differing) > 10
 
-        load_config(["--" + name.replace("_", "-"), as_text(given)], {})
-        load_config([], {"GPT2_ALPACA_" + name.replace(".", "__").upper(): as_text(given)})
-        load_config(["--profile", str(profile)], {})
+    by_profile = load_config(chosen, {})
+    by_flags = load_config(
+        [*chosen, *(part for name in SETTABLE for part in (f"--{name.replace('_', '-')}", given[name]))], {}
+    )
+    by_environment = load_config(
+        chosen, {"GPT2_ALPACA_" + name.replace(".", "__").upper(): given[name] for name in SETTABLE}
+    )
+
+    assert by_profile == defaults.model_copy(update={"profile": str(profile)})
+    assert by_flags == by_environment == quickstart.model_copy(update={"profile": str(profile)})
 
 
 @pytest.mark.parametrize(
