@@ -21,6 +21,10 @@ REPOSITORY = Path(__file__).parents[2]
 PIPELINE = "kerasnlp-gpt2-alpaca-pipeline"
 # With which users start a run; `sys.executable` starts processes that have imported everything.
 PYTHON = sys.executable
+# Runs a script in a fresh process, whose children are started with another Python.
+WITH_CHILDREN = (
+    "import runpy, sys; sys.executable, *sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], None, '__main__')"
+)
 # Code that a run needs: what a changed copy of the project consists of.
 PROJECT = ("pipeline", "publishing", "modules", "data", "hub", "space", "local_runner.py")
 TINY = {
@@ -85,15 +89,18 @@ class Place:
             status = local_runner.main(self.arguments(**changes))
         return Finished(status, out.getvalue(), err.getvalue())
 
-    def start(self, project: Path = REPOSITORY, *, python: str = PYTHON, **changes: str) -> subprocess.Popen[str]:
-        """Runs in a process of its own, from `project`."""
-        command = [python, "local_runner.py", *self.arguments(**changes)]
+    def start(
+        self, project: Path = REPOSITORY, *, python: str = PYTHON, children: str = "", **changes: str
+    ) -> subprocess.Popen[str]:
+        """Runs in a process of its own, from `project`; that starts its own with `children`, if not with `python`."""
+        script = ["-c", WITH_CHILDREN, children, "local_runner.py"] if children else ["local_runner.py"]
+        command = [python, *script, *self.arguments(**changes)]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=project, stdout=pipe, stderr=pipe, text=True)
 
-    def run_process(self, project: Path = REPOSITORY, *, python: str = PYTHON, **changes: str) -> Finished:
+    def run_process(self, project: Path = REPOSITORY, **options: str) -> Finished:
         """:meth:`start`, and waits."""
-        process = self.start(project, python=python, **changes)
+        process = self.start(project, **options)
         out, err = process.communicate(timeout=600)
         return Finished(process.returncode, out, err)
 

@@ -176,7 +176,7 @@ def test_edited_code_runs_again_with_what_follows(first_run: Finished, place: Pl
     prompts, training = project / "modules/prompts/alpaca.py", project / "modules/training/fit.py"
 
     prompts.write_text(prompts.read_text().replace("### Response:", "### Answer:"))
-    with_prompt = elsewhere.run_process(project, python=sys.executable)
+    with_prompt = elsewhere.run_process(project, children=sys.executable)
     exported = [line.split()[1] for line in with_prompt.err.splitlines() if line.startswith("  exporting ")]
     training.write_text(training.read_text() + "\n# a change\n")
     with_training = elsewhere.run_process(project, python=sys.executable, **UNJUDGED)
