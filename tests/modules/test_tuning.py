@@ -149,8 +149,8 @@ def test_a_trial_is_what_trainer_would_do_in_steps_that_see_as_many_rows(tmp_pat
 
     same = {"training.learning_rate": 1e-2, "training.batch_size": 8, "training.max_steps": 2}
     task = TrainingTask(with_values(settings, same), ROWS, EVAL_ROWS, str(tmp_path / "logs"), None, None)
-    assert tried == pytest.approx(train(task).report["eval_loss"], rel=1e-6)
-    assert train(task).report["steps"] == 2
+    report = train(task).report
+    assert (report["steps"], tried) == (2, pytest.approx(report["eval_loss"], rel=1e-6))
 
 
 def test_a_trial_ends_early_and_is_judged_by_its_best_weights_as_the_training_would(tmp_path: Path) -> None:
