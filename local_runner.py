@@ -24,11 +24,9 @@ def run_pipeline(config: PipelineConfig, console: Console, run_id: str) -> None:
     """Runs what `config` describes. Imports TFX only here, so that wrong settings are refused within a
     second."""
     with console.importing("TensorFlow, Beam and TFX"), heavy_imports():
-        from pipeline.local.beam_calls import remember_beam_calls
         from pipeline.local.dag_runner import NEVER_CACHED, ObservedDagRunner
         from pipeline.pipeline import create_pipeline
 
-    remember_beam_calls()
     runner = ObservedDagRunner(observer=console, run_id=run_id, never_cached=NEVER_CACHED)
     pipeline = create_pipeline(config)
     console.planned({node.id: sorted(before.id for before in node.upstream_nodes) for node in pipeline.components})
