@@ -8,8 +8,8 @@ ARGS ?=
 # The container image: cpu or gpu, and what to call it
 TARGET ?= cpu
 IMAGE ?= gpt2-alpaca-pipeline:$(TARGET)
-# glibc returns freed memory to the system after each training step and asks for it again in the next: let it keep it.
-TEST_SETTINGS := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
+# Tests compute in pytest's own process with what a run's processes for training and exporting get.
+TEST_SETTINGS = env $$($(PYTHON) -m modules.cpu_environment)
 
 .PHONY: image wheel help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-load fault-matrix lint types tensorboard sample requirements configuration pictures clean
 

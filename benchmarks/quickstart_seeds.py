@@ -31,8 +31,7 @@ from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule
 from modules.settings.rows import RowSettings
 from modules.settings.run import RunSettings, with_values
-from modules.trainer import train
-from modules.training.backend import run_task
+from modules.training.backend import train_in_subprocess
 from modules.training.task import RowTexts, TrainingTask
 from pipeline.config import PipelineConfig
 from pipeline.config.sources import load_config
@@ -86,7 +85,7 @@ def measure(settings: RunSettings, rows: RowTexts, eval_rows: RowTexts, *, seed:
     chosen = with_values(settings, {"training.seed": seed})
     serving_model_dir = folder / "model/Format-Serving"
     task = TrainingTask(chosen, rows, eval_rows, str(folder / "logs"), str(serving_model_dir), None)
-    report = run_task(task, train).report
+    report = train_in_subprocess(task).report
     backbone, tokenizer = load_preset(str(folder / "model" / KERAS.artifact_folder), dropout=0.0, dtype="float32")
     module = ServingModule(TextGenerator(backbone, tokenizer), chosen.generation)
     answers = exact_answers(module.respond, *eval_rows, rows=len(eval_rows[0]))

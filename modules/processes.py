@@ -29,7 +29,10 @@ from modules.progress import CLEAR_LINE, SHOW_CURSOR
 
 PROJECT = Path(__file__).parents[1]
 Task = TypeVar("Task")
-ERROR = "error"
+ERROR, EXPLANATION, ERROR_TYPE = "error", "explanation", "error_type"
+READ_EVERY = 0.5  # seconds; how often the log of a process is looked at
+
+logger = logging.getLogger(__name__)
 
 
 class Outcome(NamedTuple):
@@ -40,13 +43,32 @@ class Outcome(NamedTuple):
     log: str
 
     @property
+    def explanation(self) -> str | None:
+        """Returns the message of an error that explains itself to users; None for any other end."""
+        return self.result.get(EXPLANATION)
+
+    @property
+    def error_type(self) -> str | None:
+        """Returns the name of the error's class; None if the process ended without one."""
+        return self.result.get(ERROR_TYPE)
+
+    @property
     def cause(self) -> str:
         """Returns why the process failed, without a full stop."""
-        if ERROR in self.result:
-            return str(self.result[ERROR]).rstrip(".")
+        told = self.explanation or self.result.get(ERROR)
+        if told is not None:
+            return str(told).rstrip(".")
         if self.status == -signal.SIGKILL:
             return "it was killed, as happens when memory runs out"
         return f"it ended with status {self.status}"
+
+
+def share_accelerators() -> None:
+    """Has TensorFlow take of an accelerator's memory only what this process uses, if it has not begun to use it.
+
+    Otherwise it takes all, and the process that trains finds none.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 def run_in_subprocess(module: str, task: object, *, environment: Mapping[str, str]) -> Outcome:
@@ -72,6 +94,7 @@ def run_in_subprocess(module: str, task: object, *, environment: Mapping[str, st
                 stdout=written,
                 stderr=written if handed is None else handed,
             ) as process,
+            _logged(log_file, module),
         ):
             try:
                 status = process.wait()
@@ -100,6 +123,30 @@ def serve(arguments: Sequence[str], carry_out: Callable[[Task], Mapping[str, Any
     with infrequent_garbage_collection():
         result = carry_out(TypeAdapter(task_type).validate_json(task_file.read_bytes()))
     result_file.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _logged(log_file: Path, module: str) -> Iterator[None]:
+    """Logs here, line by line and while it lasts, what a process writes to its own log."""
+    ended = threading.Event()
+
+    def follow() -> None:
+        with log_file.open(encoding="utf-8", errors="replace") as log:
+            unfinished, last = "", False
+            while not last:
+                last = ended.wait(READ_EVERY)  # what came before the end is read after it
+                *lines, unfinished = (unfinished + log.read()).split("\n")
+                for line in [*lines, unfinished] if last else lines:
+                    if line:
+                        logger.info("%s: %s", module, line)
+
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        follower.join()
 
 
 @contextlib.contextmanager
@@ -154,8 +201,10 @@ def _error_writer(result_file: Path) -> Callable[[type[BaseException], BaseExcep
     """Returns an excepthook that leaves the error's message in the result file, and its trace in the log."""
 
     def hook(error_type: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        message = str(error) if getattr(error, "user_message", False) else f"{error_type.__name__}: {error}"
-        result_file.write_text(json.dumps({ERROR: message}, ensure_ascii=False), encoding="utf-8")
+        explains_itself = getattr(error, "user_message", False)
+        told = {EXPLANATION: str(error)} if explains_itself else {ERROR: f"{error_type.__name__}: {error}"}
+        told[ERROR_TYPE] = error_type.__name__
+        result_file.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
         logging.getLogger(__name__).error("Failed", exc_info=(error_type, error, trace))
 
     return hook

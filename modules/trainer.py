@@ -16,10 +16,11 @@ from modules.models.attention import attention_of
 from modules.models.families import find_family
 from modules.models.lora import parameter_counts
 from modules.models.training_model import training_model
+from modules.processes import share_accelerators
 from modules.prompts import find_format
 from modules.provenance import provenance, run_id
 from modules.settings.run import RunSettings, initial_model_folder, tuned_values, with_values
-from modules.training.backend import run_task
+from modules.training.backend import train_in_subprocess
 from modules.training.callbacks.configured import configured_callbacks
 from modules.training.callbacks.evaluation import evaluation_plan
 from modules.training.checkpoints import CheckpointFolder
@@ -53,11 +54,12 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     from modules.rows import read_rows  # the one part that needs TensorFlow
 
+    share_accelerators()
     tuned = tuned_values(fn_args.hyperparameters)
     settings = with_values(RunSettings.from_custom_config(fn_args.custom_config), tuned)
     rows, eval_rows = read_rows(fn_args.train_files), read_rows(fn_args.eval_files)
     task = training_task(fn_args, settings, rows, eval_rows)
-    trained = run_task(task, train)
+    trained = train_in_subprocess(task)
     export = export_task(settings, eval_rows, fn_args.serving_model_dir)
     exported = export_in_subprocess(export)
     facts = {

@@ -7,14 +7,12 @@ the backend that is asked for.
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import keras
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
@@ -22,13 +20,13 @@ from keras_tuner.errors import FailedTrialError, FatalRuntimeError
 from keras_tuner.oracles import BayesianOptimizationOracle, RandomSearchOracle
 
 from modules.models.gpt2.tokenizer import save_tokenizer, train_tokenizer
+from modules.processes import share_accelerators
 from modules.settings.run import RunSettings, TunerSettings, initial_model_folder, with_values
 from modules.settings.tuning import TuningSettings
-from modules.trainer import train
-from modules.training.backend import TrainingProcessError, run_task
+from modules.training.backend import TrainingProcessError, train_in_subprocess
 from modules.training.callbacks.divergence import DivergedError
 from modules.training.memory import OutOfMemoryError
-from modules.training.task import RowTexts, TrainingTask
+from modules.training.task import RowTexts, Trained, TrainingTask
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -62,6 +60,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
     from modules.rows import read_rows
 
+    share_accelerators()
     settings = RunSettings.from_custom_config(fn_args.custom_config)
     plan = TunerSettings.from_custom_config(fn_args.custom_config).tuning
     initial_model = initial_model_folder(fn_args.base_model)
@@ -198,6 +197,7 @@ def trial_runner(
     *,
     folder: Path,
     initial_model: str | None = None,
+    train: Callable[[TrainingTask], Trained] = train_in_subprocess,
 ) -> Evaluate:
     """Returns a function that trains for `plan`'s steps and gives the evaluation loss.
 
@@ -208,6 +208,7 @@ def trial_runner(
         plan: how to search.
         folder: for TensorBoard's files.
         initial_model: folder of the model to start from in place of ``model.preset``.
+        train: trains once.
     """
     usual = settings.training.batch_size
 
@@ -224,11 +225,7 @@ def trial_runner(
             checkpoints=None,
             initial_model=initial_model,
         )
-        try:
-            return float(run_task(task, train).report[OBJECTIVE])
-        finally:
-            keras.utils.clear_session()
-            gc.collect()
+        return float(train(task).report[OBJECTIVE])
 
     return evaluate
 

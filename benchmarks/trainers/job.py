@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -102,12 +103,14 @@ class StepClock:
         self.job = job
         self.counts = counts
         self.ends: list[float] = []
+        self.usages: list[resource.struct_rusage] = []
         self.evaluations: list[dict[str, float]] = []
         self._start = time.perf_counter()
 
     def tick(self) -> None:
         """Notes that a step has ended."""
         self.ends.append(time.perf_counter() - self._start)
+        self.usages.append(resource.getrusage(resource.RUSAGE_SELF))
 
     @property
     def evaluation_due(self) -> bool:
@@ -134,6 +137,7 @@ class StepClock:
         """Seconds, and what passed in them, of the steps after the warm-up."""
         warmup, steps = self.job.warmup_steps, len(self.ends)
         seconds = self.ends[-1] - self.ends[warmup - 1]
+        before, after = self.usages[warmup - 1], self.usages[-1]
         computed, real, supervised = (sum(step[kind] for step in self.counts[warmup:steps]) for kind in range(3))
         return {
             "steps": steps - warmup,
@@ -143,6 +147,9 @@ class StepClock:
             "supervised_tokens": supervised,
             "supervised_per_second": supervised / seconds,
             "tokens_per_second": real / seconds,
+            "user_seconds": after.ru_utime - before.ru_utime,
+            "system_seconds": after.ru_stime - before.ru_stime,
+            "page_faults": after.ru_minflt - before.ru_minflt,
             "peak_mb": memory_mb("VmHWM"),
             "evaluations": self.evaluations,
         }

@@ -9,13 +9,14 @@ Whatever trained the model, and on whichever Keras backend, the preset in ``expo
 from __future__ import annotations
 
 import gc
-import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modules.cpu_environment import cpu_environment
 from modules.exports import TrainedModel, forms_to_write
 from modules.exports.keras_preset import KERAS
 from modules.exports.saved_model import SAVED_MODEL
@@ -30,8 +31,6 @@ from modules.settings.model import DEFAULT_FAMILY
 
 if TYPE_CHECKING:
     from modules.serving.signatures import ServingModule
-
-logger = logging.getLogger(__name__)
 
 # float32 on the processor, as the published model will be asked on any machine; a trainer's accelerator stays its own.
 ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -99,8 +98,8 @@ def export_in_subprocess(task: ExportTask) -> dict[str, Any]:
         ExportError: If it fails; with the message of its error.
     """
     gc.collect()
-    outcome = run_in_subprocess("modules.exports.process", task, environment=ENVIRONMENT)
-    logger.info("Export process: %s", outcome.log)
+    environment = cpu_environment(os.environ) | ENVIRONMENT
+    outcome = run_in_subprocess("modules.exports.process", task, environment=environment)
     if outcome.status != 0:
         raise ExportError(
             f"The trained model must be exported in a process of its own. Received: {outcome.cause}. "

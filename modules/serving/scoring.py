@@ -50,7 +50,7 @@ class ResponseScorer(tf.Module):
         super().__init__(name="response_scorer")
         self.prompt_format = prompt_format
         self.backbone = generator.backbone
-        self.tokenizer = generator.tokenizer
+        self.tokenize = generator.tokenize
         self.end_token_id = generator.end_token_id
 
     def score(self, instruction: tf.Tensor, input_text: tf.Tensor, output: tf.Tensor) -> Scores:
@@ -81,7 +81,7 @@ class ResponseScorer(tf.Module):
         """
         context = self.backbone.max_sequence_length
         rows = tf.shape(prompts)[0]
-        ids = self.tokenizer.tokenize(tf.concat([prompts, responses], axis=0))  # once: it is most of the graph
+        ids = self.tokenize(tf.concat([prompts, responses], axis=0))
         prompt, response = ids[:rows], ids[rows:]
         end = tf.fill([rows, 1], self.end_token_id)
         response = tf.concat([response, end], axis=1)

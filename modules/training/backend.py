@@ -1,56 +1,58 @@
-"""Keras' backends: training runs in this process, or, on another backend than this process', in one of its own.
+"""Training in a process of its own, on the Keras backend that is asked for.
 
-Keras chooses its backend once, when it is imported; the process that TFX runs Trainer in has TensorFlow's. What comes
-back from either is the same: a KerasHub preset in ``exports/keras``, from which everything else is exported, and the
-training's figures.
+Keras chooses its backend, TensorFlow and glibc how they keep memory, once, when a process starts; the process that TFX
+runs Trainer in has started. What comes back is the same from all: a KerasHub preset in ``exports/keras``, from which
+everything else is exported, and the training's figures. What the training took of memory goes with its process.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
 
+from modules.cpu_environment import cpu_environment
 from modules.processes import run_in_subprocess
+from modules.training.callbacks.divergence import DivergedError
+from modules.training.memory import OutOfMemoryError
 from modules.training.task import Trained, TrainingTask
-
-logger = logging.getLogger(__name__)
 
 
 class TrainingProcessError(RuntimeError):
-    """The process that trains failed."""
+    """The process that trains ended without saying why."""
 
     user_message = True
 
 
-def run_task(task: TrainingTask, train: Callable[[TrainingTask], Trained]) -> Trained:
-    """Trains with `train` if this process has the backend that is asked for, otherwise apart.
+class TrainingTaskError(ValueError):
+    """The task cannot be trained as it is."""
 
-    Raises:
-        TrainingProcessError: If it fails apart; with the message of its error.
-    """
-    import keras
-
-    backend = task.settings.training.backend
-    return train(task) if backend == keras.backend.backend() else train_in_subprocess(task, backend)
+    user_message = True
 
 
-def train_in_subprocess(task: TrainingTask, backend: str, *, environment: Mapping[str, str] | None = None) -> Trained:
-    """Trains in a fresh process on `backend`.
+# What depends on the hyperparameters: a search goes on with others.
+_ON_THE_WAY: Mapping[str, type[RuntimeError]] = {error.__name__: error for error in (DivergedError, OutOfMemoryError)}
+
+
+def train_in_subprocess(task: TrainingTask, *, environment: Mapping[str, str] | None = None) -> Trained:
+    """Trains in a fresh process on the backend that the task's settings name.
 
     Args:
         task: what to do.
-        backend: Keras' name of it.
         environment: further variables of the process.
 
     Raises:
-        TrainingProcessError: If it fails; with the message of its error.
+        DivergedError: If the loss is not finite.
+        OutOfMemoryError: If a batch does not fit.
+        TrainingTaskError: If the task cannot be done, with the reason.
+        TrainingProcessError: If the process is killed or crashes.
     """
-    given = {"KERAS_BACKEND": backend, **(environment or {})}
-    outcome = run_in_subprocess("modules.training_process", task, environment=given)
-    logger.info("Training process on %s: %s", backend, outcome.log)
+    given = {"KERAS_BACKEND": task.settings.training.backend, **(environment or {})}
+    outcome = run_in_subprocess("modules.training_process", task, environment=cpu_environment(os.environ) | given)
+    if outcome.explanation is not None:
+        raise _ON_THE_WAY.get(str(outcome.error_type), TrainingTaskError)(outcome.explanation)
     if outcome.status != 0:
         raise TrainingProcessError(
-            f"Training on {backend} runs in a process of its own, which must end well. Received: {outcome.cause}. "
-            "The log has the rest."
+            f"Training on {given['KERAS_BACKEND']} runs in a process of its own, which must end well. "
+            f"Received: {outcome.cause}. The log has the rest."
         )
     return Trained(**outcome.result)

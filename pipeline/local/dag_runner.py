@@ -19,6 +19,7 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
+from modules.processes import share_accelerators
 from modules.provenance import RUN_ID_VARIABLE
 from pipeline.config import PipelineConfig
 from pipeline.errors import NodeNotRunError
@@ -94,6 +95,7 @@ class ObservedDagRunner(LocalDagRunner):
         if run_options is not None:
             raise ValueError("This runner runs whole pipelines; partial runs need TFX's own LocalDagRunner.")
         runtime_parameter_utils.substitute_runtime_parameter(pipeline, {PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id})
+        share_accelerators()
         os.environ[RUN_ID_VARIABLE] = self._run_id  # the Trainer writes it into the model's report
         nodes = [node.pipeline_node for node in pipeline.nodes]
         for node in [node for node in nodes if self._only in (None, node.node_info.id)]:

@@ -73,13 +73,16 @@ def test_ratios_are_taken_within_each_turn() -> None:
             "supervised_per_second": rate,
             "tokens_per_second": 2 * rate,
             "peak_mb": peak,
+            "user_seconds": 9,
+            "system_seconds": 0.25,
+            "page_faults": 1234,
             "tokens": 75,
             "computed_tokens": 100,
         }
 
     lines = table({"own": [turn(30, 50), turn(60, 50)], "trl": [turn(10, 100), turn(15, 100)]}).splitlines()
-    assert lines[2] == "| own | 45.0 | 90.0 | 25% | 50 | 1.00 1.00 | 1.00 1.00 |"
-    assert lines[3] == "| trl | 12.5 | 25.0 | 25% | 100 | 3.00 4.00 | 0.50 0.50 |"
+    assert lines[2] == "| own | 45.0 | 90.0 | 25% | 50 | 9.0 | 0.2 | 1,234 | 1.00 1.00 | 1.00 1.00 |"
+    assert lines[3] == "| trl | 12.5 | 25.0 | 25% | 100 | 9.0 | 0.2 | 1,234 | 3.00 4.00 | 0.50 0.50 |"
 
 
 def test_a_loss_between_two_evaluations_lies_on_the_line_between_them() -> None:

@@ -19,7 +19,7 @@ TOLERANCE = {"rtol": 0, "atol": 1e-4}
 
 
 def train(task: TrainingTask) -> Trained:
-    return train_in_subprocess(task, "jax", environment=FOUR_DEVICES)
+    return train_in_subprocess(task, environment=FOUR_DEVICES)
 
 
 @pytest.fixture(scope="module")

@@ -47,13 +47,14 @@ def test_the_training_core_imports_no_tensorflow() -> None:
 def test_a_backend_that_is_not_installed_is_told(tmp_path: Path) -> None:
     task = make_task(tmp_path / "absent", tmp_path)
     with pytest.raises(TrainingProcessError, match=r"Training on mxnet .* Received: .*mxnet.*\. The log has the rest"):
-        train_in_subprocess(task, "mxnet")
+        train_in_subprocess(task, environment={"KERAS_BACKEND": "mxnet"})
 
 
 @pytest.mark.parametrize(
     ("outcome", "cause"),
     [
-        (Outcome(1, {"error": "It is so."}, ""), "It is so"),
+        (Outcome(1, {"explanation": "It is so."}, ""), "It is so"),
+        (Outcome(1, {"error": "KeyError: 'it'"}, ""), "KeyError: 'it'"),
         (Outcome(-9, {}, ""), "it was killed, as happens when memory runs out"),
         (Outcome(3, {}, ""), "it ended with status 3"),
     ],

@@ -150,7 +150,8 @@ def test_a_trial_is_what_trainer_would_do_in_steps_that_see_as_many_rows(tmp_pat
     same = {"training.learning_rate": 1e-2, "training.batch_size": 8, "training.max_steps": 2}
     task = TrainingTask(with_values(settings, same), ROWS, EVAL_ROWS, str(tmp_path / "logs"), None, None)
     report = train(task).report
-    assert (report["steps"], tried) == (2, pytest.approx(report["eval_loss"], rel=1e-6))
+    # A trial runs in a process of its own, whose matrix library may be another one: two steps' rounding in float32.
+    assert (report["steps"], tried) == (2, pytest.approx(report["eval_loss"], rel=1e-4))
 
 
 def test_a_trial_ends_early_and_is_judged_by_its_best_weights_as_the_training_would(tmp_path: Path) -> None:
@@ -158,7 +159,7 @@ def test_a_trial_ends_early_and_is_judged_by_its_best_weights_as_the_training_wo
     flags = [part for name, value in stopping.items() for part in (f"--training.{name}", value)]
     settings, plan = configured(*flags, "--training.keep-weights", "best", "--tuning.steps-per-trial", "9")
     settings = tuning.with_one_tokenizer(settings, ROWS, tmp_path / "tokenizer")
-    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path)
+    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path, train=train)
 
     tried = evaluate({"training.learning_rate": 1e-2})
 
@@ -172,7 +173,7 @@ def test_the_rank_of_adapters_is_tuned_where_there_are_any(tmp_path: Path) -> No
     settings, plan = configured(
         "--training.lora-rank", "2", "--tuning.lora-ranks", "4", "--tuning.steps-per-trial", "1"
     )
-    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path)
+    evaluate = tuning.trial_runner(settings, ROWS, EVAL_ROWS, plan, folder=tmp_path, train=train)
 
     losses = [evaluate({"training.learning_rate": 0.1, "training.lora_rank": rank}) for rank in (2, 4)]
 

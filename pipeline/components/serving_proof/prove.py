@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from modules.cpu_environment import cpu_environment
 from modules.exports import FORMS, ExportForm, find_form
 from modules.progress import PartsProgress
 from modules.proving.requests import Requests, make_requests
@@ -130,7 +131,7 @@ def _ask(form: str, model_folder: Path, requests: Path, deadline: float) -> Aske
         finished = subprocess.run(
             command,
             cwd=PROJECT,
-            env=os.environ | ENVIRONMENT,
+            env=os.environ | cpu_environment(os.environ) | ENVIRONMENT,
             capture_output=True,
             text=True,
             timeout=max(deadline - started, 0),
