@@ -99,7 +99,7 @@ sample: setup ## Write the sample data set anew
 	@$(PYTHON) -m data.sample.generate $(ARGS)
 
 requirements: setup ## Export requirements.txt from uv.lock
-	@$(UV) export --frozen --quiet --no-dev --extra hub --extra demo --extra datasets --no-hashes --no-annotate --no-emit-project --output-file requirements.txt
+	@$(UV) export --frozen --quiet --no-dev --extra hub --extra demo --extra datasets --extra prepare --no-hashes --no-annotate --no-emit-project --output-file requirements.txt
 
 configuration: setup ## Write docs/configuration.md anew from the settings
 	@$(PYTHON) -m pipeline.config.reference

@@ -7,7 +7,7 @@ import json
 import random
 from pathlib import Path
 
-from data.alpaca.sources import read_rows
+from data.rows import read_rows
 from modules.models.gpt2.tokenizer import load_tokenizer
 from modules.prompts import ALPACA
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from typing import Any
 
 
 def percent(text: str) -> float:
     """Returns a share above 0 and below 100."""
     value = float(text)
     if not 0 < value < 100:
+        raise ValueError
+    return value
+
+
+def share(text: str) -> float:
+    """Returns a share from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
         raise ValueError
     return value
 
@@ -21,10 +29,14 @@ def shard_count(text: str) -> int:
     return value
 
 
-def add_origin(parser: ArgumentParser) -> None:
+def add_origin(parser: Any) -> None:
     """Adds what a user may know of a source: `--license` and `--dataset`."""
     parser.add_argument(
-        "--license", metavar="ID", help="the Hub's identifier of the source's licence, such as cc-by-4.0, for the card"
+        "--license",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="the Hub's identifier of the licence, such as cc-by-4.0, for the card; once for all sources, or for each",
     )
     parser.add_argument(
         "--dataset",

@@ -1,134 +1,129 @@
-"""Files that rows and documents come from: text, JSON and JSON lines, plain or compressed, read line by line."""
+"""Files as bytes and lines: plain or compressed, whole or an error."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
-import json
+import io
 import lzma
+import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import IO, Any, cast
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import IO, Any, NamedTuple, cast
 
 from backports import zstd
 
 from data.errors import SourceError
+from data.sources.addresses import open_binary
 
 # Published corpora are packed with windows of up to 2 GiB (`zstd --long=31`); the default reads no more than 128 MiB.
 _ZSTD_OPTIONS: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: 31}
-_OPENERS: Mapping[str, Callable[[Path], IO[bytes]]] = {
+_OPENERS: Mapping[str, Callable[[IO[bytes]], IO[bytes]]] = {
     ".gz": cast(Any, gzip.open),
     ".bz2": cast(Any, bz2.open),
     ".xz": cast(Any, lzma.open),
-    ".zst": lambda path: cast(Any, zstd.open(path, options=_ZSTD_OPTIONS)),
+    ".zst": lambda file: cast(Any, zstd.open(file, options=_ZSTD_OPTIONS)),
 }
 _DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error, zstd.ZstdError)
+_BUFFER_BYTES = 1 << 20
 
 COMPRESSIONS = tuple(_OPENERS)
 COMPRESSED = f"{', '.join(COMPRESSIONS[:-1])} or {COMPRESSIONS[-1]}"  # for messages
 
 
-def kind_of(path: Path) -> str:
+class Line(NamedTuple):
+    """A line of a file.
+
+    Attributes:
+        number: of the line, from 1.
+        content: its bytes with their end, or the first of them if it is longer than allowed.
+        length: bytes.
+    """
+
+    number: int
+    content: bytes
+    length: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Returns whether `content` is all of it."""
+        return len(self.content) == self.length
+
+
+def compression_of(address: str) -> str:
+    """Returns the suffix of the compression, such as `.zst`; empty without one."""
+    suffix = PurePosixPath(address).suffix.lower()
+    return suffix if suffix in _OPENERS else ""
+
+
+def kind_of(address: str) -> str:
     """Returns the suffix in front of the compression's, such as `.jsonl` of `rows.jsonl.zst`."""
-    return Path(path.name.removesuffix(_compression(path))).suffix
+    name = PurePosixPath(address).name
+    return PurePosixPath(name.removesuffix(name[len(name) - len(compression_of(name)) :] or "\0")).suffix.lower()
 
 
-def read_lines(path: Path) -> Iterator[str]:
-    """Returns the lines of `path` with their ends, blank ones too, so that the first is the file's line 1.
+@contextmanager
+def opened(address: str, start: int = 0) -> Iterator[IO[bytes]]:
+    """Yields the file's content, decompressed.
+
+    Args:
+        address: path or address of a file.
+        start: first byte to read, of a file that is not compressed.
 
     Raises:
-        SourceError: If a line is not UTF-8, or the compression is damaged or cut.
+        SourceError: If the file is empty, or what is read in the block shows it damaged or cut.
+        OSError: If it cannot be opened.
     """
-    for number, line in enumerate(_read_bytes(path), start=1):
+    compression = compression_of(address)
+    with open_binary(address) as file:
+        if not _size(file):  # which gzip takes for an empty text
+            raise SourceError(f"{address}: the file must hold something. Received: an empty file. Fetch it again.")
         try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            found = f"byte 0x{line[error.start]:02x} at column {error.start + 1} of line {number}"
-            raise SourceError(f"{path}: the text must be UTF-8. Received: {found}. Save it as UTF-8.") from error
+            if not compression:
+                file.seek(start)
+                yield file
+                return
+            with io.BufferedReader(cast(Any, _OPENERS[compression](file)), _BUFFER_BYTES) as content:
+                yield cast(IO[bytes], content)
+        except _DAMAGE as error:
+            # An error with a number is the disk's, and without a compression there is nothing to be damaged.
+            if not compression or (isinstance(error, OSError) and error.errno is not None):
+                raise
+            raise SourceError(
+                f"{address}: the {compression} file must be whole. Received: {error}. "
+                "It is cut or damaged: fetch it again, or compress it anew."
+            ) from error
 
 
-def read_json(path: Path) -> Any:
-    """Returns what the one JSON text in `path` holds.
+def read_lines(
+    address: str, *, start: int = 0, end: int | None = None, first_line: int = 1, max_bytes: int = 64 << 20
+) -> Iterator[Line]:
+    """Yields the lines of a file with their ends, blank ones too.
 
-    Raises:
-        SourceError: If it is not JSON, and as `read_lines`.
-    """
-    try:
-        return json.loads("".join(read_lines(path)))
-    except json.JSONDecodeError as error:
-        found = f"{error.msg} at line {error.lineno}, column {error.colno}"
-        raise SourceError(f"{path}: the file must be JSON. Received: {found}. Correct it there.") from error
-
-
-def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Returns each JSON object in `path`, which has one on a line, with its place: file and line. Blank lines pass.
-
-    Raises:
-        SourceError: If a line is no JSON object, and as `read_lines`.
-    """
-    for number, line in enumerate(read_lines(path), start=1):
-        if line.strip():
-            location = f"{path}, line {number}"
-            yield location, _json_object(line, location)
-
-
-def require_object(value: Any, location: str) -> dict[str, Any]:
-    """Returns `value`, which must be a JSON object.
+    Args:
+        address: path or address of a file, plain or compressed.
+        start: byte at which a line starts; of a plain file.
+        end: a line that starts there or later is not read.
+        first_line: number of the first line.
+        max_bytes: of a longer line only so much is kept, and the rest passed over.
 
     Raises:
-        SourceError: If it is anything else.
+        SourceError: If the file is empty, damaged or cut.
     """
-    if not isinstance(value, dict):
-        raise SourceError(f"{location}: a row must be a JSON object. Received: {type(value).__name__}. Give it fields.")
-    return value
+    with opened(address, start) as file:
+        at, number = start, first_line
+        while (end is None or at < end) and (content := file.readline(max_bytes)):
+            length = len(content)
+            last = content
+            while not last.endswith(b"\n") and len(last) == max_bytes and (last := file.readline(max_bytes)):
+                length += len(last)
+            yield Line(number, content, length)
+            at, number = at + length, number + 1
 
 
-def require_utf8(text: str, field: str, location: str) -> str:
-    """Returns `text`, which UTF-8 must be able to hold; JSON can spell half a surrogate pair.
-
-    Raises:
-        SourceError: If it cannot.
-    """
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        found = ascii(text[error.start])
-        raise SourceError(
-            f"{location}: field {field!r} cannot be UTF-8. Received: {found} in it. Remove it."
-        ) from error
-    return text
-
-
-def _json_object(line: str, location: str) -> dict[str, Any]:
-    try:
-        return require_object(json.loads(line), location)
-    except json.JSONDecodeError as error:
-        found = f"{error.msg} at column {error.colno}"
-        raise SourceError(f"{location}: the line must be JSON. Received: {found}. Correct it there.") from error
-
-
-def _read_bytes(path: Path) -> Iterator[bytes]:
-    compression = _compression(path)
-    try:
-        with _opened(path, compression) as file:
-            yield from file
-    except _DAMAGE as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the disk's error, not the decompressor's
-            raise
-        raise SourceError(
-            f"{path}: the {compression} file must be whole. Received: {error}. "
-            "It is cut or damaged: fetch it again, or compress it anew."
-        ) from error
-
-
-def _opened(path: Path, compression: str) -> IO[bytes]:
-    if not compression:
-        return path.open("rb")
-    if not path.stat().st_size:  # which gzip takes for an empty text
-        raise EOFError("an empty file")
-    return _OPENERS[compression](path)
-
-
-def _compression(path: Path) -> str:
-    return path.suffix if path.suffix in _OPENERS else ""
+def _size(file: IO[bytes]) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size

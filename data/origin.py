@@ -1,16 +1,17 @@
 """The source of a data set and its licence: the file dataset.json beside its TFRecords.
 
-    {"license": "cc-by-nc-4.0", "datasets": ["tatsu-lab/alpaca"], "sources": ["https://…/alpaca_data.json"]}
+    {"license": "cc-by-nc-4.0", "datasets": ["tatsu-lab/alpaca"], "sources": ["https://…/alpaca_data.json"],
+     "preparation": {"licenses": {…}, "eval_percent": 5.0, "seed": 0, "sha256": {"rows-train-…": "…"}}}
 
-What writes TFRecords writes it, or a person does; the pipeline carries it to the card of the model.
+What writes TFRecords writes it, or a person does, without `preparation`; the pipeline carries it to the model's card.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -30,11 +31,14 @@ class Origin:
         license: the Hub's identifier, such as `cc-by-nc-4.0`; None if it is not known.
         datasets: the Hub's names of the data sets, such as `tatsu-lab/alpaca`.
         sources: addresses or names of the files that the rows were made from.
+        preparation: licence by source, share and seed of the split, SHA-256 of each file, as `data.prepare` writes it;
+            empty where a person wrote the file.
     """
 
     license: str | None = None
     datasets: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    preparation: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.license is not None and not re.fullmatch(_LICENSE_ID, self.license):
@@ -51,7 +55,12 @@ class Origin:
 
     def as_dict(self) -> dict[str, Any]:
         """Returns plain JSON data, as :func:`origin_of` takes it."""
-        return asdict(self) | {"datasets": list(self.datasets), "sources": list(self.sources)}
+        told: dict[str, Any] = {
+            "license": self.license,
+            "datasets": list(self.datasets),
+            "sources": list(self.sources),
+        }
+        return told | ({"preparation": dict(self.preparation)} if self.preparation else {})
 
     def render(self) -> str:
         """Returns the text of dataset.json."""
@@ -83,7 +92,10 @@ def origin_of(content: Any) -> Origin:
     license = content.get("license")
     if not isinstance(license, str | None):
         raise SourceError(f"license must be one text, or null. Received: {license!r}. Name one licence.")
-    return Origin(license, *(_texts(content, name) for name in ("datasets", "sources")))
+    preparation = content.get("preparation", {})
+    if not isinstance(preparation, dict):
+        raise SourceError(f"preparation must be an object. Received: {preparation!r:.80}. Leave it out.")
+    return Origin(license, _texts(content, "datasets"), _texts(content, "sources"), preparation)
 
 
 def manifest_paths(base: str, file: str) -> list[str]:

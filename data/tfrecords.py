@@ -27,8 +27,8 @@ MUST_BE_EMPTY = ("instruction", "input")
 NOT_BLANK = "must not be blank"
 MISSING = "is missing"
 RENAME = (
-    "Rename the features where the files are written, or write the files with `python -m data.alpaca` or "
-    "`python -m data.text`; --help explains each."
+    "Rename the features where the files are written, or write the files with `python -m data.prepare`, which takes "
+    "any columns; --help explains it."
 )
 
 

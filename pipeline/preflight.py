@@ -33,8 +33,8 @@ from publishing.space_template import check_template
 
 # How the files of data.path come about, by data.kind.
 MAKING = {
-    "instructions": "python -m data.alpaca --help for Alpaca",
-    "text": "python -m data.text --help for raw text",
+    "instructions": "python -m data.prepare --help for rows",
+    "text": "python -m data.prepare --help for raw text",
 }
 TOKENIZER_FILES = ("vocab.json", "merges.txt")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data.alpaca.__main__ import parse
+from data.prepare.__main__ import parse
 from pipeline.config.sources import field_names, load_config
 from publishing.exports import EXPORTS, Export
 
@@ -82,7 +82,7 @@ def test_the_flags_of_every_run_are_accepted(page: str, command: str) -> None:
     load_config(shlex.split(arguments.get("ARGS", "")), {})
 
 
-@pytest.mark.parametrize(("page", "command"), commands(".venv/bin/python -m data.alpaca"))
+@pytest.mark.parametrize(("page", "command"), commands(".venv/bin/python -m data.prepare"))
 def test_the_flags_of_every_data_command_are_accepted(page: str, command: str) -> None:
     parse(shlex.split(command)[3:])
 

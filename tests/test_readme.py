@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data.alpaca.__main__ import parse
+from data.prepare.__main__ import parse
 from pipeline.config.sources import load_config
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +41,7 @@ def test_the_flags_of_every_run_are_accepted(command: str) -> None:
     load_config(shlex.split(arguments.get("ARGS", "")), {})
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m data.alpaca" in command])
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "-m data.prepare" in command])
 def test_the_flags_of_the_data_command_are_accepted(command: str) -> None:
     parse(shlex.split(command)[4:])
 

@@ -9,11 +9,9 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from data.alpaca.convert import split_rows, usable_rows
-from data.alpaca.report import Tally
-from data.alpaca.rows import InputMarkers
-from data.alpaca.sources import EDITIONS, ORIGINS, read_rows, sha256_of
+from data.alpaca.editions import EDITIONS, ORIGINS, sha256_of
 from data.origin import MANIFEST, Origin
+from data.rows import read_rows, split_rows, usable_rows
 from data.splits import SPLITS
 from data.tfrecords import FIELDS, Row
 
@@ -24,7 +22,7 @@ class AlpacaConfig(tfds.core.BuilderConfig):
 
     path: str = ""  # of a local file; empty: the public edition of the config's name
     eval_percent: float = 5.0  # share of the rows in eval, %, above 0 and below 100
-    input_markers: InputMarkers = "blank"  # what becomes of an input that only says "noinput"
+    input_markers: str = "blank"  # what becomes of an input that only says "noinput"
     origin: Origin = dataclasses.field(default_factory=Origin)  # of the rows
 
 
@@ -32,7 +30,7 @@ def local_config(
     path: str | Path,
     *,
     eval_percent: float = 5.0,
-    input_markers: InputMarkers = "blank",
+    input_markers: str = "blank",
     license: str | None = None,
     datasets: Sequence[str] = (),
 ) -> AlpacaConfig:
@@ -69,7 +67,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         config: AlpacaConfig = self.builder_config
         path = Path(config.path or dl_manager.download(EDITIONS[config.name]))
-        usable = usable_rows(read_rows(path), Tally(), config.input_markers)
+        usable = usable_rows(read_rows(path), input_markers=config.input_markers)
         rows = split_rows(usable, config.eval_percent)
         return {split: self._generate_examples(rows[split]) for split in SPLITS}
 

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from data.alpaca.sources import EDITIONS, Checksum, checksums, sha256_of
+from data.alpaca.editions import EDITIONS, Checksum, checksums, sha256_of
 from data.errors import SourceError
 
 TIMEOUT_SECONDS = 30  # without a byte received

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from data.alpaca.sources import RowSource
 from data.origin import Origin
+from data.sources.own import RowSource
 from data.tfrecords import Row
 
 

@@ -1,10 +1,10 @@
 import json
 from pathlib import Path
 
+from data.alpaca.convert import split_rows
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from data.alpaca.convert import split_rows
 from data.origin import MANIFEST, Origin, parse_origin
 from data.tfrecords import FIELDS, Row, read_examples, verify
 
@@ -32,7 +32,7 @@ def test_the_tfds_builder_writes_the_same_rows_on_the_same_sides(tmp_path: Path)
 
 def test_the_tfds_builder_is_called_alpaca_and_checks_its_downloads():
     from data.alpaca.alpaca_dataset_builder import Builder
-    from data.alpaca.sources import checksums
+    from data.alpaca.editions import checksums
 
     assert Builder.name == "alpaca"
     assert [(config.name, config.origin.license) for config in Builder.BUILDER_CONFIGS] == [

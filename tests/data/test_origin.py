@@ -24,7 +24,7 @@ def test_what_is_not_known_may_be_left_out() -> None:
     [
         (b"{", r"the file must be JSON\. Received: Expecting property name .* line 1 column 2"),
         (b"\xff", r"the file must be JSON\. Received: "),
-        (b"[]", r"described by an object with license, datasets, sources\. Received: list\."),
+        (b"[]", r"described by an object with license, datasets, sources, preparation\. Received: list\."),
         (b'{"licence": "mit"}', r"described by an object with license, .* Received: licence\. Rename"),
         (b'{"license": ["mit"]}', r"license must be one text, or null\. Received: \['mit'\]\."),
         (b'{"license": "CC BY-NC 4.0"}', r"the Hub's identifier of it, .* Received: 'CC BY-NC 4\.0'\."),
@@ -65,3 +65,11 @@ def test_the_screen_names_the_licence_or_says_that_none_is_known() -> None:
     assert list(described(Origin())) == [
         "licence: not known, so a model's card will claim none; name it with --license"
     ]
+
+
+def test_what_a_preparation_says_is_kept() -> None:
+    origin = Origin("mit", (), ("a.jsonl",), {"seed": 3, "sha256": {"a": "b"}})
+
+    assert parse_origin(origin.render().encode(), "x") == origin
+    with pytest.raises(SourceError, match=r"preparation must be an object\. Received: 3\."):
+        parse_origin(b'{"preparation": 3}', "x")

@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import snapshot_download
 from safetensors.numpy import load_file
 
-from data.alpaca.__main__ import main as convert
+from data.prepare.__main__ import main as convert
 from hub.server import running
 from tests.e2e.conftest import REPOSITORY, Finished, Place, free_port
 
@@ -35,7 +35,7 @@ def losses(place: Place) -> Path:
 @pytest.fixture(scope="module")
 def finished(place: Place, losses: Path) -> Finished:
     data = place.output.parent / "data"
-    assert convert(["--source", f"{EXAMPLES}.sums_source:SOURCE", "--out", str(data), "--eval-percent", "20"]) == 0
+    assert convert([f"{EXAMPLES}.sums_source:SOURCE", "--out", str(data), "--eval-percent", "20"]) == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOSS_FILE", str(losses))
         return place.run(

@@ -16,9 +16,9 @@ import keras
 import pytest
 from huggingface_hub import snapshot_download
 
-from data.alpaca.__main__ import main as convert
-from data.alpaca.sources import RowSource
 from data.origin import Origin
+from data.prepare.__main__ import main as convert
+from data.sources.own import RowSource
 from data.tfrecords import Row
 from hub.server import running
 from modules.exports import ExportForm, TrainedModel
@@ -97,7 +97,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.fixture(scope="module")
 def extended(place: Place) -> Finished:
     data = place.output.parent / "data"
-    assert convert(["--source", f"{MODULE}:SOURCE", "--out", str(data), "--eval-percent", "20"]) == 0
+    assert convert([f"{MODULE}:SOURCE", "--out", str(data), "--eval-percent", "20"]) == 0
     return place.run(
         data__path=str(data),
         data__prompt_format=f"{MODULE}:FORMAT",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.text.__main__ import main
+from data.prepare.__main__ import main
 from data.text.sample import documents
 from hub.server import running
 from tests.e2e.conftest import Finished, Place, free_port
@@ -44,7 +44,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("text")
     source = folder / "documents.jsonl"
     source.write_text("\n".join(json.dumps({"text": text}) for text in long_documents()), encoding="utf-8")
-    assert main([str(source), "--output-dir", str(folder / "tfrecords"), "--eval-percent", "20"]) == 0
+    assert main([str(source), "--out", str(folder / "tfrecords"), "--eval-percent", "20"]) == 0
     return folder / "tfrecords"
 
 

@@ -145,7 +145,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("name", "edited", "unrelated"),
     [
-        ("data_gate", "data/tfrecords.py", "data/alpaca/rows.py"),
+        ("data_gate", "data/tfrecords.py", "data/schemas.py"),
         ("data_gate", "modules/models/gpt2/tokenizer.py", "modules/training/fit.py"),
         ("answer_quality", "pipeline/evaluation.py", "pipeline/components/serving_proof/prove.py"),
         ("evaluator", "pipeline/components/evaluator/metrics.py", "pipeline/components/data_gate/rules.py"),

@@ -1,0 +1,1 @@
+"""`python -m data.prepare`: sources of any kind in, cleaned TFRecords with splits, manifest and report out."""
