@@ -1,1 +1,1 @@
-"""Stanford Alpaca, its cleaned edition, or a local file of the same schema, as TFRecords."""
+"""Stanford Alpaca and its cleaned edition: where they are, what they must hash to, and a TFDS builder."""

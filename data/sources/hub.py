@@ -30,21 +30,27 @@ def plan(address: str, settings: ReadSettings) -> Planned:
         SourceUnavailable: If the Hub does not answer.
     """
     from httpx2 import HTTPError
-    from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     repo_id, revision, pattern = _parsed(address)
     try:
-        info = HfApi().dataset_info(repo_id, revision=revision)
+        hub = HfApi(endpoint=constants.ENDPOINT)
+        info = hub.dataset_info(repo_id, revision=revision)
         commit = str(info.sha)
         names = _chosen([sibling.rfilename for sibling in info.siblings or ()], pattern, address)
-        paths = [hf_hub_download(repo_id, name, repo_type="dataset", revision=commit) for name in names]
+        paths = [hub.hf_hub_download(repo_id, name, repo_type="dataset", revision=commit) for name in names]
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise SourceError(
             f"A data set must be on the Hub, and readable with the token in HF_TOKEN. Received: {address}; "
             f"{type(error).__name__}. Correct name and revision, or set the token."
         ) from error
-    except (HfHubHTTPError, HTTPError) as error:
+    except (HfHubHTTPError, HTTPError, LocalEntryNotFoundError) as error:
         raise SourceUnavailable(
             f"The Hub must answer. Received: {type(error).__name__} for {address}. Try again."
         ) from error

@@ -1,11 +1,11 @@
 import json
 from pathlib import Path
 
-from data.alpaca.convert import split_rows
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from data.origin import MANIFEST, Origin, parse_origin
+from data.rows import split_rows
 from data.tfrecords import FIELDS, Row, read_examples, verify
 
 ROWS = [Row(f"Question {index}", "noinput" if index % 7 == 0 else "", f"Answer {index}") for index in range(60)]

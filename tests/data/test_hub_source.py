@@ -50,7 +50,6 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _client(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.hf_api.ENDPOINT", endpoint, raising=False)
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
 
@@ -78,7 +77,10 @@ def test_a_path_behind_the_revision_names_other_files() -> None:
     [
         ("hf://datasets/me/absent@v1", r"must be on the Hub, .* Received: hf://datasets/me/absent@v1; Repository"),
         ("hf://datasets/me/rows@v9", r"must be on the Hub, .* Received: hf://datasets/me/rows@v9; Revision"),
-        ("hf://datasets/me/rows@v1/x.csv", r"must have a file to read\. Received: .*x\.csv, which has README\.md"),
+        (
+            "hf://datasets/me/rows@v1/x.csv",
+            r"must have a file to read\. Received: .*x\.csv, which has \.gitattributes, README\.md",
+        ),
     ],
 )
 def test_what_is_not_there_is_told(address: str, message: str) -> None:
