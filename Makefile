@@ -11,7 +11,7 @@ IMAGE ?= gpt2-alpaca-pipeline:$(TARGET)
 # Tests compute in pytest's own process with what a run's processes for training and exporting get.
 TEST_SETTINGS = env $$($(PYTHON) -m modules.cpu_environment)
 
-.PHONY: image wheel help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-load fault-matrix lint types tensorboard sample requirements configuration pictures clean
+.PHONY: image wheel help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-mongodb test-load fault-matrix lint types tensorboard sample requirements configuration pictures clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -47,10 +47,10 @@ sabotage: setup ## A good run, then three sabotaged ones that must not be publis
 	@$(PYTHON) -m benchmarks.evaluation_sabotage $(ARGS)
 
 test: setup ## Run all tests that this machine can run
-	@$(TEST_SETTINGS) $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not hub_client" $(ARGS)
+	@$(TEST_SETTINGS) $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not hub_client and not mongodb" $(ARGS)
 
 test-unit: setup ## Run the fast tests only
-	@$(TEST_SETTINGS) $(PYTHON) -m pytest -m "not e2e and not browser and not airflow and not hub_client" $(ARGS)
+	@$(TEST_SETTINGS) $(PYTHON) -m pytest -m "not e2e and not browser and not airflow and not hub_client and not mongodb" $(ARGS)
 
 test-e2e: setup ## Run the pipeline tests only
 	@$(TEST_SETTINGS) $(PYTHON) -m pytest -m e2e $(ARGS)
@@ -78,6 +78,10 @@ test-jax: setup ## Train on JAX, on one and on several devices, and compare with
 
 test-arithmetic: setup ## Run the tests that depend on arithmetic under every library, instruction set and number of threads
 	@$(PYTHON) -m tests.arithmetic $(ARGS)
+
+test-mongodb: setup ## Read from a MongoDB server, made in .venv-mongodb
+	@test -x .venv-mongodb/bin/secantusd-py || { $(UV) venv --quiet --clear --python 3.11 .venv-mongodb && $(UV) pip install --quiet --no-config --python .venv-mongodb/bin/python secantusdb==0.7.0b3; }
+	@$(PYTHON) -m pytest -m mongodb $(ARGS)
 
 test-load: setup ## Send sixteen visitors at once to the published Space
 	@$(PYTHON) -m pytest -m load $(ARGS)

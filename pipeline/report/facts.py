@@ -73,6 +73,7 @@ class DataFacts:
     """Facts about the rows that were trained on.
 
     Attributes:
+        preparation: address of the report of `data.prepare` beside the rows; None without one.
         content_hash: SHA-256 over the rows in any order; None if the gate did not count them.
         anomalies: ExampleValidator's, in words.
         findings: for which the data gate stopped the run, in words.
@@ -82,6 +83,7 @@ class DataFacts:
     """
 
     source: str | None = None
+    preparation: str | None = None
     content_hash: str | None = None
     splits: tuple[SplitFacts, ...] = ()
     anomalies: tuple[str, ...] = ()

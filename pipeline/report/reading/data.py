@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from data.prepare.page import PAGE
 from data.tfrecords import FIELDS
 from pipeline.components.data_gate.record import DataRecord, TextColumn
 from pipeline.layout import executor_folder
@@ -33,6 +34,7 @@ def read_data(files: RunFiles) -> DataFacts | None:
     gate = read_gate(files)
     return DataFacts(
         source=importer.properties.get("input_base"),
+        preparation=_preparation(str(importer.properties.get("input_base"))),
         content_hash=gate.content_hash if gate else None,
         splits=tuple(_splits(files, gate.texts if gate else {})),
         anomalies=tuple(_anomalies(files)),
@@ -41,6 +43,12 @@ def read_data(files: RunFiles) -> DataFacts | None:
         notes=gate.notes if gate else (),
         measured=dict(_measured(gate)) if gate else {},
     )
+
+
+def _preparation(source: str) -> str | None:
+    """Returns the address of the page that `data.prepare` left beside the rows; None without one."""
+    page = Path(source) / PAGE
+    return page.absolute().as_uri() if page.is_file() else None
 
 
 def read_gate(files: RunFiles) -> DataRecord | None:
