@@ -120,6 +120,7 @@ def content_of(text: str) -> Content:
     words, facts, marked = set[str](), list[str](), set[str]()
     length, end = 0, 0
     has_cases = not (text.isupper() or text.islower())
+    is_spaced = text.isascii() or not _UNSPACED.search(text)
     for match in _WORD.finditer(text):
         word = match.group()
         length += 1
@@ -131,7 +132,10 @@ def content_of(text: str) -> Content:
         elif has_cases and end and word[0].isupper() and not _SENTENCE_END.search(text[end - 1 : match.start()]):
             marked.add(plain)
         end = match.end()
-        words.update(_pieces(plain))
+        if is_spaced:
+            words.add(plain)
+        else:
+            words.update(_pieces(plain))
     for quoted in _QUOTED.findall(text):
         marked.update(word.casefold() for word in _WORD.findall(quoted))
     meant = words - _FRAME

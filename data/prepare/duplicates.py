@@ -1,7 +1,7 @@
 """The second and third stage: rows that are the same, and rows that nearly are.
 
-Each task looks at the rows of one bucket of hashes, so that its memory does not grow with the data: about a million
-rows for exact duplicates, and one band of as many for near ones.
+Each task looks at the rows of one bucket of hashes, so that its memory does not grow with the data: some hundred
+thousand rows for exact duplicates, and one band of as many for near ones.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from data.cleaning.similarity import BANDS, ask_alike, texts_alike
-from data.prepare.store import RowReader, read_keys, row_id
+from data.prepare.store import RowReader, part_of, read_keys, row_id
 from data.prepare.work import Result, Work
 from data.tfrecords import Row
 
-ROWS_PER_TASK = 1_000_000
+ROWS_PER_TASK = 200_000
 _COMPARED = 16  # rows of a bucket that a further one is compared with
 
 
@@ -47,12 +47,11 @@ def find_near(work: Work, band: int, task: int, tasks: int) -> Result:
     """
     skipped = exact_losers(work)
     found = [_near_bucket(work, part, band, task, tasks, skipped) for part in range(len(work.parts))]
-    ids, bands, asked = (np.concatenate(column) for column in zip(*found, strict=True))
-    order = np.lexsort((ids, bands[:, band]))
-    comparison = _Comparison(RowReader(work), work.settings.similarity, band)
-    for bucket in _buckets(bands[order, band]):
-        members = order[bucket]
-        comparison.compare(ids[members], bands[members], asked[members])
+    ids, hashes = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.lexsort((ids, hashes))
+    comparison = _Comparison(work, band)
+    for bucket in _buckets(hashes[order]):
+        comparison.compare(ids[order[bucket]])
     comparison.save(work.path("near", f"{band:02d}-{task:06d}.npz"))
     return {"rows": len(comparison.rows), "asked": len(comparison.asked)}
 
@@ -60,18 +59,23 @@ def find_near(work: Work, band: int, task: int, tasks: int) -> Result:
 class _Comparison:
     """Compares the rows of buckets, and collects the pairs that are alike."""
 
-    def __init__(self, reader: RowReader, threshold: float, band: int) -> None:
-        self._reader, self._threshold, self._band = reader, threshold, band
+    def __init__(self, work: Work, band: int) -> None:
+        self._reader, self._threshold, self._band = RowReader(work), work.settings.similarity, band
+        self._keys = [read_keys(work, part, "bands", "asked") for part in range(len(work.parts))]
         self.rows: list[tuple[int, int]] = []
         self.asked: list[tuple[int, int]] = []
 
-    def compare(self, ids: np.ndarray, bands: np.ndarray, asked: np.ndarray) -> None:
+    def compare(self, ids: np.ndarray) -> None:
         """Compares each row of a bucket with those before it that none was like, up to a number of them."""
+        places = [part_of(int(each)) for each in ids]
+        first = self._earlier_bands(*places[0])
         # Rows that share an earlier band with the first were in one bucket with it there already.
-        new = ~(bands[1:, : self._band] == bands[0, : self._band]).any(axis=1)
-        chosen = [0, *(np.flatnonzero(new) + 1)]
+        new = [index for index in range(1, len(ids)) if not (self._earlier_bands(*places[index]) == first).any()]
+        if not new:
+            return
+        asked = [self._keys[part][1][position] for part, position in places]
         compared: list[tuple[int, Row]] = []
-        for index in chosen if len(chosen) > 1 else ():
+        for index in (0, *new):
             row = self._reader.texts(int(ids[index]))
             for other, earlier in compared:
                 if not ask_alike(row, earlier, self._threshold):
@@ -84,6 +88,10 @@ class _Comparison:
             else:
                 if len(compared) < _COMPARED:
                     compared.append((index, row))
+
+    def _earlier_bands(self, part: int, position: int) -> np.ndarray:
+        bands: np.ndarray = self._keys[part][0][: self._band, position]
+        return bands
 
     def save(self, path: object) -> None:
         rows = np.array(self.rows, np.int64).reshape(-1, 2)
@@ -116,12 +124,12 @@ def _exact_bucket(work: Work, part: int, task: int, tasks: int) -> tuple[np.ndar
 
 def _near_bucket(
     work: Work, part: int, band: int, task: int, tasks: int, skipped: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    bands, asked = read_keys(work, part, "bands", "asked")
-    chosen = np.flatnonzero(bands[:, band] % np.uint64(tasks) == task)
+) -> tuple[np.ndarray, np.ndarray]:
+    (bands,) = read_keys(work, part, "bands")
+    chosen = np.flatnonzero(bands[band] % np.uint64(tasks) == task)
     ids = row_id(part, 0) + chosen
     kept = ~np.isin(ids, skipped, assume_unique=True)
-    return ids[kept], bands[chosen[kept]], asked[chosen[kept]]
+    return ids[kept], bands[band][chosen[kept]]
 
 
 def _buckets(hashes: np.ndarray) -> Iterator[slice]:

@@ -87,7 +87,11 @@ class RowWriter:
         partial = path.with_suffix(".partial")
         with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, self._schema) as self._file:
             yield self
-        np.savez(_keys_path(self._work, self._part), **self._joined()._asdict())
+        for name, array in self._joined()._asdict().items():
+            # One band after the other: a task of the third stage reads one.
+            np.save(
+                _keys_path(self._work, self._part, name), np.ascontiguousarray(array.T) if name == "bands" else array
+            )
         partial.replace(path)
 
     def write(self, rows: Sequence[Stored], keys: Keys) -> None:
@@ -143,9 +147,8 @@ class RowReader:
 
 
 def read_keys(work: Work, part: int, *names: str) -> list[np.ndarray]:
-    """Returns some of the arrays of a part, by their names in Keys."""
-    with np.load(_keys_path(work, part)) as arrays:
-        return [arrays[name] for name in names]
+    """Returns some of the arrays of a part, by their names in Keys; `bands` as [BANDS, N]. They are read in place."""
+    return [np.load(_keys_path(work, part, name), mmap_mode="r").view(np.ndarray) for name in names]
 
 
 def rows_path(work: Work, part: int) -> Path:
@@ -153,8 +156,8 @@ def rows_path(work: Work, part: int) -> Path:
     return work.path("rows", f"{part:06d}.arrow")
 
 
-def _keys_path(work: Work, part: int) -> Path:
-    return work.path("keys", f"{part:06d}.npz")
+def _keys_path(work: Work, part: int, name: str) -> Path:
+    return work.path("keys", f"{part:06d}-{name}.npy")
 
 
 def _values(batch: Any, index: int, count: int) -> list[Any]:

@@ -123,8 +123,8 @@ def test_a_dataset_json_that_says_what_it_cannot_and_a_licence_that_the_hub_refu
     manifest = folder / "dataset.json"
     manifest.write_text('{"licence": "mit"}')
     assert problems_of(folder, "--publish.license", "gpl-9") == [
-        f"{manifest}: A data set is described by an object with license, datasets, sources. Received: licence. "
-        "Rename what is else.",
+        f"{manifest}: A data set is described by an object with license, datasets, sources, preparation. "
+        "Received: licence. Rename what is else.",
         "publish.license: a licence must be one of the Hub's identifiers. Received: 'gpl-9'. "
         "Take one of https://huggingface.co/docs/hub/repositories-licenses, or other.",
     ]

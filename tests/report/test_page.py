@@ -196,3 +196,10 @@ def test_no_text_of_the_data_becomes_markup() -> None:
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     assert [link["href"] for link in Page(html).all("a") if link["href"].startswith("javascript")] == []
+
+
+def test_the_report_of_the_preparation_is_linked_where_there_is_one(whole: RunFacts) -> None:
+    assert whole.data is not None
+    assert "preparation" not in page_of(whole).text
+    linked = page_of(replace(whole, data=replace(whole.data, preparation="file:///rows/report.html")))
+    assert "file:///rows/report.html" in [link["href"] for link in linked.all("a")]
