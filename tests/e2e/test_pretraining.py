@@ -44,7 +44,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("text")
     source = folder / "documents.jsonl"
     source.write_text("\n".join(json.dumps({"text": text}) for text in long_documents()), encoding="utf-8")
-    assert main([str(source), "--out", str(folder / "tfrecords"), "--eval-percent", "20"]) == 0
+    assert (
+        main([str(source), "--out", str(folder / "tfrecords"), "--eval-percent", "20", "--deduplicate", "exact"]) == 0
+    )
     return folder / "tfrecords"
 
 

@@ -27,6 +27,13 @@ def test_a_plain_pattern_takes_every_file_that_it_matches(tmp_path: Path) -> Non
     assert found(tmp_path, "*-train*") == ["a-train.tfrecord", "b-train.tfrecord.gz"]
 
 
+def test_a_plain_pattern_over_spans_takes_all_of_them_or_a_window(tmp_path: Path) -> None:
+    write(tmp_path, "span-1/a-train", "span-2/a-train", "span-3/a-train", "span-3/a-eval")
+
+    assert found(tmp_path, "span-*/*-train*") == ["span-1/a-train", "span-2/a-train", "span-3/a-train"]
+    assert found(tmp_path, "span-[23]/*-train*") == ["span-2/a-train", "span-3/a-train"]
+
+
 def test_spans_are_compared_as_numbers(tmp_path: Path) -> None:
     write(tmp_path, "span-9/a-train", "span-10/a-train", "span-10/b-train", "span-x/a-train")
 
