@@ -86,6 +86,7 @@ def run_in_subprocess(module: str, task: object, *, environment: Mapping[str, st
         with (
             _terminal() as handed,
             log_file.open("ab") as written,
+            _logged(log_file, module),
             subprocess.Popen(
                 [sys.executable, "-m", module, *map(str, files)],
                 cwd=PROJECT,
@@ -94,7 +95,6 @@ def run_in_subprocess(module: str, task: object, *, environment: Mapping[str, st
                 stdout=written,
                 stderr=written if handed is None else handed,
             ) as process,
-            _logged(log_file, module),
         ):
             try:
                 status = process.wait()

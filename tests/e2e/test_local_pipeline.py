@@ -264,12 +264,13 @@ def test_slices_and_metrics_that_do_not_exist_are_refused_before_anything_runs(t
 
 def wait_for_training(process: object) -> str:
     """The first line about the training."""
-    first = ""
+    first, lines = "", []
     for line in process.stderr:  # type: ignore[attr-defined]
+        lines.append(line)
         first = first or (line if "  training " in line else "")
         if "training step" in line:
             return first
-    raise AssertionError("the run ended before it trained")
+    raise AssertionError(f"The run ended before it trained: {''.join(lines)}")
 
 
 def runs_of(place: Place) -> list[str]:
@@ -282,7 +283,7 @@ def test_an_interrupted_or_killed_run_leaves_nothing_that_is_reused(
     first_run: Finished, place: Place, tmp_path: Path
 ) -> None:
     elsewhere = place.copy(tmp_path / "output")
-    settings = {"training__max_steps": "150", "training__seed": "7", "training__checkpoint_every_steps": "5"} | UNJUDGED
+    settings = {"training__max_steps": "400", "training__seed": "7", "training__checkpoint_every_steps": "5"} | UNJUDGED
     model_folder = elsewhere.root / "Trainer" / "model"
     copied = {path.name for path in model_folder.iterdir()}
 
@@ -305,13 +306,13 @@ def test_an_interrupted_or_killed_run_leaves_nothing_that_is_reused(
         err,
     )
     assert promised, err
-    assert told == f"  training goes on from the checkpoint of step {promised[1]} of 150\n"
+    assert told == f"  training goes on from the checkpoint of step {promised[1]} of 400\n"
     assert after_interrupt == copied
     assert again.status == 0, again.err
     assert again.ran == FROM_TRAINER
     assert not (model_folder / half_written).exists()
     report = json.loads((trained_models(elsewhere)[-1] / "exports/training.json").read_text(encoding="utf-8"))
-    assert report["steps"] == 150
+    assert report["steps"] == 400
     assert report["resumed_from"] >= int(promised[1])
     outcomes = runs_of(elsewhere)
     assert outcomes[1:3] == ["Killed in Trainer", "Interrupted in Trainer"]
