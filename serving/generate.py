@@ -61,11 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _opened(options: argparse.Namespace) -> Iterator[tuple[Revision, Scheduler]]:
     revision = find_revision(source_of(options), form=options.form)
     threads = max(1, usable_cores() // LANES)
-    scheduler = Scheduler(Model(revision.files, lanes=LANES, threads=threads), Limits(lanes=LANES, answer_seconds=3600))
+    model = Model(revision.files, lanes=LANES, threads=threads)
+    scheduler = Scheduler(model, Limits(lanes=LANES, answer_seconds=3600))
     try:
         yield revision, scheduler
     finally:
         scheduler.close()
+        model.close()
 
 
 def _answer_all(

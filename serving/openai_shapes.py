@@ -7,12 +7,32 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 MOST_CHOICES = 16
 MOST_PROMPTS = 32
-INT64 = 2**63
 
+
+def _whole(value: object) -> object:
+    """Returns 2 for 2.0, which JSON Schema takes for the same whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _true_or_false(value: object) -> object:
+    """Refuses 0.0, which Python takes for False."""
+    if value is not None and not isinstance(value, bool):
+        raise ValueError("Input should be false")
+    return value
+
+
+NotOffered = Annotated[Literal[False], BeforeValidator(_true_or_false)] | None
+_WHOLE = BeforeValidator(_whole)
+# The limits stand before the validator, so that the schema tells them.
+Tokens = Annotated[int, Field(ge=1), _WHOLE]
+Seed = Annotated[int, _WHOLE]
+TopK = Annotated[int, Field(ge=0, le=1_000_000), _WHOLE]
+Choices = Annotated[int, Field(ge=1, le=MOST_CHOICES), _WHOLE]
+One = Annotated[int, Field(ge=1, le=1), _WHOLE]
 Finish = Literal["stop", "length"]
 Stop = str | Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=4)] | None
 Zero = Annotated[float | None, Field(ge=0, le=0)]
@@ -29,7 +49,7 @@ class StreamOptions(Strict):
 
     include_usage: bool | None = None
     """Whether the last event tells the numbers of tokens."""
-    include_obfuscation: Literal[False] | None = None
+    include_obfuscation: NotOffered = None
     """Not offered: False or nothing."""
 
 
@@ -42,15 +62,15 @@ class DecodingFields(Strict):
     """0 takes the likeliest token; nothing for the model's default."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     """Sample from the likeliest tokens with this share of the probability."""
-    top_k: int | None = Field(default=None, ge=0, le=1_000_000)
+    top_k: TopK | None = None
     """Sample from so many likeliest tokens, 0 for all; not OpenAI's."""
-    max_tokens: int | None = Field(default=None, ge=1, lt=INT64)
+    max_tokens: Tokens | None = None
     """Longest answer in tokens; the model's context sets a limit."""
-    n: int | None = Field(default=None, ge=1, le=MOST_CHOICES)
+    n: Choices | None = None
     """Answers to each prompt."""
     stop: Stop = None
     """Texts before which the answer ends, four at most."""
-    seed: int | None = Field(default=None, ge=-INT64, lt=INT64)
+    seed: Seed | None = None
     """The same seed gives the same answer, whoever else is asking."""
     stream: bool | None = None
     """Whether the answer comes as server-sent events."""
@@ -74,11 +94,11 @@ class CompletionRequest(DecodingFields):
 
     prompt: str | Annotated[list[str], Field(min_length=1, max_length=MOST_PROMPTS)]
     """The beginning of a text; an end token in it has no effect."""
-    logprobs: int | None = Field(default=None, ge=0, le=5)
+    logprobs: Annotated[int, Field(ge=0, le=5), _WHOLE] | None = None
     """Whether log-probabilities are told, and of how many likeliest tokens besides."""
-    echo: Literal[False] | None = None
+    echo: NotOffered = None
     """Not offered: False or nothing."""
-    best_of: Annotated[int, Field(ge=1, le=1)] | None = None
+    best_of: One | None = None
     """Not offered: 1 or nothing."""
 
     def prompts(self) -> list[str]:
@@ -111,12 +131,12 @@ class ChatRequest(DecodingFields):
 
     messages: list[ChatMessage] = Field(min_length=1, max_length=256)
     """What was said so far."""
-    max_completion_tokens: int | None = Field(default=None, ge=1, lt=INT64)
+    max_completion_tokens: Tokens | None = None
     """The newer name of max_tokens."""
     logprobs: bool | None = None
     """Whether log-probabilities are told."""
-    top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    """Of how many likeliest tokens besides; needs logprobs."""
+    top_logprobs: Annotated[int, Field(ge=0, le=20), _WHOLE] | None = None
+    """Of how many likeliest tokens besides; logprobs need not be set then."""
 
 
 class Usage(BaseModel):

@@ -82,7 +82,7 @@ def run(source: ModelSource, service: Service, *, tell: Callable[[str], None]) -
     """
     settings = service.settings
     with closing(listen(settings.host, settings.port)) as listener:
-        server = GracefulServer(_config(service), service)
+        server = GracefulServer(server_config(service), service)
         loader = _Loader(source, service, server, tell, address=_url(settings.host, listener.getsockname()[1]))
         loader.start()
         server.run([listener])
@@ -153,7 +153,8 @@ class _Loader(threading.Thread):
                 logger.exception("A changed revision could not be taken up; the one before goes on answering")
 
 
-def _config(service: Service) -> uvicorn.Config:
+def server_config(service: Service) -> uvicorn.Config:
+    """Returns a configuration that is quiet and lets answers finish."""
     return uvicorn.Config(
         create_app(service),
         log_config=None,

@@ -46,6 +46,11 @@ class Deployment:
             raise answer.error
         return cls(revision, model, scheduler)
 
+    def close(self) -> None:
+        """Waits for the answers in the making, and ends what computes them."""
+        self.scheduler.close()
+        self.model.close()
+
 
 @dataclass(frozen=True)
 class Question:
@@ -96,6 +101,7 @@ class Service:
         log(model.arithmetic.sentence(), model=revision.name, revision=revision.fingerprint)
         if before is not None:
             self.metrics.swaps.inc()
+            # Its model goes with the last request that still looks up scores in it.
             thread = threading.Thread(target=before.scheduler.close, name="retiring", daemon=True)
             self._retiring = [*(each for each in self._retiring if each.is_alive()), thread]
             thread.start()
@@ -103,7 +109,7 @@ class Service:
     def close(self) -> None:
         """Waits for the answers in the making."""
         if self._deployment is not None:
-            self._deployment.scheduler.close()
+            self._deployment.close()
         for thread in self._retiring:
             thread.join()
 

@@ -79,4 +79,7 @@ def kind_of(answer: Answer) -> Hashable:
 
 def _fits(answer: Answer, batch: list[Answer], rule: BatchRule) -> bool:
     lengths = [each.length for each in (answer, *batch)]
-    return kind_of(answer) == kind_of(batch[0]) and max(lengths) - min(lengths) <= rule.spread
+    shortest, longest = min(lengths), max(lengths)
+    if shortest == 1 and longest > 1:
+        return False  # CTranslate2 would pass over all but the first token of the longer ones
+    return kind_of(answer) == kind_of(batch[0]) and longest - shortest <= rule.spread

@@ -94,6 +94,11 @@ class Model:
         self._seeding = threading.Lock()
         self._spare: ctranslate2.Generator | None = None
 
+    def close(self) -> None:
+        """Ends the generators' threads: one that lets go of a callback while Python ends would abort the process."""
+        self._spare = None
+        del self._generator
+
     def encode(self, prompt: str, *, max_new_tokens: int) -> Encoded:
         """Returns the prompt's tokens, cut at their start so that the response has room."""
         tokens = tuple(self.tokenizer.encode(prompt).tokens)
@@ -120,7 +125,7 @@ class Model:
           decoding: how tokens are chosen; its seed is left out of account.
           on_token: called for each new token, the end token too, in another thread.
         """
-        _generate(self._generator, contexts, max_new_tokens, decoding, on_token, end_token=self.format.end_token)
+        self._generate(self._generator, contexts, max_new_tokens, decoding, on_token)
 
     def generate_seeded(self, context: Sequence[str], *, decoding: Decoding, on_token: OnToken) -> None:
         """Continues one context by the seed alone: whatever else is being answered, the answer is the same.
@@ -134,7 +139,7 @@ class Model:
                 seed_is_taken()
                 return on_token(row, token_id, token)
 
-            _generate(generator, [context], decoding.max_new_tokens, decoding, take, end_token=self.format.end_token)
+            self._generate(generator, [context], decoding.max_new_tokens, decoding, take)
 
     @contextmanager
     def _seeded(self, seed: int) -> Iterator[tuple[ctranslate2.Generator, Callable[[], None]]]:
@@ -169,32 +174,33 @@ class Model:
         rows = np.asarray(output, np.float32)[0, first - 1 :]  # [tokens scored, V]
         return [_score(row, token_id, top) for row, token_id in zip(rows, ids[first:], strict=True)]
 
+    def _generate(
+        self,
+        generator: ctranslate2.Generator,
+        contexts: Sequence[Sequence[str]],
+        max_new_tokens: int,
+        decoding: Decoding,
+        on_token: OnToken,
+    ) -> None:
+        def step(result: Any) -> bool:
+            return on_token(result.batch_id, result.token_id, result.token)
+
+        options = decoding.options()
+        if options["sampling_topk"] >= self.tokenizer.get_vocab_size():
+            options["sampling_topk"] = 0  # all of them, which CTranslate2 wants to be told so
+        generator.generate_batch(
+            [list(context) for context in contexts],
+            max_length=max_new_tokens,
+            end_token=self.format.end_token,
+            include_prompt_in_result=False,
+            callback=step,
+            **options,
+        )
+
     def _load(self, *, workers: int) -> ctranslate2.Generator:
         return ctranslate2.Generator(
             str(self.files.generator), device="cpu", inter_threads=workers, intra_threads=self.threads
         )
-
-
-def _generate(
-    generator: ctranslate2.Generator,
-    contexts: Sequence[Sequence[str]],
-    max_new_tokens: int,
-    decoding: Decoding,
-    on_token: OnToken,
-    *,
-    end_token: str,
-) -> None:
-    def step(result: Any) -> bool:
-        return on_token(result.batch_id, result.token_id, result.token)
-
-    generator.generate_batch(
-        [list(context) for context in contexts],
-        max_length=max_new_tokens,
-        end_token=end_token,
-        include_prompt_in_result=False,
-        callback=step,
-        **decoding.options(),
-    )
 
 
 def _score(row: np.ndarray, token_id: int, top: int) -> TokenScore:

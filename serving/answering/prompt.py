@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 ASSISTANT = "assistant"
+LEAST_TEMPERATURE = 1e-3  # below, the likeliest token is taken: in float32 the division would overflow
+LEAST_TOP_P = 1e-4
 SEEDS = 2**32 - 1  # CTranslate2 takes 0 to this, exclusive: this number itself means "by chance"
 
 
@@ -88,9 +90,14 @@ class Decoding:
     stop: tuple[str, ...] = ()  # texts before which the answer ends
 
     @property
+    def is_greedy(self) -> bool:
+        """Returns whether the likeliest token is always taken."""
+        return self.temperature < LEAST_TEMPERATURE
+
+    @property
     def is_seeded(self) -> bool:
         """Returns whether the seed decides about the answer."""
-        return self.seed is not None and self.temperature > 0
+        return self.seed is not None and not self.is_greedy
 
     def with_seed(self, seed: int) -> Decoding:
         """Returns the same with another seed, any whole number."""
@@ -98,11 +105,11 @@ class Decoding:
 
     def options(self) -> dict[str, Any]:
         """Returns what CTranslate2 is told; there, sampling from the one best token is greedy decoding."""
-        if self.temperature <= 0:
+        if self.is_greedy:
             return {"sampling_topk": 1}
         return {
             "sampling_topk": self.top_k,
-            "sampling_topp": self.top_p,
+            "sampling_topp": max(self.top_p, LEAST_TOP_P),
             "sampling_temperature": self.temperature,
         }
 

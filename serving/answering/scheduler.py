@@ -109,7 +109,7 @@ class Scheduler:
         return answers
 
     def close(self) -> None:
-        """Takes no more questions, waits for the answers in the making, and ends."""
+        """Takes no more questions, waits for the answers in the making, and ends. The model stays open."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

@@ -12,7 +12,6 @@ from serving.answering.model import Model, TokenScore
 from serving.answering.prompt import decoding_for
 from serving.answering.text import REPLACEMENT
 from serving.asking import Asking
-from serving.errors import RequestError
 from serving.openai_shapes import (
     AnswerMessage,
     ChatChoice,
@@ -23,14 +22,14 @@ from serving.openai_shapes import (
     TopLogprob,
 )
 from serving.routes.context import ERRORS, client_of, deployment_for, finish_of, new_id, service_of, usage_of
-from serving.routes.events import stream_response
+from serving.routes.events import STREAMED, stream_response
 from serving.service import Question
 
 router = APIRouter(responses=ERRORS)
 PATH = "/v1/chat/completions"
 
 
-@router.post(PATH, response_model=ChatCompletion, tags=["OpenAI"])
+@router.post(PATH, response_model=ChatCompletion, responses=STREAMED, tags=["OpenAI"])
 async def chat(request: Request, asked: ChatRequest) -> ChatCompletion | Response:
     """Answers the last message; what was said before stands in front of it, as far as it fits."""
     service = service_of(request)
@@ -63,9 +62,8 @@ async def chat(request: Request, asked: ChatRequest) -> ChatCompletion | Respons
 
 def _top(asked: ChatRequest) -> int | None:
     """Returns how many of the likeliest tokens are told; None if no log-probabilities are."""
-    if asked.top_logprobs is not None and not asked.logprobs:
-        raise RequestError(400, "top_logprobs needs logprobs. Set logprobs to true.", param="top_logprobs")
-    return (asked.top_logprobs or 0) if asked.logprobs else None
+    wanted = asked.top_logprobs is not None if asked.logprobs is None else asked.logprobs
+    return (asked.top_logprobs or 0) if wanted else None
 
 
 async def _choice(asking: Asking, number: int, text: str, top: int | None) -> ChatChoice:

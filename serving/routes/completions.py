@@ -13,14 +13,14 @@ from serving.answering.prompt import decoding_for
 from serving.asking import Asking
 from serving.openai_shapes import Completion, CompletionChoice, CompletionLogprobs, CompletionRequest
 from serving.routes.context import ERRORS, client_of, deployment_for, finish_of, new_id, service_of, usage_of
-from serving.routes.events import stream_response
+from serving.routes.events import STREAMED, stream_response
 from serving.service import Question
 
 router = APIRouter(responses=ERRORS)
 PATH = "/v1/completions"
 
 
-@router.post(PATH, response_model=Completion, tags=["OpenAI"])
+@router.post(PATH, response_model=Completion, responses=STREAMED, tags=["OpenAI"])
 async def complete(request: Request, asked: CompletionRequest) -> Completion | Response:
     """Continues each prompt as it is, without the model's prompt format."""
     service = service_of(request)

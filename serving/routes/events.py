@@ -12,6 +12,12 @@ from serving.openai_shapes import StreamOptions
 from serving.routes.context import usage_of
 from serving.service import Service
 
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; or, if `stream` is set, its parts as server-sent events, the last of them `[DONE]`.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
 DONE = "data: [DONE]\n\n"
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from serving.answering.prompt import PromptFormat, decoding_for
 from serving.asking import Asking
-from serving.openai_shapes import INT64, MOST_PROMPTS, Finish, Stop, Strict, Usage
+from serving.openai_shapes import MOST_PROMPTS, Finish, Seed, Stop, Strict, Tokens, TopK, Usage
 from serving.routes.context import ERRORS, client_of, deployment_for, finish_of, service_of
 from serving.service import Question
 
@@ -23,15 +23,15 @@ class Instruction(Strict):
     """What is to be done."""
     input: str = ""
     """The text that it is about."""
-    max_new_tokens: int | None = Field(default=None, ge=1, lt=INT64)
+    max_new_tokens: Tokens | None = None
     """Longest answer in tokens; nothing for the model's default, as in what follows."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     """0 takes the likeliest token."""
-    top_k: int | None = Field(default=None, ge=0, le=1_000_000)
+    top_k: TopK | None = None
     """Sample from so many likeliest tokens; 0 for all."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     """Sample from the likeliest tokens with this share of the probability."""
-    seed: int | None = Field(default=None, ge=-INT64, lt=INT64)
+    seed: Seed | None = None
     """The same seed gives the same answer."""
     stop: Stop = None
     """Texts before which the answer ends, four at most."""
