@@ -12,10 +12,11 @@ from serving.openai_shapes import StreamOptions
 from serving.routes.context import usage_of
 from serving.service import Service
 
+_EVENT = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The answer; or, if `stream` is set, its parts as server-sent events, the last of them `[DONE]`.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "The answer; if `stream` is set, its parts as server-sent events, the last of them `[DONE]`.",
+        "content": {"text/event-stream": {"schema": _EVENT}},
     }
 }
 DONE = "data: [DONE]\n\n"
