@@ -65,6 +65,7 @@ COPY hub /app/hub
 COPY modules /app/modules
 COPY pipeline /app/pipeline
 COPY publishing /app/publishing
+COPY serving /app/serving
 COPY space /app/space
 
 FROM runtime AS gpu

@@ -134,4 +134,4 @@ def test_the_server_s_image_holds_what_it_runs_and_no_tensorflow() -> None:
 def test_what_the_pipeline_reads_by_path_is_in_the_image() -> None:
     copied = {value.split()[0] for value in instructions("COPY", "cpu") if not value.startswith("--from=")}
 
-    assert {"data", "hub", "modules", "pipeline", "publishing", "space"} <= copied
+    assert {"data", "hub", "modules", "pipeline", "publishing", "serving", "space"} <= copied
