@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from fastapi import Request
@@ -65,7 +65,8 @@ class Asking:
         loop, arrived = asyncio.get_running_loop(), asyncio.Event()
 
         def notify() -> None:
-            loop.call_soon_threadsafe(arrived.set)
+            with suppress(RuntimeError):  # the server has ended, and nobody reads any more
+                loop.call_soon_threadsafe(arrived.set)
 
         for answer in self.answers:
             answer.on_change(notify)
@@ -115,13 +116,15 @@ class Asking:
         return texts
 
     def check(self) -> None:
-        """Refuses answers of which one failed.
+        """Refuses answers of which one failed, or never had its turn.
 
         Raises:
-          RequestError: 500.
+          RequestError: 500 or 503.
         """
         if any(answer.reason == "failed" for answer in self.answers):
             raise RequestError(500, "Sorry, the model could not answer. Please ask again.")
+        if any(answer.reason == "time" and not answer.tokens for answer in self.answers):
+            raise RequestError(503, "The question waited too long for its turn. Ask again.", retry_after_seconds=5)
 
     async def scores(self, number: int, top: int | None) -> list[TokenScore]:
         """Returns the scores of a choice's tokens, of a whole answer; none if `top` is None."""

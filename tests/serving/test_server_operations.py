@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from serving.answering.line import BatchRule
+from serving.answering.rounds import RoundRule
 from serving.client_limits import ClientBook
 from serving.errors import RequestError, SettingsError
 from serving.keys import ApiKeys
@@ -115,6 +116,28 @@ def test_a_full_line_is_told_with_when_to_ask_again(long_revision: Path) -> None
     assert {answer.status_code for answer in answers} == {200, 429}
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers if answer.status_code == 429)
     assert all(answer.json()["error"]["code"] == "queue_full" for answer in answers if answer.status_code == 429)
+
+
+def test_a_question_that_never_had_its_turn_is_told_so_and_an_answer_that_took_too_long_is_cut(
+    long_revision: Path,
+) -> None:
+    limits = replace(SETTINGS.limits, lanes=1, batch=BatchRule(rows=1), round=RoundRule(tokens=10**6),
+                     answer_seconds=0.2)  # fmt: skip
+    with (
+        served(long_revision, replace(SETTINGS, limits=limits)) as server,
+        server.client() as client,
+        concurrent.futures.ThreadPoolExecutor(4) as pool,
+    ):
+        requests = [{"prompt": "a", "max_tokens": 512, "stream": stream} for stream in (False, False, False, True)]
+        answers = list(pool.map(lambda request: client.post("/v1/completions", json=request), requests))
+
+    waited = [answer for answer in answers if "The question waited too long for its turn" in answer.text]
+    cut = [answer for answer in answers if "The answer took too long and was cut." in answer.text]
+    assert len(waited) + len(cut) == 4
+    assert len(waited) > 0
+    assert len(cut) > 0
+    assert {answer.status_code for answer in cut} == {200}
+    assert {answer.status_code for answer in waited} <= {200, 503}  # a stream had begun
 
 
 def test_until_the_model_answers_the_server_lives_and_is_not_ready() -> None:
