@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +35,10 @@ class Round:
     started: float = field(default_factory=time.monotonic)
     first_token: float | None = None
     steps: int = 0  # tokens of the answer that got most
+    tokens_read: int = field(init=False)  # before the first token: as far as the shortest prefix goes
+
+    def __post_init__(self) -> None:
+        self.tokens_read = len(self.answers) * min(answer.length for answer in self.answers)
 
     @property
     def is_seeded(self) -> bool:
@@ -50,9 +55,32 @@ class Round:
             return False
         return now - self.first_token >= self.rule.share * (self.first_token - self.started)
 
-    def cost(self) -> int:
-        """Returns the tokens to be read anew if it is broken off."""
-        return sum(answer.length for answer in self.alive())
+    def delay_seconds(self) -> float:
+        """Returns by how much its answers would come later, all of them together, if it were broken off now: each waits
+        until all their prefixes are read anew."""
+        if self.first_token is None:
+            return math.inf
+        seconds_per_token = (self.first_token - self.started) / self.tokens_read
+        rest = self.alive()
+        return len(rest) * seconds_per_token * sum(answer.length for answer in rest)
+
+    def seconds_left(self, now: float, *, usual_tokens: float) -> float:
+        """Returns how long it will probably go on, if it is not broken off.
+
+        Args:
+          now: moment of the monotonic clock.
+          usual_tokens: of an answer; one that is longer already is expected to have half as many more.
+        """
+        if self.first_token is None:
+            return math.inf
+        tokens = max(
+            (
+                min(answer.remaining, max(usual_tokens - len(answer.tokens), usual_tokens / 2))
+                for answer in self.alive()
+            ),
+            default=0,
+        )
+        return tokens * (now - self.first_token) / max(1, self.steps - 1)
 
     def compute(self, model: Model, *, after_token: Callable[[], None]) -> None:
         """Computes the answers until all are over or the round is stopped.

@@ -3,7 +3,8 @@
 CTranslate2 computes a batch from its beginning to its end; nothing can join it on the way. So a batch that others shall
 join is broken off after some tokens, and goes on from its prefixes together with them: it is computed in rounds. As
 many rounds as there are lanes are computed side by side. A new question takes a free lane at once; where there is none,
-the round whose prefixes are quickest to read again is broken off, once it has answered for as long as its rule says.
+the round whose answers lose least by it is broken off: once it has answered for as long as its rule says, and if those
+who wait gain more than it loses.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .prompt import Decoding
 from .rounds import Round, RoundRule
 from .text import AnswerText
 
+LATELY = 16  # answers
 LOOK_SECONDS = 0.25  # between looks for answers that have waited too long
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class Scheduler:
         self._rounds: list[Round] = []
         self._is_closed = False
         self._seconds_per_answer = 1.0  # lately
+        self._usual_tokens = math.inf  # of an answer, lately; unknown before the first has ended
         self._changed = threading.Condition()
         self._threads = [
             threading.Thread(target=self._serve_lane, name=f"answers-{number}", daemon=True)
@@ -183,7 +186,9 @@ class Scheduler:
         for answer in ended.answers:
             if answer.times.ended is not None:
                 seconds = answer.times.ended - answer.times.asked
-                self._seconds_per_answer += (seconds - self._seconds_per_answer) / 16
+                self._seconds_per_answer += (seconds - self._seconds_per_answer) / LATELY
+                known = self._usual_tokens if self._usual_tokens < math.inf else len(answer.tokens)
+                self._usual_tokens = known + (len(answer.tokens) - known) / LATELY
 
     def _break_off_if_others_wait(self) -> None:
         """Called after each token: the line is looked at without the lock, which is taken only if somebody waits."""
@@ -199,9 +204,12 @@ class Scheduler:
             return
         now = time.monotonic()
         ripe = [each for each in self._rounds if each.is_ripe(now) and len(each.alive()) < self.limits.batch.rows]
-        if ripe:
+        # All who wait gain the time until a lane is free by itself; those who are broken off lose what reading takes.
+        until_free = min(each.seconds_left(now, usual_tokens=self._usual_tokens) for each in self._rounds)
+        worth = [each for each in ripe if each.delay_seconds() <= len(waiting) * until_free]
+        if worth:
             first = min(waiting, key=lambda answer: answer.waiting_since)
-            chosen = min(ripe, key=lambda each: (not each.takes(first), each.cost()))
+            chosen = min(worth, key=lambda each: (not each.takes(first), each.delay_seconds()))
             chosen.is_stopping = True
 
     def _drop_what_is_over(self) -> None:
