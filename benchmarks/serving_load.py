@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -89,12 +90,12 @@ def measure(side: str, options: argparse.Namespace, prompts: Sequence[str], *, c
     model = str(options.folder) if side == "transformers" else options.folder.resolve().name
     with running(side, options) as (url, pid):
         asyncio.run(load(url, prompts[:1], model=model, clients=1, seconds=0.0, tokens=4))  # warm
-        megabytes, processor = _megabytes(pid), _processor_seconds(pid)
+        megabytes, processor = resident_megabytes(pid), _processor_seconds(pid)
         found = asyncio.run(
             load(url, prompts, model=model, clients=clients, seconds=options.seconds, tokens=options.tokens)
         )
         found.processor_seconds = _processor_seconds(pid) - processor
-        found.megabytes = (megabytes, _megabytes(pid))
+        found.megabytes = (megabytes, resident_megabytes(pid))
     return found
 
 
@@ -118,26 +119,29 @@ async def load(url: str, prompts: Sequence[str], *, model: str, clients: int, se
 
 async def _ask(client: httpx.AsyncClient, url: str, prompt: str, found: Load, *, model: str, tokens: int) -> None:
     messages = [{"role": "user", "content": prompt}]
-    body = {"model": model, "messages": messages, "max_tokens": tokens, "stream": True, "temperature": 0.0}
-    sent, first = time.monotonic(), 0.0
+    body = {"model": model, "messages": messages, "max_tokens": tokens, "stream": True, "temperature": 0.0,
+            "stream_options": {"include_usage": True}}  # fmt: skip
+    sent, first, tokens_told = time.monotonic(), 0.0, 0
     async with client.stream("POST", f"{url}/v1/chat/completions", json=body) as answer:
         found.statuses[answer.status_code] += 1
         if answer.status_code != 200:
             await answer.aread()
             await asyncio.sleep(float(answer.headers.get("retry-after", 1)))
             return
+        parts = 0
         async for line in answer.aiter_lines():
-            if _has_text(line):
+            event = json.loads(line.removeprefix("data: ")) if line.startswith("data: {") else {}
+            if _has_text(event):
                 first = first or time.monotonic() - sent
-                found.tokens += 1
+                parts += 1
+            tokens_told = (event.get("usage") or {}).get("completion_tokens", tokens_told)
+    found.tokens += tokens_told or parts  # a part may be more than a token, where a character is made of several
     if first:
         found.first_seconds.append(first)
 
 
-def _has_text(line: str) -> bool:
-    if not line.startswith("data: {"):
-        return False
-    choices = json.loads(line.removeprefix("data: ")).get("choices") or [{}]
+def _has_text(event: dict[str, Any]) -> bool:
+    choices = event.get("choices") or [{}]
     return bool(choices[0].get("delta", {}).get("content"))
 
 
@@ -198,7 +202,8 @@ def _processor_seconds(pid: int) -> float:
     return (int(parts[11]) + int(parts[12])) / TICKS_PER_SECOND
 
 
-def _megabytes(pid: int) -> int:
+def resident_megabytes(pid: int) -> int:
+    """Returns the memory that a process holds."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) // 1024
 
