@@ -47,7 +47,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Load:
-    """What the clients of one side saw."""
+    """Counts and times that the clients of one side saw."""
 
     first_seconds: list[float] = field(default_factory=list)
     tokens: int = 0

@@ -141,7 +141,7 @@ class Asking:
         cut, found = self.cuts[number], []
         if cut:
             found.append(f"The prompt was too long: its first {cut} tokens were left out.")
-        if self.answers[number].reason == "time":
+        if self.answers[number].reason == "time" and self.answers[number].tokens:
             found.append("The answer took too long and was cut.")
         return found
 
