@@ -19,6 +19,8 @@ from serving.service import Service
 from serving.settings import ModelSource, ServingSettings
 from serving.sources import Revision, commit_of, find_revision
 
+# Longer than clients and proxies keep an idle connection, so that none is closed while a request is on its way.
+KEEP_ALIVE_SECONDS = 75
 logger = logging.getLogger(__name__)
 
 
@@ -162,6 +164,7 @@ def server_config(service: Service) -> uvicorn.Config:
         access_log=False,
         lifespan="off",
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, int(service.settings.grace_seconds)),
     )
 
