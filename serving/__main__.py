@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import sys
 from collections.abc import Sequence
@@ -18,14 +17,10 @@ from serving.server import run
 from serving.service import Service
 from serving.settings import DEFAULT_PORT, KEYS_ENV, ClientLimits, ServingSettings, usable_cores
 
-M_ARENA_MAX = -8  # of glibc's malloc.h
-HEAPS = 2
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until interrupted."""
     options = _parser().parse_args(arguments)
-    _share_freed_memory()
     log_to_stderr()
     try:
         settings = settings_of(options)
@@ -90,14 +85,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--grace-seconds", type=float, default=usual.grace_seconds,
         help=f"that answers have to finish when the server ends ({usual.grace_seconds:.0f})")  # fmt: skip
     return parser
-
-
-def _share_freed_memory() -> None:
-    """Lets all threads share two of glibc's heaps: with one for each, the process holds half as much memory again that
-    no thread uses. Other C libraries have one heap."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_ARENA_MAX, HEAPS)
 
 
 def _at_least_one(text: str) -> int:

@@ -27,7 +27,7 @@ def test_sixty_four_clients_get_answers_or_429_and_the_server_does_not_grow(
             found = asyncio.run(load(server.url, PROMPTS, model="long", clients=64, seconds=seconds, tokens=64))
             return found, resident_megabytes(server.process.pid)
 
-        warm, before = visit(SECONDS / 4)
+        warm, before = visit(SECONDS)  # until the heaps of all threads are as large as they get
         found, after = visit(SECONDS)
         with httpx.Client(base_url=server.url, trust_env=False) as client:
             figures = Counted.read(client).figures
