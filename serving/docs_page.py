@@ -78,8 +78,12 @@ def _kind(field: dict[str, Any]) -> str:
         return str(field["$ref"].rpartition("/")[2])
     if field.get("type") == "array":
         return f"list of {_kind(field.get('items', {}))}"
-    limits = [f"{sign} {field[name]}" for name, sign in _LIMITS.items() if name in field]
+    limits = [f"{sign} {_number(field[name])}" for name, sign in _LIMITS.items() if name in field]
     return " ".join([str(field.get("type", "")), *limits]).strip()
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else str(value)
 
 
 _LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
