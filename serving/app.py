@@ -19,7 +19,7 @@ from serving.service import Service
 TITLE = "gpt2-alpaca-pipeline"
 DESCRIPTION = (
     "Asks one published revision. The routes under /v1 are OpenAI's; /generate and /predict take an instruction. "
-    "An end token in a text has no effect. A prompt that is too long is cut at its start; the answer's warnings tell it."
+    "An end token in a text has no effect. A prompt that is too long is cut at its start: see the answer's warnings."
 )
 logger = logging.getLogger(__name__)
 
