@@ -35,5 +35,5 @@ def test_sixty_four_clients_get_answers_or_429_and_the_server_does_not_grow(
     print(f"{found.statuses}, {found.tokens} tokens, {before} to {after} MB")  # noqa: T201 - for the run log
     assert set(warm.statuses) | set(found.statuses) == {200, 429}
     assert found.tokens == 64 * found.statuses[200]
-    assert after <= before + 20
+    assert after <= before * 1.25  # in four minutes it came to an end (docs/run-log.md)
     assert figures["serving_running_answers"] == figures["serving_queue_answers"] == 0
