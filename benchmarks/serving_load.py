@@ -29,7 +29,7 @@ from typing import Any
 import httpx
 
 from benchmarks.space_load import free_port
-from data.alpaca.sources import read_rows
+from data.rows import read_rows
 from serving.answering.model import ModelFiles
 from serving.settings import usable_cores
 
