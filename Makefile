@@ -5,13 +5,13 @@ PYTHON := .venv/bin/python
 UV := .uv/bin/uv
 # Flags for the pipeline: make run ARGS="--training.epochs 3"
 ARGS ?=
-# The container image: cpu or gpu, and what to call it
+# The container image: cpu, gpu or serving, and what to call it
 TARGET ?= cpu
 IMAGE ?= gpt2-alpaca-pipeline:$(TARGET)
 # Tests compute in pytest's own process with what a run's processes for training and exporting get.
 TEST_SETTINGS = env $$($(PYTHON) -m modules.cpu_environment)
 
-.PHONY: image wheel help setup run demo hub answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-mongodb test-load fault-matrix lint types tensorboard sample requirements configuration pictures clean
+.PHONY: image wheel help setup run demo hub serve answers lm-eval sabotage report runs compare test test-unit test-e2e test-browser test-airflow test-parity test-hub-client test-jax test-arithmetic test-mongodb test-load fault-matrix lint types tensorboard sample requirements configuration pictures clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -24,6 +24,9 @@ run: setup ## Run the pipeline: data checks, training, publishing (ARGS="--profi
 
 demo: setup ## Serve the published Space and print its address
 	@$(PYTHON) -m hub.demo $(ARGS)
+
+serve: setup ## Serve the published model over HTTP (ARGS="NAME@REVISION --port 8000")
+	@$(PYTHON) -m serving $(ARGS)
 
 hub: setup ## Serve the local Hub and print its address
 	@$(PYTHON) -m hub $(ARGS)
@@ -83,7 +86,7 @@ test-mongodb: setup ## Read from a MongoDB server, made in .venv-mongodb
 	@test -x .venv-mongodb/bin/secantusd-py || { $(UV) venv --quiet --clear --python 3.11 .venv-mongodb && $(UV) pip install --quiet --no-config --python .venv-mongodb/bin/python secantusdb==0.7.0b3; }
 	@$(PYTHON) -m pytest -m mongodb $(ARGS)
 
-test-load: setup ## Send sixteen visitors at once to the published Space
+test-load: setup ## Send load to the published Space and to the server
 	@$(PYTHON) -m pytest -m load $(ARGS)
 
 fault-matrix: setup ## Publish with every fault at every request, and tell whether all end whole (20 minutes)
@@ -103,7 +106,7 @@ sample: setup ## Write the sample data set anew
 	@$(PYTHON) -m data.sample.generate $(ARGS)
 
 requirements: setup ## Export requirements.txt from uv.lock
-	@$(UV) export --frozen --quiet --no-dev --extra hub --extra demo --extra datasets --extra prepare --no-hashes --no-annotate --no-emit-project --output-file requirements.txt
+	@$(UV) export --frozen --quiet --no-dev --extra hub --extra demo --extra datasets --extra prepare --extra serving --no-hashes --no-annotate --no-emit-project --output-file requirements.txt
 
 configuration: setup ## Write docs/configuration.md anew from the settings
 	@$(PYTHON) -m pipeline.config.reference
@@ -114,7 +117,7 @@ pictures: setup ## Make the pictures in docs/pictures/ anew from a finished run 
 wheel: setup ## Build the wheel that other projects install, in dist/
 	@$(UV) build --wheel
 
-image: ## Build the container image (TARGET=gpu, IMAGE=registry/name:tag); needs Docker
+image: ## Build the container image (TARGET=gpu or serving, IMAGE=registry/name:tag); needs Docker
 	docker build --target $(TARGET) --tag $(IMAGE) .
 
 clean: ## Remove what runs and tools made (not .venv)

@@ -19,7 +19,7 @@ STAMP = os.path.join(VENV, ".ready")
 PYTHON = "3.11"
 UV = "uv==0.13.9"
 # What the quickstart and the tests need, and what one may ask for besides.
-ALWAYS = ("datasets", "demo", "hub", "prepare")
+ALWAYS = ("datasets", "demo", "hub", "prepare", "serving")
 EXTRAS = ("gpu", "jax", "jax-gpu", "signing")
 # What decides about the environment; a change of any makes it anew.
 INPUTS = (

@@ -7,17 +7,23 @@ copied.
 
 A template may hold a subfolder with the name of another SDK than its README's, such as `docker/`: its files take the
 place of those of the same name, or are added, where that SDK is asked for, and are left out otherwise.
+
+Its file `include.toml` may name Python packages, whose modules the Space carries in a folder of their own, as
+`packages = ["some.package"]`; the file itself is left out.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Collection, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from publishing.errors import SpaceTemplateError
 
 SDKS = ("gradio", "docker")
+INCLUDE = "include.toml"
 PLACEHOLDERS = ("MODEL_REPO_ID", "MODEL_REPO_URL", "MODEL_VERSION", "SHA")
 
 _SKIPPED_NAMES = frozenset({"__pycache__", ".git", ".DS_Store", ".mypy_cache", ".ruff_cache"})
@@ -52,7 +58,8 @@ def read_template(folder: Path, *, sdk: str | None = None) -> dict[str, bytes]:
     """Returns the template's files by path, for the SDK that is asked for; caches left out.
 
     Raises:
-      SpaceTemplateError: no such folder, or a symbolic link in it (its target would be published).
+      SpaceTemplateError: no such folder, a symbolic link in it (its target would be published), or a package that it
+        includes is not there.
     """
     if not folder.is_dir():
         raise SpaceTemplateError(
@@ -65,7 +72,34 @@ def read_template(folder: Path, *, sdk: str | None = None) -> dict[str, bytes]:
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
     parts = {path: path.partition("/") for path in files}
     instead = {rest: files[path] for path, (top, _, rest) in parts.items() if top == sdk and rest}
-    return {path: files[path] for path, (top, _, rest) in parts.items() if top not in SDKS or not rest} | instead
+    chosen = {path: files[path] for path, (top, _, rest) in parts.items() if top not in SDKS or not rest} | instead
+    return chosen | _included(chosen.pop(INCLUDE, b""))
+
+
+def _included(content: bytes) -> dict[str, bytes]:
+    """Returns the modules of the packages that an `include.toml` names, by their path in the Space."""
+    try:
+        names = tomllib.loads(content.decode()).get("packages", [])
+        folders = {name: _package_folder(name) for name in names}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SpaceTemplateError(
+            f'{INCLUDE} of a Space template is TOML with packages = ["some.package"]. Received: {error}.'
+        ) from error
+    return {
+        f"{folder.name}/{path.name}": path.read_bytes()
+        for folder in folders.values()
+        for path in sorted(folder.glob("*.py"))
+    }
+
+
+def _package_folder(name: str) -> Path:
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise ValueError(f"no package {name} is installed")
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def render(template: Mapping[str, bytes], values: Mapping[str, str]) -> dict[str, bytes]:

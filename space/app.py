@@ -16,15 +16,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 from about import FILES, About
-from assistant import (
-    ANSWERS_AT_ONCE,
-    Assistant,
-    PromptFormat,
-    UnanswerableError,
-    decoding_of,
-    longest_answer,
-    seed_of,
-)
+from answering.prompt import PromptFormat
+from assistant import ANSWERS_AT_ONCE, Assistant, UnanswerableError, decoding_of, seed_of
 from plain_chat import PlainChatbot
 from rate_limit import RateLimit
 
@@ -36,7 +29,7 @@ SHA = "$SHA"
 MODEL_FILES = ("ctranslate2/*", "tokenizer.json", *FILES)
 STYLE = Path(__file__).with_name("style.css")
 MAX_CHARACTERS = 8000
-QUEUE_SIZE = 32  # questions that wait
+QUEUE_SIZE = 128  # questions that wait
 QUESTIONS_PER_MINUTE = 12  # of one visitor
 logger = logging.getLogger(__name__)
 
@@ -50,6 +43,8 @@ def answer(
     top_k: float | None = None,
     top_p: float | None = None,
     seed: str | int | None = None,
+    *,
+    visitor: str = "",
 ) -> Iterator[str]:
     """The answer so far, again and again; options left out have the model's defaults.
 
@@ -68,8 +63,8 @@ def answer(
     if cut:
         gr.Warning(f"The text is longer than the model can read: its first {cut} tokens were left out.")
     try:
-        yield from assistant.stream(tokens, decoding)
-    except (RuntimeError, ValueError) as error:
+        yield from assistant.stream(tokens, decoding, visitor=visitor)
+    except RuntimeError as error:
         logger.exception("The model failed")
         raise UnanswerableError("Sorry, the model could not answer. Please try again.") from error
 
@@ -105,8 +100,8 @@ def respond_with(assistant: Assistant, limit: RateLimit) -> Callable[..., Iterat
     def respond(message: str, _history: list[dict[str, Any]], request: gr.Request, *fields: Any) -> Iterator[str]:
         text = ""
         try:
-            limit.ask(visitor_of(request))
-            for text in answer(assistant, message, *fields):
+            limit.ask(visitor := visitor_of(request))
+            for text in answer(assistant, message, *fields, visitor=visitor):
                 yield text
         except UnanswerableError as error:
             yield f"⚠️ {error}"
@@ -133,8 +128,8 @@ def answer_with(assistant: Assistant, limit: RateLimit) -> Callable[..., Iterato
         """The answer so far, again and again, until it is whole; what is left out has the model's default."""
         options = (max_new_tokens, temperature, top_k, top_p, seed)
         try:
-            limit.ask(visitor_of(request))
-            yield from answer(assistant, instruction, input, *options)
+            limit.ask(visitor := visitor_of(request))
+            yield from answer(assistant, instruction, input, *options, visitor=visitor)
         except UnanswerableError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -209,7 +204,7 @@ def input_and_options(prompt_format: PromptFormat) -> list[gr.components.Compone
             input_box,
             gr.Slider(
                 1,
-                longest_answer(prompt_format),
+                prompt_format.longest_answer(),
                 defaults.max_new_tokens,
                 step=1,
                 label="Longest answer",

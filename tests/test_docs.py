@@ -108,7 +108,7 @@ def is_in(quoted: str, message: str) -> bool:
 
 def project_texts() -> set[str]:
     """Every text in the code, with `…` for what is filled in."""
-    folders = ("pipeline", "modules", "publishing", "data", "hub", "space")
+    folders = ("pipeline", "modules", "publishing", "data", "hub", "serving", "space")
     files = [*(path for folder in folders for path in (ROOT / folder).rglob("*.py")), ROOT / "bootstrap.py"]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     filled = {text_of(node) for node in nodes if isinstance(node, ast.JoinedStr)}

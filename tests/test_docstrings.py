@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
-FOLDERS = ("benchmarks", "data", "hub", "modules", "pipeline", "publishing")
+FOLDERS = ("benchmarks", "data", "hub", "modules", "pipeline", "publishing", "serving")
 QUESTIONS = {"What", "Which", "Whether", "Where", "How", "Who", "When", "Why"}
 ARTICLES = {"The", "A", "An"}
 

@@ -27,7 +27,7 @@ def test_requirements_txt_is_what_the_lock_file_exports() -> None:
         "--frozen",
         "--quiet",
         "--no-dev",
-        *("--extra", "hub", "--extra", "demo", "--extra", "datasets", "--extra", "prepare"),
+        *("--extra", "hub", "--extra", "demo", "--extra", "datasets", "--extra", "prepare", "--extra", "serving"),
         "--no-hashes",
         "--no-annotate",
         "--no-emit-project",

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 TARGET = re.compile(r"^([a-z][a-z0-9-]*):", re.MULTILINE)
 # In backticks, or as a line of a console session.
 NAMED = re.compile(r"(?:`|\$ |``)make ([a-z][a-z0-9-]*)")
-SOURCES = ("pipeline", "modules", "data", "hub", "space", "benchmarks", "docs", "tests")
+SOURCES = ("pipeline", "modules", "data", "hub", "serving", "space", "benchmarks", "docs", "tests")
 
 
 def texts() -> list[Path]:

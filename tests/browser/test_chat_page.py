@@ -58,11 +58,12 @@ def published_slow(tmp_path_factory: pytest.TempPathFactory, allowed_tokens: Pat
     folder = tmp_path_factory.mktemp("slow")
     template = template_without_limit(folder)
     assistant = (template / "assistant.py").read_text()
-    step = "            ids.append(step.token_id)\n"
+    step = "            for piece in answer.pieces():\n"
     assert assistant.count(step) == 1
     allowed = f"int(Path({str(allowed_tokens)!r}).read_text() or 0)"
-    wait = f"            while len(ids) > {allowed}:\n                time.sleep(0.05)\n"
-    slowed = assistant.replace(step, step + wait).replace("import threading\n", "import threading\nimport time\n")
+    counted = "            for number, piece in enumerate(answer.pieces(), start=1):\n"
+    wait = f"                while number > {allowed}:\n                    time.sleep(0.05)\n"
+    slowed = assistant.replace(step, counted + wait).replace("import os\n", "import os\nimport time\n")
     (template / "assistant.py").write_text(slowed)
     with demo_of(template, folder) as running:
         yield running

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from tests.kubeflow.dockerfile import read_dockerfile
 REPOSITORY = Path(__file__).parents[2]
 FILE = read_dockerfile(REPOSITORY / "Dockerfile")
 TARGETS = ("cpu", "gpu")
-KNOWN = {"FROM", "ARG", "ENV", "WORKDIR", "RUN", "COPY", "USER"}
+KNOWN = {"FROM", "ARG", "ENV", "WORKDIR", "RUN", "COPY", "USER", "ENTRYPOINT"}
 SECRET = re.compile(r"token|secret|password|api_?key|credential", re.IGNORECASE)
 
 
@@ -33,7 +35,7 @@ def test_every_instruction_is_one_that_these_tests_understand() -> None:
     assert {each.name for stage in FILE.stages.values() for each in stage.instructions} <= KNOWN
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [*TARGETS, "serving"])
 def test_the_base_is_pinned_by_digest_and_of_the_projects_python(target: str) -> None:
     image = FILE.image(target)
 
@@ -41,11 +43,14 @@ def test_the_base_is_pinned_by_digest_and_of_the_projects_python(target: str) ->
     assert (REPOSITORY / ".python-version").read_text(encoding="utf-8").strip() == "3.11"
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [*TARGETS, "serving"])
 def test_it_runs_as_a_user_that_kubernetes_can_tell_from_root(target: str) -> None:
     (user,) = [each.value for each in FILE.stages[target].instructions if each.name == "USER"]
 
-    assert FILE.stages[target].instructions[-1].value == user  # nothing is done as another one after it
+    after = FILE.stages[target].instructions
+    assert {each.name for each in after[after.index(next(each for each in after if each.name == "USER")) + 1 :]} <= {
+        "ENTRYPOINT"
+    }  # nothing is done as another one after it
     assert re.fullmatch(r"[1-9]\d*:\d+", user)
     assert f"--uid {user.partition(':')[0]} " in " ".join(instructions("RUN", target))
 
@@ -90,7 +95,7 @@ def test_the_lock_decides_every_package_and_uv_is_the_one_of_make_setup() -> Non
     runs = " ".join(instructions("RUN"))
 
     assert f"pip install --no-cache-dir {pinned} " in f"{runs} "
-    assert re.findall(r"uv sync (\S+)", runs) == ["--frozen", "--frozen"]
+    assert re.findall(r"uv sync (\S+)", runs) == ["--frozen", "--frozen", "--frozen"]
     assert (
         "gpu"
         in tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"][
@@ -110,7 +115,23 @@ def test_the_containers_command_finds_python_and_the_project(target: str) -> Non
     assert f"--from=build-{target} /app/.venv /app/.venv" in instructions("COPY", target)
 
 
+def test_the_server_s_image_holds_what_it_runs_and_no_tensorflow() -> None:
+    copied = {value.split()[0] for value in instructions("COPY", "serving") if not value.startswith("--from=")}
+    (command,) = instructions("ENTRYPOINT", "serving")
+    (synced,) = [value for value in instructions("RUN", "build-serving") if value.startswith("uv sync")]
+    exported = subprocess.run(
+        [str(REPOSITORY / ".uv/bin/uv"), "export", *synced.split()[2:], "--quiet", "--no-hashes", "--no-annotate"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    packages = set(re.findall(r"^([\w.-]+)==", exported, re.MULTILINE))
+
+    assert copied == {"LICENSE", "publishing", "serving"}
+    assert json.loads(command)[:3] == ["python", "-m", "serving"]
+    assert {"ctranslate2", "tokenizers", "fastapi", "uvicorn", "prometheus-client", "huggingface-hub"} <= packages
+    assert packages & {"tensorflow", "torch", "tfx", "keras", "jax", "apache-beam", "gradio"} == set()
+
+
 def test_what_the_pipeline_reads_by_path_is_in_the_image() -> None:
     copied = {value.split()[0] for value in instructions("COPY", "cpu") if not value.startswith("--from=")}
 
-    assert {"data", "hub", "modules", "pipeline", "publishing", "space"} <= copied
+    assert {"data", "hub", "modules", "pipeline", "publishing", "serving", "space"} <= copied

@@ -20,6 +20,7 @@ ALLOWED = {
     "modules": {"modules", "publishing"},
     "data": {"data"},
     "hub": {"hub"},
+    "serving": {"serving", "publishing"},
     "space": set[str](),
 }
 # Which of each other the folders of modules/ may import; its own files may import all of them.
@@ -47,6 +48,8 @@ LIGHT = (
     "publishing.__main__",
     "publishing.publisher",
     "publishing.settings",
+    "serving.__main__",
+    "serving.generate",
 )
 
 
@@ -81,6 +84,18 @@ def test_folders_of_modules_import_one_way() -> None:
 def test_publishing_knows_nothing_of_tfx_and_tensorflow() -> None:
     for path in sources("publishing"):
         assert imported_packages(path) & NOT_FOR_PUBLISHING == set(), path.relative_to(REPOSITORY)
+
+
+def test_serving_knows_nothing_of_training_and_what_it_needs() -> None:
+    for path in sources("serving"):
+        assert imported_packages(path) & NOT_FOR_PUBLISHING == set(), path.relative_to(REPOSITORY)
+
+
+def test_what_asks_a_model_can_be_lifted_out_and_knows_nothing_of_http() -> None:
+    for path in sources("serving/answering"):
+        ours = {name for name in imported_names(path) if name.partition(".")[0] in ALLOWED}
+        assert {name for name in ours if not name.startswith("serving.answering")} == set(), path
+        assert imported_packages(path) & {"fastapi", "starlette", "uvicorn"} == set(), path
 
 
 def test_modules_know_nothing_of_orchestration() -> None:
@@ -134,7 +149,7 @@ def test_a_light_module_imports_nothing_heavy(module: str) -> None:
 def test_importing_opens_no_file_network_or_device() -> None:
     modules = [
         ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
-        for package in ("pipeline", "publishing", "data", "hub", "local_runner")
+        for package in ("pipeline", "publishing", "data", "hub", "serving", "local_runner")
         for path in sources(package)
         if path.name not in ("__main__.py",)
     ]

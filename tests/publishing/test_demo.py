@@ -103,6 +103,7 @@ def test_the_users_token_and_offline_mode_do_not_reach_the_app(tmp_path: Path) -
 
 def test_of_a_docker_space_the_app_that_its_image_runs_is_run(tmp_path: Path) -> None:
     for path, content in render(read_template(TEMPLATE, sdk="docker"), dict.fromkeys(PLACEHOLDERS, "x")).items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(content)
     assert demo.app_file_of(tmp_path) == tmp_path / "app.py"
 

@@ -45,6 +45,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """The rendered app.py, imported from a folder of its own with the files beside it."""
     folder = tmp_path_factory.mktemp("space")
     for path, content in render(read_template(TEMPLATE), VALUES).items():
+        (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_bytes(content)
     sys.path.insert(0, str(folder))
     spec = importlib.util.spec_from_file_location("rendered_space_app", folder / "app.py")
@@ -254,7 +255,7 @@ def test_the_examples_are_short_rows_of_the_models_own_data_each_with_another_in
 
 def test_the_arithmetic_is_what_ctranslate2_says_of_the_loaded_model(app: ModuleType, assistant: Any) -> None:
     found = assistant.arithmetic
-    assert found.compute_type == assistant._generator.compute_type == "float32"
+    assert found.compute_type == assistant.model._generator.compute_type == "float32"
     assert found.instruction_set in ("GENERIC", "AVX", "AVX2", "AVX512", "NEON")
     assert {found.byte_products, found.float_products} <= {"MKL", "oneDNN", "none"}
     assert found.sentence() == (
@@ -267,9 +268,9 @@ def test_the_arithmetic_follows_what_ctranslate2_was_told(
     assistant: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CT2_FORCE_CPU_ISA", "GENERIC")
-    folder = Path(assistant._model_folder)
-    arithmetic = importlib.import_module("about").Arithmetic
-    assert arithmetic.of(assistant._generator, folder).instruction_set == "GENERIC"
+    folder = assistant.model.files.generator
+    arithmetic = importlib.import_module("answering.arithmetic").Arithmetic
+    assert arithmetic.of(assistant.model._generator, folder).instruction_set == "GENERIC"
     mixed = arithmetic("int8_float32", "AVX2", "oneDNN", "MKL")
     assert "; oneDNN multiplies 8-bit matrices, MKL the others." in mixed.sentence()
 

@@ -23,7 +23,17 @@ VALUES = {
     "MODEL_VERSION": "v20261121-225207",
     "SHA": "a" * 40,
 }
-PAGE = ["about.py", "app.py", "assistant.py", "plain_chat.py", "rate_limit.py", "requirements.txt", "style.css"]
+ANSWERING = sorted((TEMPLATE.parent / "serving" / "answering").glob("*.py"))
+PAGE = [
+    "about.py",
+    *(f"answering/{path.name}" for path in ANSWERING),
+    "app.py",
+    "assistant.py",
+    "plain_chat.py",
+    "rate_limit.py",
+    "requirements.txt",
+    "style.css",
+]
 
 
 @pytest.mark.parametrize("path", ["app.py", "notes", "style.css", "data/x.unheard", "Dockerfile"])
@@ -102,6 +112,29 @@ def test_caches_are_not_published(template: Path) -> None:
     (template / "__pycache__").mkdir()
     (template / "__pycache__" / "app.pyc").write_bytes(b"x")
     assert sorted(read_template(template)) == ["README.md", *PAGE]
+
+
+def test_a_package_that_the_template_includes_is_there_as_it_is(template: Path) -> None:
+    files = read_template(template)
+
+    assert len(ANSWERING) > 5
+    assert {path.name: files[f"answering/{path.name}"] for path in ANSWERING} == {
+        path.name: path.read_bytes() for path in ANSWERING
+    }
+
+
+@pytest.mark.parametrize(("content", "problem"), [
+    ('packages = ["no_such_package"]', "no package no_such_package is installed"),
+    ('packages = ["no_such.package"]', "no package no_such.package is installed"),
+    ('packages = ["json.decoder"]', "no package json.decoder is installed"),
+    ('packages = [1]', ""),
+    ('packages = 1', ""),
+    ('packages', ""),
+])  # fmt: skip
+def test_a_package_that_is_not_there_is_named_before_any_training(template: Path, content: str, problem: str) -> None:
+    (template / "include.toml").write_text(content)
+    with pytest.raises(SpaceTemplateError, match=rf"include\.toml of a Space template is TOML.* Received: .*{problem}"):
+        check_template(template)
 
 
 def test_the_projects_own_template_is_complete_and_pins_what_the_project_runs() -> None:
