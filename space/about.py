@@ -51,7 +51,7 @@ class About:
         rows = f"{self.rows:,} " if self.rows else ""
         data = {"instructions": "instructions with answers", "text": "pieces of text"}[self.kind]
         source = ", ".join(f"[{name}]({DATASETS_URL}/{name})" for name in self.datasets)
-        return f"A GPT-2{size}, {origin} on {rows}{data}{f' of {source}' if source else ''}."
+        return f"A language model{size}, {origin} on {rows}{data}{f' of {source}' if source else ''}."
 
 
 def _examples(prompt: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -18,7 +18,6 @@ from typing import Any
 
 import keras
 
-from modules.models.gpt2.family import GPT2
 from modules.training.slots import Sharing
 
 logger = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ class DeviceError(ValueError):
 
 @contextlib.contextmanager
 def shared_training(
-    distribution: str, *, devices: int, batch_size: int, sharding: Mapping[str, tuple[str | None, ...]] = GPT2.sharding
+    distribution: str, *, devices: int, batch_size: int, sharding: Mapping[str, tuple[str | None, ...]]
 ) -> Iterator[Sharing]:
     """Has models made for, and trained on, several devices while it is active.
 

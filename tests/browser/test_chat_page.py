@@ -137,7 +137,7 @@ def test_a_visitor_gets_an_answer_and_sees_what_gave_it(
     expect(heading).to_contain_text("Each message is answered on its own")
     link = heading.get_by_role("link", name=published[1].repo_id)
     expect(link).to_have_attribute("href", re.compile(rf"/{published[1].repo_id}$"))
-    expect(heading).to_contain_text("A GPT-2 of 123,456 parameters, trained from scratch on 100 instructions")
+    expect(heading).to_contain_text("A language model of 123,456 parameters, trained from scratch on 100 instructions")
     expect(page.locator("#foot")).to_have_text(re.compile(r"Answers are computed in float32 by CTranslate2 "))
     screenshot(page, f"demo-{size}-{scheme}-after")
     is_dark = page.evaluate("document.body.classList.contains('dark')")

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from huggingface_hub import snapshot_download
 
 import local_runner
+from hub.server import running
 
 REPOSITORY = Path(__file__).parents[2]
 PIPELINE = "kerasnlp-gpt2-alpaca-pipeline"
@@ -26,7 +28,7 @@ WITH_CHILDREN = (
     "import runpy, sys; sys.executable, *sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], None, '__main__')"
 )
 # Code that a run needs: what a changed copy of the project consists of.
-PROJECT = ("pipeline", "publishing", "modules", "data", "hub", "space", "local_runner.py")
+PROJECT = ("pipeline", "publishing", "modules", "data", "hub", "serving", "space", "local_runner.py")
 TINY = {
     "profile": str(REPOSITORY / "tests/e2e/tiny.toml"),
     "data.path": str(REPOSITORY / "data/sample/tfrecords"),
@@ -103,6 +105,11 @@ class Place:
         process = self.start(project, **options)
         out, err = process.communicate(timeout=600)
         return Finished(process.returncode, out, err)
+
+    def fetch(self, folder: Path, repo_id: str = "local/tiny") -> Path:
+        """What was published here, downloaded from the Hub into `folder`."""
+        with running(self.output / "hub", port=free_port()) as endpoint:
+            return Path(snapshot_download(repo_id, endpoint=endpoint, token="any", local_dir=folder))
 
     def copy(self, folder: Path) -> Place:
         """The same results at another port: artifacts stay where they are, metadata and Hub are copied."""

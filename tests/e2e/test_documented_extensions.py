@@ -9,11 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from huggingface_hub import snapshot_download
 from safetensors.numpy import load_file
 
 from data.prepare.__main__ import main as convert
-from hub.server import running
 from tests.e2e.conftest import REPOSITORY, Finished, Place, free_port
 
 pytestmark = pytest.mark.e2e
@@ -54,10 +52,7 @@ def finished(place: Place, losses: Path) -> Finished:
 def revision(finished: Finished, place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What was published, fetched from the Hub."""
     assert finished.status == 0, finished.err
-    folder = tmp_path_factory.mktemp("revision")
-    with running(place.output / "hub", port=free_port()) as endpoint:
-        snapshot_download("local/tiny", endpoint=endpoint, token="any", local_dir=folder)
-    return folder
+    return place.fetch(tmp_path_factory.mktemp("revision"))
 
 
 def test_the_page_shows_every_example_as_it_is() -> None:

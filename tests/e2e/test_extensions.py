@@ -6,21 +6,19 @@ does not know, and rows from a source that it does not know either.
 
 from __future__ import annotations
 
-import importlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import pytest
-from huggingface_hub import snapshot_download
 
 from data.origin import Origin
 from data.prepare.__main__ import main as convert
 from data.sources.own import RowSource
 from data.tfrecords import Row
-from hub.server import running
 from modules.exports import ExportForm, TrainedModel
 from modules.models.gpt2.family import Gpt2Family
 from modules.prompts import PromptFormat
@@ -79,14 +77,15 @@ class SmallFamily(Gpt2Family):
 
 FAMILY = SmallFamily()
 
+STEPS = "STEP_FILE"
+
 
 class StepFile(keras.callbacks.Callback):
-    """Keeps the losses that it is told."""
-
-    losses: list[float] = []  # noqa: RUF012 - of the one training of this process
+    """Writes the loss of each step into a file: training has a process of its own."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.losses.append(logs["loss"])
+        with Path(os.environ[STEPS]).open("a", encoding="utf-8") as file:
+            file.write(f"{float(logs['loss'])}\n")
 
 
 @pytest.fixture(scope="module")
@@ -98,24 +97,27 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def extended(place: Place) -> Finished:
     data = place.output.parent / "data"
     assert convert([f"{MODULE}:SOURCE", "--out", str(data), "--eval-percent", "20"]) == 0
-    return place.run(
-        data__path=str(data),
-        data__prompt_format=f"{MODULE}:FORMAT",
-        model__family=f"{MODULE}:FAMILY",
-        training__callbacks=f"{MODULE}:StepFile",
-        export__extra=f"{MODULE}:SHAPES",
-        publish__exports=f"transformers,ctranslate2,{MODULE}:SHAPES",
-        evaluation__enabled="false",
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STEPS, str(steps_file(place)))
+        return place.run(
+            data__path=str(data),
+            data__prompt_format=f"{MODULE}:FORMAT",
+            model__family=f"{MODULE}:FAMILY",
+            training__callbacks=f"{MODULE}:StepFile",
+            export__extra=f"{MODULE}:SHAPES",
+            publish__exports=f"transformers,ctranslate2,{MODULE}:SHAPES",
+            evaluation__enabled="false",
+        )
+
+
+def steps_file(place: Place) -> Path:
+    return place.output.parent / "steps.txt"
 
 
 @pytest.fixture(scope="module")
 def revision(extended: Finished, place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What was published, fetched from the Hub."""
-    folder = tmp_path_factory.mktemp("revision")
-    with running(place.output / "hub", port=free_port()) as endpoint:
-        snapshot_download("local/tiny", endpoint=endpoint, token="any", local_dir=folder)
-    return folder
+    return place.fetch(tmp_path_factory.mktemp("revision"))
 
 
 def test_all_of_them_pass_through_one_run(extended: Finished) -> None:
@@ -148,7 +150,7 @@ def test_the_family_is_told_on_the_card_and_the_data_sets_of_the_source_too(revi
 
 def test_the_callback_was_told_of_every_step(revision: Path, place: Place) -> None:
     training = training_of(revision)
-    told = importlib.import_module(MODULE).StepFile.losses
+    told = steps_file(place).read_text(encoding="utf-8").splitlines()
     assert len(told) == training["steps"] == 3
     assert f"{MODULE}:StepFile" in report(place)
 

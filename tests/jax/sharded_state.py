@@ -16,11 +16,12 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
 
 def describe(kind: str, devices: int) -> dict[str, Any]:
     """Shapes of some arrays, whole and on the first device; the share of all bytes that this device holds."""
+    from modules.models.gpt2.family import GPT2
     from modules.models.gpt2.network import build_backbone
     from modules.training.devices import shared_training
     from modules.training.optimizer import make_optimizer
 
-    with shared_training(kind, devices=devices, batch_size=devices):
+    with shared_training(kind, devices=devices, batch_size=devices, sharding=GPT2.sharding):
         backbone = build_backbone(
             vocabulary_size=300,
             num_layers=2,

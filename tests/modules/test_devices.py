@@ -75,13 +75,13 @@ def test_devices_that_do_not_divide_the_batch_are_an_error() -> None:
 def test_tensorflow_does_not_shard_weights() -> None:
     with (
         pytest.raises(DeviceError, match=r"Received: tensorflow\. Set training\.backend=jax"),
-        shared_training("fully_sharded", devices=1, batch_size=1),
+        shared_training("fully_sharded", devices=1, batch_size=1, sharding={}),
     ):
         pass
 
 
 def test_one_device_needs_nothing() -> None:
-    with shared_training("none", devices=0, batch_size=7) as sharing:
+    with shared_training("none", devices=0, batch_size=7, sharding={}) as sharing:
         assert sharing == ALONE
 
 

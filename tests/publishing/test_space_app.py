@@ -235,7 +235,7 @@ def test_the_page_builds_and_shows_what_it_runs_on(app: ModuleType, assistant: A
     texts = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
     assert any("[me/tiny](https://hub/me/tiny)" in text and "`v1`" in text and "a" * 12 in text for text in texts)
     assert any(
-        "A GPT-2 of 123,456 parameters, trained from scratch on 100 instructions with answers of "
+        "A language model of 123,456 parameters, trained from scratch on 100 instructions with answers of "
         "[me/rows](https://huggingface.co/datasets/me/rows)." in text
         for text in texts
     )
