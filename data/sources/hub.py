@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +31,7 @@ def plan(address: str, settings: ReadSettings) -> Planned:
         SourceUnavailable: If the Hub does not answer.
     """
     from httpx2 import HTTPError
-    from huggingface_hub import HfApi, constants
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         HfHubHTTPError,
         LocalEntryNotFoundError,
@@ -40,7 +41,7 @@ def plan(address: str, settings: ReadSettings) -> Planned:
 
     repo_id, revision, pattern = _parsed(address)
     try:
-        hub = HfApi(endpoint=constants.ENDPOINT)
+        hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
         info = hub.dataset_info(repo_id, revision=revision)
         commit = str(info.sha)
         names = _chosen([sibling.rfilename for sibling in info.siblings or ()], pattern, address)
