@@ -50,10 +50,10 @@ sabotage: setup ## A good run, then three sabotaged ones that must not be publis
 	@$(PYTHON) -m benchmarks.evaluation_sabotage $(ARGS)
 
 test: setup ## Run all tests that this machine can run
-	@$(TEST_SETTINGS) $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not hub_client and not mongodb" $(ARGS)
+	@$(TEST_SETTINGS) $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not hub_client and not mongodb and not soak" $(ARGS)
 
 test-unit: setup ## Run the fast tests only
-	@$(TEST_SETTINGS) $(PYTHON) -m pytest -m "not e2e and not browser and not airflow and not hub_client and not mongodb" $(ARGS)
+	@$(TEST_SETTINGS) $(PYTHON) -m pytest -m "not e2e and not browser and not airflow and not hub_client and not mongodb and not soak" $(ARGS)
 
 test-e2e: setup ## Run the pipeline tests only
 	@$(TEST_SETTINGS) $(PYTHON) -m pytest -m e2e $(ARGS)
@@ -87,7 +87,7 @@ test-mongodb: setup ## Read from a MongoDB server, made in .venv-mongodb
 	@$(PYTHON) -m pytest -m mongodb $(ARGS)
 
 test-load: setup ## Send load to the published Space and to the server
-	@$(PYTHON) -m pytest -m load $(ARGS)
+	@$(PYTHON) -m pytest -m "load or soak" $(ARGS)
 
 fault-matrix: setup ## Publish with every fault at every request, and tell whether all end whole (20 minutes)
 	@$(PYTHON) -m tests.publishing.fault_matrix $(ARGS)

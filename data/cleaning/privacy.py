@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections import Counter
@@ -104,6 +105,7 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Returns the regular expressions of detect-secrets, each with the name of its detector."""
     settings = require("detect_secrets.settings", "scrub secrets")
     initialize = require("detect_secrets.core.plugins.initialize", "scrub secrets")
+    logging.captureWarnings(False)  # its import has all warnings logged, which is not for a library to decide
     with settings.transient_settings({"plugins_used": [{"name": name} for name in SECRETS]}):
         plugins = [(name, initialize.from_plugin_classname(name)) for name in SECRETS]
     return tuple((name, pattern) for name, plugin in plugins for pattern in plugin.denylist)

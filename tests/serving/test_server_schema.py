@@ -79,7 +79,7 @@ def test_what_the_schema_forbids_is_refused(schema: schemathesis.BaseSchema, pat
     assert send(schema[path]["POST"], "forbidden", examples=20) == 20
 
 
-@pytest.mark.load
+@pytest.mark.soak
 def test_ten_thousand_fuzzed_requests_leave_the_server_as_it_was(
     schema: schemathesis.BaseSchema, server: Served
 ) -> None:

@@ -16,7 +16,7 @@ SECONDS = float(os.environ.get("SERVING_LOAD_SECONDS", "60"))
 PROMPTS = [f"Question {'x' * number}?" for number in range(40)]
 
 
-@pytest.mark.load
+@pytest.mark.soak
 def test_sixty_four_clients_get_answers_or_429_and_the_server_does_not_grow(
     long_revision: Path, tmp_path: Path
 ) -> None:
