@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Place, free_port
 
 
+@pytest.mark.timeout(3600)  # a whole run, whose Trainer compiles with XLA
 def test_the_pipeline_publishes_what_was_trained_on_jax(tmp_path: Path) -> None:
     place = Place(tmp_path / "output", free_port())
     finished = place.run_process(training__backend="jax")
