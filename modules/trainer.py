@@ -91,10 +91,7 @@ def checkpoint_root(folder: str | None, model_run_dir: str) -> str | None:
 
 
 def train(task: TrainingTask) -> Trained:
-    """Makes the model and the batches, trains, and writes the preset; needs no TensorFlow on another backend.
-
-    Lets go of the model, or two processes would hold it when it is exported.
-    """
+    """Makes the model and the batches, trains, and writes the preset; needs no TensorFlow on another backend."""
     settings, training = task.settings, task.settings.training
     with shared_training(
         training.distribution,

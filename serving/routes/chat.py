@@ -21,7 +21,7 @@ from serving.openai_shapes import (
     TokenLogprob,
     TopLogprob,
 )
-from serving.routes.context import ERRORS, client_of, deployment_for, finish_of, new_id, service_of, usage_of
+from serving.routes.context import ERRORS, answer_fields, client_of, deployment_for, finish_of, new_id, service_of
 from serving.routes.events import STREAMED, stream_response
 from serving.service import Question
 
@@ -46,18 +46,10 @@ async def chat(request: Request, asked: ChatRequest) -> ChatCompletion | Respons
     head: dict[str, Any] = {"id": new_id("chatcmpl"), "created": asking.created, "model": deployment.revision.name}
     if asked.stream:
         return stream_response(asking, _events(asking, top, head), service, asked.stream_options, head, choices)
-    try:
-        texts = await asking.texts(request)
-        found = [await _choice(asking, number, text, top) for number, text in enumerate(texts)]
-    finally:
-        asking.close()
-    return ChatCompletion(
-        **head,
-        system_fingerprint=asking.fingerprint,
-        choices=found,
-        usage=usage_of(asking, choices=choices),
-        warnings=asking.warnings(),
+    fields = await answer_fields(
+        asking, request, lambda number, text: _choice(asking, number, text, top), choices=choices
     )
+    return ChatCompletion(**head, **fields)
 
 
 def _top(asked: ChatRequest) -> int | None:

@@ -12,7 +12,7 @@ from serving.answering.model import Model, TokenScore
 from serving.answering.prompt import decoding_for
 from serving.asking import Asking
 from serving.openai_shapes import Completion, CompletionChoice, CompletionLogprobs, CompletionRequest
-from serving.routes.context import ERRORS, client_of, deployment_for, finish_of, new_id, service_of, usage_of
+from serving.routes.context import ERRORS, answer_fields, client_of, deployment_for, finish_of, new_id, service_of
 from serving.routes.events import STREAMED, stream_response
 from serving.service import Question
 
@@ -36,18 +36,10 @@ async def complete(request: Request, asked: CompletionRequest) -> Completion | R
     head: dict[str, Any] = {"id": new_id("cmpl"), "created": asking.created, "model": deployment.revision.name}
     if asked.stream:
         return stream_response(asking, _events(asking, asked, head), service, asked.stream_options, head, choices)
-    try:
-        texts = await asking.texts(request)
-        found = [await _choice(asking, number, text, asked.logprobs) for number, text in enumerate(texts)]
-    finally:
-        asking.close()
-    return Completion(
-        **head,
-        system_fingerprint=asking.fingerprint,
-        choices=found,
-        usage=usage_of(asking, choices=choices),
-        warnings=asking.warnings(),
+    fields = await answer_fields(
+        asking, request, lambda number, text: _choice(asking, number, text, asked.logprobs), choices=choices
     )
+    return Completion(**head, **fields)
 
 
 async def _choice(asking: Asking, number: int, text: str, top: int | None) -> CompletionChoice:

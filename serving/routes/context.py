@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request
@@ -66,6 +67,33 @@ def new_id(prefix: str) -> str:
 def finish_of(reason: Reason | None) -> Finish:
     """Returns OpenAI's word for the end of an answer."""
     return "stop" if reason == "stop" else "length"
+
+
+async def answer_fields(
+    asking: Asking, request: Request, choice: Callable[[int, str], Awaitable[Any]], *, choices: int
+) -> dict[str, Any]:
+    """Waits for all answers and returns the fields that whole answers have in common; closes `asking`.
+
+    Args:
+      asking: what was asked.
+      request: of the client.
+      choice: makes an answer's choice of its number and text.
+      choices: of each prompt.
+
+    Raises:
+      RequestError: the model failed, or the client has gone.
+    """
+    try:
+        texts = await asking.texts(request)
+        found = [await choice(number, text) for number, text in enumerate(texts)]
+    finally:
+        asking.close()
+    return {
+        "system_fingerprint": asking.fingerprint,
+        "choices": found,
+        "usage": usage_of(asking, choices=choices),
+        "warnings": asking.warnings(),
+    }
 
 
 def usage_of(asking: Asking, *, choices: int) -> Usage:
