@@ -128,13 +128,23 @@ def artifact_path(path: str) -> str:
     return f"{folders[top]}/{rest}" if rest else f"{folders['']}/{path}"
 
 
+def download_checked(hub: Hub, repo_id: str, files: Sequence[RemoteFile], *, commit: str, folder: Path) -> None:
+    """Downloads files of a commit into `folder`, each at its path in the repository.
+
+    Raises:
+        HubError: If the Hub refuses or does not answer.
+        DownloadError: If a file's SHA-256 is not the one that the Hub lists.
+    """
+    hub.download_files(repo_id, paths=[file.path for file in files], commit=commit, folder=folder)
+    for file in files:
+        _check_file(file, folder / file.path)
+
+
 def _download_files(hub: Hub, repo_id: str, files: Sequence[RemoteFile], *, commit: str, folder: Path) -> None:
     """Downloads files beside `folder`'s own, checks them, and moves all of them to their places."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        hub.download_files(repo_id, paths=[file.path for file in files], commit=commit, folder=Path(place))
-        for file in files:
-            _check_file(file, Path(place, file.path))
+        download_checked(hub, repo_id, files, commit=commit, folder=Path(place))
         for file in files:
             target = folder / artifact_path(file.path)
             target.parent.mkdir(parents=True, exist_ok=True)

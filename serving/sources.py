@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publishing.connection import QUESTION, connect
-from publishing.files import RemoteFile, sha256_of
+from publishing.downloads import download_checked
+from publishing.files import sha256_of
 from publishing.manifest import MANIFEST_PATH, read_manifest
 from publishing.settings import HubSettings
 from serving.answering.model import ModelFiles
@@ -66,7 +67,8 @@ def find_revision(source: ModelSource, *, form: str) -> Revision:
       form: which exported form is wanted.
 
     Raises:
-      SourceError: there is no such repository or revision, or a file did not arrive as the Hub lists it.
+      SourceError: there is no such repository or revision.
+      DownloadError: a file did not arrive as the Hub lists it.
       ModelFolderError: it has no such form.
       HubError: the Hub refuses or does not answer.
     """
@@ -128,16 +130,6 @@ def _download(hub: Hub, repo_id: str, commit: str, work_dir: Path, *, form: str)
     place = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
-    hub.download_files(repo_id, paths=[file.path for file in wanted], commit=commit, folder=place)
-    for file in wanted:
-        _check_file(file, place / file.path, repo_id)
+    download_checked(hub, repo_id, wanted, commit=commit, folder=place)
     place.rename(folder)
     return folder
-
-
-def _check_file(file: RemoteFile, path: Path, repo_id: str) -> None:
-    if file.sha256 is not None and (found := sha256_of(path)) != file.sha256:
-        raise SourceError(
-            f"A published file must arrive as the Hub lists it. Received: {file.path} of {repo_id} with SHA-256 "
-            f"{found}, listed {file.sha256}. Start again."
-        )

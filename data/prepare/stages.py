@@ -12,6 +12,7 @@ from data.prepare.reading import MALFORMED, read_part
 from data.prepare.tally import added
 from data.prepare.work import Result, Work
 from data.prepare.writing import join_dropped, join_shard, shard_tasks, write_fragments
+from data.splits import SPLITS
 
 Arguments = tuple[Any, ...]
 
@@ -78,7 +79,7 @@ def empty_split(work: Work) -> str:
     """Returns a sentence if a split would be empty; empty if none."""
     tasks = shard_tasks(work.results("fragments"))
     kept = sum(int(task["rows"]) for task in tasks)
-    for split in ("train", "eval"):
+    for split in SPLITS:
         if not any(task["split"] == split for task in tasks):
             return (
                 f"Split {split!r} would be empty. Received: {kept} usable row(s), of which "
