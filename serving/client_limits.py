@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from serving.answering.recent import RecentQuestions
 from serving.errors import RequestError
 from serving.settings import ClientLimits
 
@@ -19,8 +19,8 @@ class ClientBook:
 
     def __init__(self, limits: ClientLimits, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
-        self._clock = clock
-        self._asked: dict[str, deque[float]] = {}  # client -> when, oldest first
+        limit = limits.requests_per_minute
+        self._recent = RecentQuestions(limit, seconds=MINUTE_SECONDS, clock=clock) if limit is not None else None
         self._answers: Counter[str] = Counter()
 
     @contextmanager
@@ -52,25 +52,11 @@ class ClientBook:
             )
 
     def _check_rate(self, client: str) -> None:
-        limit = self._limits.requests_per_minute
-        if limit is None:
-            return
-        now = self._clock()
-        self._forget(now - MINUTE_SECONDS)
-        asked = self._asked.setdefault(client, deque())
-        if len(asked) >= limit:
-            seconds = max(1, math.ceil(asked[0] + MINUTE_SECONDS - now))
+        seconds = self._recent.count(client) if self._recent else 0
+        if seconds:
             raise RequestError(
                 429,
-                f"One client may ask {limit} times a minute. Ask again in {seconds} s.",
+                f"One client may ask {self._limits.requests_per_minute} times a minute. Ask again in {seconds} s.",
                 code="rate_limit_exceeded",
                 retry_after_seconds=seconds,
             )
-        asked.append(now)
-
-    def _forget(self, before: float) -> None:
-        for client, asked in list(self._asked.items()):
-            while asked and asked[0] <= before:
-                asked.popleft()
-            if not asked:
-                del self._asked[client]
