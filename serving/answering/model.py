@@ -182,25 +182,44 @@ class Model:
         decoding: Decoding,
         on_token: OnToken,
     ) -> None:
-        def step(result: Any) -> bool:
-            return on_token(result.batch_id, result.token_id, result.token)
-
+        callback = _Callback(on_token)
         options = decoding.options()
         if options["sampling_topk"] >= self.tokenizer.get_vocab_size():
             options["sampling_topk"] = 0  # all of them, which CTranslate2 wants to be told so
-        generator.generate_batch(
-            [list(context) for context in contexts],
-            max_length=max_new_tokens,
-            end_token=self.format.end_token,
-            include_prompt_in_result=False,
-            callback=step,
-            **options,
-        )
+        try:
+            generator.generate_batch(
+                [list(context) for context in contexts],
+                max_length=max_new_tokens,
+                end_token=self.format.end_token,
+                include_prompt_in_result=False,
+                callback=callback,
+                **options,
+            )
+        finally:
+            callback.forget()
 
     def _load(self, *, workers: int) -> ctranslate2.Generator:
         return ctranslate2.Generator(
             str(self.files.generator), device="cpu", inter_threads=workers, intra_threads=self.threads
         )
+
+
+class _Callback:
+    """Hands each new token on, until it is told to forget whom.
+
+    A generator's thread lets go of its callback some time after the answer has returned. What the callback still held
+    would go with it: at worst the generator itself, whose thread cannot wait for its own end and aborts the process.
+    """
+
+    def __init__(self, on_token: OnToken) -> None:
+        self._on_token: OnToken | None = on_token
+
+    def __call__(self, result: Any) -> bool:
+        assert self._on_token is not None
+        return self._on_token(result.batch_id, result.token_id, result.token)
+
+    def forget(self) -> None:
+        self._on_token = None
 
 
 def _score(row: np.ndarray, token_id: int, top: int) -> TokenScore:

@@ -1,0 +1,67 @@
+"""A model in memory, below the scheduler."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import pytest
+
+from serving.answering.model import Model, ModelFiles
+from serving.answering.prompt import Decoding
+from serving.answering.scheduler import Scheduler
+
+
+class Recording:
+    """A generator that keeps every callback, as one does whose thread lets go of it late."""
+
+    def __init__(self, generator: ctranslate2.Generator) -> None:
+        self._generator = generator
+        self.callbacks: list[Any] = []
+
+    def generate_batch(self, *arguments: Any, **options: Any) -> Any:
+        self.callbacks.append(options["callback"])
+        return self._generator.generate_batch(*arguments, **options)
+
+
+@pytest.mark.parametrize("seed", [None, 7], ids=["by chance", "seeded"])
+def test_a_kept_callback_holds_nothing_once_the_answer_is_over(
+    even_revision: Path, seed: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Else the generator's own thread may be the last to hold the model, and aborts the process.
+    recordings: list[Recording] = []
+
+    def load(model: Model, *, workers: int) -> Recording:
+        recordings.append(Recording(ctranslate2.Generator(str(model.files.generator), inter_threads=workers)))
+        return recordings[-1]
+
+    model = Model(ModelFiles.find(even_revision), lanes=1)
+    model._generator = Recording(model._generator)
+    recordings.append(model._generator)
+    monkeypatch.setattr(Model, "_load", load)
+    scheduler = Scheduler(model)
+    encoded = model.encode("Hello", max_new_tokens=4)
+    (answer,) = scheduler.ask([(encoded.tokens, Decoding(max_new_tokens=4, temperature=1.0, seed=seed))])
+    assert len([piece for piece in answer.pieces() if piece]) > 0
+    scheduler.close()
+    held = weakref.ref(model)
+    callbacks = [callback for recording in recordings for callback in recording.callbacks]
+    assert len(callbacks) == 1
+    del model, scheduler, answer, recordings
+    assert held() is None
+
+
+def test_models_come_and_go(even_revision: Path) -> None:
+    for _ in range(20):
+        scheduler = Scheduler(Model(ModelFiles.find(even_revision), lanes=1))
+        encoded = scheduler.model.encode("Hello", max_new_tokens=2)
+        (answer,) = scheduler.ask([(encoded.tokens, Decoding(max_new_tokens=2))])
+        assert answer.error is None
+        closing = threading.Thread(target=scheduler.close)
+        closing.start()
+        del scheduler, answer
+        closing.join()
+        del closing
