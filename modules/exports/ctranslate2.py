@@ -64,7 +64,7 @@ INT8 = ExportForm(
     write=partial(write, quantization="int8"),
     ask=partial(ask, folder=INT8_EXPORT.model_folder),
     judge=partial(judge_rounded, folder=INT8_EXPORT.model_folder),
-    export_setting="int8",
+    export_setting=("ctranslate2", "int8"),
     proof_order=4,
 )
 FLOAT32 = ExportForm(
@@ -75,5 +75,5 @@ FLOAT32 = ExportForm(
     ask=partial(ask, folder=FLOAT32_EXPORT.model_folder),
     judge=judge_choices,
     proof_order=3,
-    export_setting="float32",
+    export_setting=("ctranslate2", "float32"),
 )

@@ -70,7 +70,8 @@ class ExportForm:
         ask: answers requests with the form in the model artifact's folder, as its readers do; None if it cannot be
             asked alone.
         judge: compares its answers with the reference's.
-        export_setting: the value of ``export.ctranslate2`` that asks for the form; None if it is always written.
+        export_setting: the field of the ``export`` group, and its value, that ask for the form; None if it is always
+            written.
         written_by: the trainer, which has the model with its adapters, or the export process, which reads the preset.
         applies: whether there is such a form of a model.
         proof_order: its place in the proof, where those that take longest come first.
@@ -82,7 +83,7 @@ class ExportForm:
     write: Callable[[TrainedModel, Path], None]
     ask: Callable[[Path, Requests], Answers] | None = None
     judge: Judge | None = None
-    export_setting: str | None = None
+    export_setting: tuple[str, str] | None = None
     written_by: Writer = "export process"
     applies: Callable[[TrainedModel], bool] = lambda _: True
     proof_order: int = 9
@@ -99,7 +100,10 @@ class ExportForm:
 
     def is_wanted(self, settings: ExportSettings) -> bool:
         """Returns whether the settings ask for this form, if it is one of the project's."""
-        return self.export_setting is None or self.export_setting in settings.ctranslate2
+        if self.export_setting is None:
+            return True
+        field, value = self.export_setting
+        return value in getattr(settings, field)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ It is what the others are judged by: its usual reader needs PyTorch, so the proo
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from modules.exports.form import ExportForm, TrainedModel, write_json
@@ -20,6 +21,7 @@ def write(model: TrainedModel, folder: Path) -> None:
     family, generation = family_of(model.backbone), model.generation
     family.save_transformers(model.backbone, model.tokenizer, folder)
     end_id = family.end_token_id(model.tokenizer)
+    _add_chat_template(folder / "tokenizer_config.json", model.prompt_format.published_chat_template())
     sampled = generation.temperature > 0
     sampling = generation.model_dump(mode="json", include={"temperature", "top_k", "top_p"}) if sampled else {}
     write_json(
@@ -33,6 +35,11 @@ def write(model: TrainedModel, folder: Path) -> None:
         }
         | sampling,
     )
+
+
+def _add_chat_template(file: Path, template: str) -> None:
+    if template:
+        write_json(file, {**json.loads(file.read_text(encoding="utf-8")), "chat_template": template})
 
 
 def ask(model_folder: Path, requests: Requests) -> Answers:

@@ -259,6 +259,20 @@ class ModelFamily(abc.ABC):
         """Returns a validated ``ctranslate2.specs.ModelSpec`` with float32 weights and the vocabulary."""
 
     @abc.abstractmethod
+    def save_gguf(
+        self, backbone: Backbone, tokenizer: Tokenizer, file: Path, *, weights: str, chat_template: str
+    ) -> None:
+        """Writes a GGUF file.
+
+        Args:
+            backbone: the model.
+            tokenizer: its tokenizer.
+            file: where to; its folder is there.
+            weights: how matrices are stored, a name of ``gguf.GGMLQuantizationType``.
+            chat_template: Jinja, of a conversation, with nothing left to be given but messages.
+        """
+
+    @abc.abstractmethod
     def save_adapter(self, backbone: Backbone, folder: Path, *, base: str) -> None:
         """Writes the adapters alone, as PEFT reads them.
 
@@ -292,6 +306,14 @@ class ModelFamily(abc.ABC):
         Args:
             weights: its variables by name.
             matrix: gives the weight matrix of a name, with ``rows`` and ``product``.
+        """
+
+    @abc.abstractmethod
+    def gguf_logits(self, file: Path) -> Callable[..., np.ndarray]:
+        """Returns a GGUF file's model as a function, computed in float32 without llama.cpp.
+
+        Args:
+            file: the GGUF file.
         """
 
     @abc.abstractmethod

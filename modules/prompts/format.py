@@ -74,6 +74,15 @@ class PromptFormat:
         blank = tf.strings.regex_full_match(input_text, r"[ \t\n\r\f\x0b]*")
         return tf.where(blank, _join(self.without_input, fields), _join(self.with_input, fields))
 
+    def published_chat_template(self) -> str:
+        """Returns the chat template with its two tokens, as it is published: whoever fills it in has messages only."""
+        if not self.chat_template:
+            return ""
+        return (
+            f"{{%- set end_token = '{END_TOKEN}' -%}}{{%- set neutral_end_token = '{NEUTRAL_END_TOKEN}' -%}}"
+            f"{self.chat_template}"
+        )
+
     def spec(self, *, kind: str) -> dict[str, Any]:
         """Returns the templates as data, published beside every model as part of ``prompt.json``.
 

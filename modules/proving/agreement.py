@@ -1,8 +1,8 @@
 """Agreement of a form's answers with the reference's: whether they are the same, and how near its figures are.
 
-The Transformers checkpoint is the reference; float32 forms must agree with it, the 8-bit form must be as near as
-:mod:`modules.proving.rounding` says. Choices are compared step by step as long as both forms have
-chosen the same tokens: after that they answer different texts.
+The Transformers checkpoint is the reference; float32 forms must agree with it, forms with rounded weights must be as
+near as :mod:`modules.proving.rounding` says. Choices are compared step by step as long as both forms have chosen the
+same tokens: after that they answer different texts.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
+from modules.models.matrix import Matrix
 from modules.proving.answers import Answers
+from modules.proving.int8 import rounded
 from modules.proving.requests import Requests
+from modules.proving.rounding import STORED_WORDS, RoundedForm
 from modules.proving.rounding import WORDS as INT8_WORDS
-from modules.proving.rounding import RoundedForm
 
 Report = dict[str, Any]
 Judge = Callable[[Answers, Answers, Path, Requests], Report]  # reference, answers, model artifact's folder
 
 REFERENCE = "transformers"
+CHECKPOINT = "exports/transformers"  # in the model artifact
 # Nats between two float32 forms' log-probabilities of any token of the vocabulary, and per token of a scored output.
 # The forms sum in different orders; what is measured is about 1e-5.
 FLOAT_TOLERANCE = 1e-3
@@ -98,18 +101,43 @@ def judge_rounded(
     reference: Answers, answers: Answers, model_folder: Path, requests: Requests, *, folder: str
 ) -> Report:
     """Judges an 8-bit form of CTranslate2, which lies in `folder` of the model artifact."""
-    form = RoundedForm(model_folder / folder, model_folder / "exports/transformers", requests, reference["ids"])
+    form = RoundedForm(model_folder / CHECKPOINT, requests, reference["ids"], matrix=rounded)
+    report = _compare_choices(reference, answers, requests, judge=_judged_by(form), tolerance=INT8_WORDS)
+    return report | {"rounding": form.rounding, "saturation": form.saturation(model_folder / folder)}
 
+
+def judge_weights(
+    reference: Answers,
+    answers: Answers,
+    model_folder: Path,
+    requests: Requests,
+    *,
+    matrix: Callable[[np.ndarray], Matrix],
+) -> Report:
+    """Judges a form whose weights are rounded and whose arithmetic is float32.
+
+    Args:
+        reference: its answers.
+        answers: the form's.
+        model_folder: the model artifact's.
+        requests: what was asked.
+        matrix: rounds a weight matrix, float32 [N, K], as the form does.
+    """
+    form = RoundedForm(model_folder / CHECKPOINT, requests, reference["ids"], matrix=matrix)
+    report = _compare_choices(reference, answers, requests, judge=_judged_by(form), tolerance=STORED_WORDS)
+    return report | {"rounding": form.rounding}
+
+
+def _judged_by(form: RoundedForm) -> Callable[[Sequence[Step], int], tuple[bool, float]]:
     def judge(steps: Sequence[Step], index: int) -> tuple[bool, float]:
         return form.judge([step.expected for step in steps], [step.found for step in steps], index)
 
-    report = _compare_choices(reference, answers, requests, judge=judge, tolerance=INT8_WORDS)
-    return report | form.report()
+    return judge
 
 
 def judge_texts(reference: Answers, answers: Answers, model_folder: Path, requests: Requests) -> Report:
     """Judges a float32 form that works on texts, and scores rows."""
-    tokenizer = Tokenizer.from_file(str(model_folder / "exports/transformers/tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(model_folder / CHECKPOINT / "tokenizer.json"))
     wrong, ties, same = [], 0, 0
     for index, prompt in enumerate(requests.prompts):
         ids = [token for token in reference["ids"][index].tolist() if token >= 0]

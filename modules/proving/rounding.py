@@ -1,26 +1,25 @@
-"""The distance from the model that an 8-bit form may have: what rounding alone does to it, computed and not guessed.
+"""The distance from the model that a rounded form may have: what rounding alone does to it, computed and not guessed.
 
-The reference goes, with rounded weights, through exact 8-bit arithmetic
-(:mod:`modules.proving.int8`), which gives a distance from the reference; the form's answers may be
-twice as far. A model that learnt nothing, whose logits are as small as its rounding errors, is judged by its own
+The reference goes, with weights rounded as the form's are, through exact arithmetic (:mod:`modules.proving.int8`,
+:mod:`modules.proving.stored_weights`), which gives a distance from the reference; the form's answers may be twice as
+far. A model that learnt nothing, whose logits are as small as its rounding errors, is judged by its own
 measure, and a form whose products saturated is far outside of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from modules.models.families import find_family
+from modules.models.matrix import Matrix
 from modules.proving.answers import Logits
 from modules.proving.int8 import (
     LARGEST_PAIR,
     exact_products,
     generator_logits,
-    rounded,
     saturated_products,
     unsafe_rows,
 )
@@ -31,26 +30,27 @@ from modules.proving.requests import Requests
 # those digits make later roundings fall otherwise, the two errors are at worst independent; neither is twice the other.
 ROUNDINGS = 2.0
 WORDS = f"logits no further off than {ROUNDINGS:g} times what rounding to 8 bits does"
+STORED_WORDS = f"logits no further off than {ROUNDINGS:g} times what rounding its weights does"
 
 Logs = Sequence[np.ndarray]  # float32 [V] of each step: log-probabilities, or logits
 
 
 class RoundedForm:
-    """Judges an 8-bit generator's answers, one request after another, and remembers what it found.
+    """Judges the answers of a form with rounded weights, one request after another, and remembers what it found.
 
     Args:
-        folder: the generator's.
         checkpoint: folder of the Transformers checkpoint, the reference.
         requests: what was asked.
         reference_ids: int32 [requests, new tokens], the reference's answers.
+        matrix: rounds a weight matrix, float32 [N, K], as the form does.
     """
 
-    def __init__(self, folder: Path, checkpoint: Path, requests: Requests, reference_ids: np.ndarray) -> None:
-        self._folder = folder
+    def __init__(
+        self, checkpoint: Path, requests: Requests, reference_ids: np.ndarray, *, matrix: Callable[[np.ndarray], Matrix]
+    ) -> None:
         self._requests = requests
         self._reference_ids = reference_ids
-        self._family = find_family(requests.family)
-        self._rounded = self._family.reference_logits(checkpoint, matrix=rounded)
+        self._rounded = find_family(requests.family).reference_logits(checkpoint, matrix=matrix)
         self._roundings: list[float] = []
         self._wrong: dict[int, Logs] = {}  # request → what was found
 
@@ -64,30 +64,30 @@ class RoundedForm:
             self._wrong[index] = found
         return agrees, distance
 
-    def report(self) -> dict[str, Any]:
-        """Returns ``rounding``, the largest distance of exact arithmetic, and ``saturation``, a reason or None."""
-        return {"rounding": max(self._roundings), "saturation": self._saturation()}
+    @property
+    def rounding(self) -> float:
+        """Returns the largest distance that rounding alone gave."""
+        return max(self._roundings)
 
-    def _saturation(self) -> str | None:
-        unsafe, rows = unsafe_rows(self._folder)
+    def saturation(self, folder: Path) -> str | None:
+        """Returns what is wrong with the weights of an 8-bit CTranslate2 generator in a folder; None if nothing is."""
+        unsafe, rows = unsafe_rows(folder)
         if not unsafe:
             return None
         return (
-            f"has weights whose products saturate on processors without VNNI instructions{self._saturation_note()}: "
+            f"has weights whose products saturate on processors without VNNI instructions{self._note(folder)}: "
             f"no two of a row may exceed {LARGEST_PAIR} together. Received: larger ones in {unsafe} of {rows} rows. "
             "Export the model again."
         )
 
-    def _saturation_note(self) -> str:
+    def _note(self, folder: Path) -> str:
         """Returns the words for answers of saturated products, judged by the shortest wrong request; "" for others."""
         if not self._wrong:
             return ""
         index = min(self._wrong, key=lambda wrong: len(self._requests.prompt_ids[wrong]))
-        found = self._wrong[index]
+        found, family = self._wrong[index], find_family(self._requests.family)
         from_exact, from_saturated = (
-            logits_distance(
-                self._replay(generator_logits(self._family, self._folder, multiply=way), index, len(found)), found
-            )
+            logits_distance(self._replay(generator_logits(family, folder, multiply=way), index, len(found)), found)
             for way in (exact_products, saturated_products)
         )
         return ", as they did here" if from_saturated < from_exact else ""

@@ -32,8 +32,8 @@ class PublishConfig(PublishOptions):
     """Model repository, namespace/name; the embedded Hub's namespace is `local`."""
 
     exports: Exports = ("transformers", "keras", "ctranslate2", "saved_model")
-    """What to publish of transformers, keras, ctranslate2, saved_model, ctranslate2_float32 and, of a model trained
-    with LoRA, adapter; the Space needs ctranslate2."""
+    """What to publish of transformers, keras, ctranslate2, saved_model, ctranslate2_float32, gguf, gguf_float16,
+    gguf_float32 and, of a model trained with LoRA, adapter; the Space needs ctranslate2."""
 
     datasets: DatasetIds = ()
     """The Hub's names of what the model was trained on, for the card, such as tatsu-lab/alpaca; `none` for those in the

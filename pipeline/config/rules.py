@@ -194,7 +194,7 @@ def _exact_answers_have_instructions(config: PipelineConfig) -> str | None:
 
 def _published_precision(config: PipelineConfig) -> str | None:
     forms = find_forms(config.publish.exports)
-    missing = [str(form.export_setting) for form in forms if not form.is_wanted(config.export)]
+    missing = [form.export_setting for form in forms if form.export_setting and not form.is_wanted(config.export)]
     own = [name for name in config.publish.exports if is_reference(name) and name not in config.export.extra]
     if config.publish.enabled and own:
         return (
@@ -204,10 +204,12 @@ def _published_precision(config: PipelineConfig) -> str | None:
         )
     if not config.publish.enabled or not missing:
         return None
+    fields = {field: ", ".join(getattr(config.export, field)) or "none" for field, _ in missing}
+    ways_out = [f"Add {value} to export.{field}." for field, value in missing]
     return (
         "What is published must be exported. "
         f"Received: publish.exports={', '.join(config.publish.exports)}; "
-        f"export.ctranslate2={', '.join(config.export.ctranslate2) or 'none'}. Add {', '.join(missing)} to the latter."
+        f"{', '.join(f'export.{field}={chosen}' for field, chosen in fields.items())}. {' '.join(ways_out)}"
     )
 
 
@@ -363,7 +365,10 @@ RULES: tuple[Rule, ...] = (
     Rule(_REPOSITORIES, _local_namespace),
     Rule(_REPOSITORIES, _remote_namespace),
     Rule(("publish.enabled", "publish.required"), _required_publication_is_enabled),
-    Rule(("publish.enabled", "publish.exports", "export.ctranslate2", "export.extra"), _published_precision),
+    Rule(
+        ("publish.enabled", "publish.exports", "export.ctranslate2", "export.gguf", "export.extra"),
+        _published_precision,
+    ),
     Rule(("publish.enabled", "publish.exports", "training.lora_rank", "training.lora_unfrozen"), _published_adapter),
     Rule(("evaluation.enabled", "evaluation.baseline", "publish.enabled", "publish.exports"), _published_baseline),
     Rule(("data.kind", "publish.enabled", "publish.space"), _space_has_instruction_model),

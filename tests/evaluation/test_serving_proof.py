@@ -15,7 +15,7 @@ import pytest
 from keras_hub.models import GPT2Backbone
 from tokenizers import Tokenizer
 
-from modules.exports import TrainedModel
+from modules.exports import FORMS, ExportForm, TrainedModel
 from modules.exports.ctranslate2 import FLOAT32, INT8
 from modules.models.gpt2.family import GPT2
 from modules.models.gpt2.numpy_gpt2 import Cache
@@ -87,14 +87,18 @@ def test_the_reference_is_the_trained_model(model: Path, small: GPT2Backbone) ->
 def test_every_form_is_asked_in_a_fresh_process_and_agrees(model: Path) -> None:
     report = prove(model, timeout_seconds=300)
 
-    assert list(report) == ["saved_model", "keras", "transformers", "ctranslate2_float32", "ctranslate2"]
+    ggufs = ["gguf_float32", "gguf_float16", "gguf"]
+    assert list(report) == ["saved_model", "keras", "transformers", "ctranslate2_float32", "ctranslate2", *ggufs]
     assert reasons_in(report) == []
-    for form in ("saved_model", "keras", "ctranslate2_float32"):
+    for form in ("saved_model", "keras", "ctranslate2_float32", "gguf_float32"):
         assert (report[form]["same_answers"], report[form]["near_ties"]) == (5, 0)
         assert report[form]["largest"] < 1e-4
     rounded = report["ctranslate2"]
     assert 0 < rounded["largest"] < 2 * rounded["rounding"]
     assert rounded["saturation"] is None
+    for form in ("gguf_float16", "gguf"):
+        # The same weights in the same arithmetic, computed twice.
+        assert 0 < report[form]["largest"] == pytest.approx(report[form]["rounding"], rel=0.02)
     assert re.fullmatch(r"int8_float32 by (DNNL|MKL) on (GENERIC|AVX|AVX2|AVX512)", rounded["arithmetic"])
     assert report["ctranslate2_float32"]["arithmetic"].startswith("float32 by ")
     assert report["keras"]["arithmetic"] is None
@@ -128,7 +132,9 @@ def _forget_last_norm(backbone: GPT2Backbone) -> None:
 
 
 @pytest.mark.parametrize("damage", [_swap_layers, _ask_by_key, _forget_last_norm])
-def test_in_int8_too_a_wrong_part_is_found(
+@pytest.mark.parametrize("form", [INT8, FORMS["gguf"]], ids=lambda form: form.name)
+def test_in_8_bits_too_a_wrong_part_is_found(
+    form: ExportForm,
     damage: Callable[[GPT2Backbone], None],
     answers: dict[str, Answers],
     requests: Requests,
@@ -139,11 +145,12 @@ def test_in_int8_too_a_wrong_part_is_found(
     wrong = make_backbone(tokenizer)
     wrong.set_weights(small.get_weights())
     damage(wrong)
-    INT8.write(TrainedModel(wrong, tokenizer), damaged / "exports/ctranslate2")
-    found = answers | {"ctranslate2": asked(INT8, damaged, requests)}
+    shutil.rmtree(damaged / form.artifact_folder)
+    form.write(TrainedModel(wrong, tokenizer), damaged / form.artifact_folder)
+    found = answers | {form.name: asked(form, damaged, requests)}
 
     (reason,) = reasons_in(compare(found, damaged, requests))
-    assert reason.startswith("ctranslate2 disagrees with transformers on ")
+    assert reason.startswith(f"{form.name} disagrees with transformers on ")
 
 
 def test_one_wrong_weight_of_a_float32_form_is_found(

@@ -215,7 +215,7 @@ def test_all_problems_of_all_sources_are_reported_at_once(tmp_path: Path) -> Non
         (["--publish.exports", "adapter"], "Set training.lora_rank, or remove adapter from publish.exports."),
         (
             ["--publish.exports", "ctranslate2_float32 saved_model", "--export.ctranslate2", "int8"],
-            "export.ctranslate2=int8. Add float32 to the latter.",
+            "export.ctranslate2=int8. Add float32 to export.ctranslate2.",
         ),
         (
             ["--publish.local-port", "70000"],

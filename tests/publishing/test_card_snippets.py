@@ -25,8 +25,11 @@ from tests.publishing.trained_model import ANSWER
 PARITY_PYTHON = Path(__file__).parents[2] / ".venv-parity" / "bin" / "python"
 TITLES = ("KerasHub:", "CTranslate2 (8-bit", "CTranslate2 (float32", "TensorFlow ")
 PROMPT = "### Instruction:\nName the capital of France.\n\n### Response:\n"
-# Of all files of a revision; "" is that of .gitattributes and of the variables' parts.
-SUFFIXES = {".json", ".md", ".txt", ".safetensors", ".h5", ".bin", ".pb", ".index", ".data-00000-of-00001", ""}
+# Of all files of a revision; "" is that of .gitattributes, of the variables' parts and of a Modelfile.
+SUFFIXES = {
+    *(".json", ".md", ".txt", ".safetensors", ".h5", ".bin", ".pb", ".index", ".data-00000-of-00001", ".gguf"),
+    "",
+}
 RUN_ALL = f"""
 import contextlib, io, json, sys
 printed = {{}}
@@ -143,6 +146,26 @@ for revision in ("{published.revision}", "{published.commit}", "main", None):
 def test_a_snippet_for_pytorch_prints_the_answer(published: OnTheHub, tmp_path: Path, title: str) -> None:
     result = _run(PARITY_PYTHON, published.snippet(title), published, tmp_path)
     assert result.stdout == f"{ANSWER}\n"
+
+
+@pytest.mark.parity
+@pytest.mark.skipif(not PARITY_PYTHON.exists(), reason="needs .venv-parity: run `make test-parity`")
+def test_transformers_chats_in_the_bytes_of_the_training(published: OnTheHub, tmp_path: Path) -> None:
+    code = f"""
+import json
+from transformers import AutoTokenizer, pipeline
+question = [{{"role": "user", "content": "Name the capital of France."}}]
+turns = [*question, {{"role": "assistant", "content": "a<|endoftext|>b"}}, {{"role": "user", "content": "Why?"}}]
+tokenizer = AutoTokenizer.from_pretrained("{REPO_ID}")
+options = {{"tokenize": False, "add_generation_prompt": True}}
+prompts = [tokenizer.apply_chat_template(each, **options) for each in (question, turns)]
+answer = pipeline("text-generation", model="{REPO_ID}")(question)[0]["generated_text"][-1]["content"]
+print(json.dumps([*prompts, answer]))
+"""
+    first, turns, answer = json.loads(_run(PARITY_PYTHON, code, published, tmp_path).stdout.splitlines()[-1])
+    assert first == PROMPT
+    assert turns == f"{PROMPT}a<| endoftext |>b<|endoftext|>### Instruction:\nWhy?\n\n### Response:\n"
+    assert answer == ANSWER
 
 
 @pytest.mark.parity

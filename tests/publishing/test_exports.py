@@ -41,7 +41,7 @@ def test_a_form_of_the_callers_own_is_planned_and_told_on_the_card(model_folder:
 
 
 def test_a_form_that_nobody_describes_is_refused_with_what_there_is() -> None:
-    with pytest.raises(ValidationError, match=r"some of transformers, .*adapter\. Received: onnx\."):
+    with pytest.raises(ValidationError, match=r"some of transformers, .*gguf_float32\. Received: onnx\."):
         PublishSettings(repo_id="me/tiny", endpoint="https://hub", exports=("onnx",))
 
 

@@ -103,7 +103,7 @@ def server_process(
         yield Process(process, url, [first, process.stdout.readline()], log)
     finally:
         if process.poll():  # it has failed by itself: pytest shows this if the test fails too
-            print(f"The server ended with status {process.returncode}:\n{log.read_text()[-4000:]}")
+            sys.stderr.write(f"The server ended with status {process.returncode}:\n{log.read_text()[-4000:]}")
         process.kill()
         process.wait()
         process.stdout.close()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from modules.models.gpt2.layers import blocks
+from modules.models.gpt2.arrays import Affine, array, block_arrays, norm_arrays
 from modules.models.gpt2.tokenizer import vocabulary_and_merges
 from modules.prompts.format import END_TOKEN
 
@@ -44,31 +42,19 @@ def ctranslate2_spec(backbone: GPT2Backbone, tokenizer: Tokenizer) -> Any:
 
 def _fill_decoder(decoder: Any, backbone: GPT2Backbone) -> None:
     decoder.scale_embeddings = False
-    decoder.embeddings.weight = _array(backbone.token_embedding.embeddings)
-    decoder.position_encodings.encodings = _array(backbone.position_embedding.position_embeddings)
+    decoder.embeddings.weight = array(backbone.token_embedding.embeddings)
+    decoder.position_encodings.encodings = array(backbone.position_embedding.position_embeddings)
     decoder.projection.weight = decoder.embeddings.weight
-    _fill_norm(decoder.layer_norm, backbone.layer_norm)
-    for spec, block in zip(decoder.layer, blocks(backbone), strict=True):
-        _fill_norm(spec.self_attention.layer_norm, block.attention_norm)
-        parts = [block.query, block.key, block.value]
-        size = backbone.hidden_dim
-        # Keras: [D, heads, head_dim]; CTranslate2: [out, in], query, key and value as one.
-        spec.self_attention.linear[0].weight = np.concatenate([_array(p.kernel).reshape(size, size).T for p in parts])
-        spec.self_attention.linear[0].bias = np.concatenate([_array(p.bias).reshape(size) for p in parts])
-        spec.self_attention.linear[1].weight = _array(block.output.kernel).reshape(size, size).T
-        spec.self_attention.linear[1].bias = _array(block.output.bias)
+    _fill_norm(decoder.layer_norm, norm_arrays(backbone.layer_norm))
+    for spec, block in zip(decoder.layer, block_arrays(backbone), strict=True):
+        attention = spec.self_attention
+        _fill_norm(attention.layer_norm, block.attention_norm)
+        attention.linear[0].weight, attention.linear[0].bias = block.attention_in
+        attention.linear[1].weight, attention.linear[1].bias = block.attention_out
         _fill_norm(spec.ffn.layer_norm, block.feedforward_norm)
-        _fill_dense(spec.ffn.linear_0, block.intermediate)
-        _fill_dense(spec.ffn.linear_1, block.projection)
+        spec.ffn.linear_0.weight, spec.ffn.linear_0.bias = block.feedforward_in
+        spec.ffn.linear_1.weight, spec.ffn.linear_1.bias = block.feedforward_out
 
 
-def _fill_norm(spec: Any, layer: Any) -> None:
-    spec.gamma, spec.beta = _array(layer.gamma), _array(layer.beta)
-
-
-def _fill_dense(spec: Any, layer: Any) -> None:
-    spec.weight, spec.bias = _array(layer.kernel).T, _array(layer.bias)
-
-
-def _array(variable: Any) -> np.ndarray:
-    return np.asarray(variable.numpy(), dtype=np.float32)
+def _fill_norm(spec: Any, norm: Affine) -> None:
+    spec.gamma, spec.beta = norm

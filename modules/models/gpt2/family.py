@@ -16,6 +16,7 @@ import numpy as np
 from modules.models.family import ModelFamily, Preset, Sizes
 from modules.models.gpt2 import checkpoint
 from modules.models.gpt2 import tokenizer as tokenizers_
+from modules.models.matrix import FloatMatrix
 from modules.models.model_files import model_folder, tensors
 from publishing.card.family import FamilyFacts
 
@@ -180,6 +181,14 @@ class Gpt2Family(ModelFamily):
 
         return ctranslate2_spec.ctranslate2_spec(backbone, tokenizer)
 
+    def save_gguf(self, backbone: Any, tokenizer: Tokenizer, file: Path, *, weights: str, chat_template: str) -> None:
+        import gguf
+
+        from modules.models.gpt2 import gguf_file
+
+        stored = gguf.GGMLQuantizationType[weights]
+        gguf_file.save_gguf(backbone, tokenizer, file, weights=stored, chat_template=chat_template)
+
     def save_adapter(self, backbone: Any, folder: Path, *, base: str) -> None:
         from modules.models.gpt2 import adapter_files
 
@@ -190,7 +199,7 @@ class Gpt2Family(ModelFamily):
     ) -> Callable[..., np.ndarray]:
         from modules.models.gpt2 import numpy_gpt2
 
-        return numpy_gpt2.read_checkpoint(folder, matrix=matrix or numpy_gpt2.FloatMatrix).logits
+        return numpy_gpt2.read_checkpoint(folder, matrix=matrix or FloatMatrix).logits
 
     def generator_logits(
         self, weights: Mapping[str, np.ndarray], *, matrix: Callable[[str], Any]
@@ -198,6 +207,11 @@ class Gpt2Family(ModelFamily):
         from modules.models.gpt2 import numpy_gpt2
 
         return numpy_gpt2.network_of_generator(weights, matrix=matrix).logits
+
+    def gguf_logits(self, file: Path) -> Callable[..., np.ndarray]:
+        from modules.models.gpt2 import numpy_gpt2
+
+        return numpy_gpt2.read_gguf(file).logits
 
     def preset_logits(self, folder: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         import keras_hub

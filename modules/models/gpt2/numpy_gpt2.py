@@ -1,7 +1,8 @@
 """GPT-2's forward pass in NumPy: shares no code with what it is to check.
 
 Radford et al. 2019. :func:`read_checkpoint` takes the weights of a Transformers checkpoint, by the names of its
-``modeling_gpt2.py``; :func:`network_of_generator` those of a CTranslate2 generator.
+``modeling_gpt2.py``; :func:`network_of_generator` those of a CTranslate2 generator; :func:`read_gguf` those of a GGUF
+file, by the names of llama.cpp's ``llama-arch.cpp``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from safetensors.numpy import load_file
+
+from modules.models.matrix import FloatMatrix, Matrix
 
 EPSILON = 1e-5  # of layer normalisation, GPT-2's
 
@@ -32,32 +35,6 @@ class Logits(Protocol):
     def __call__(
         self, token_ids: Sequence[int], *, last: int | None = None, cache: Cache | None = None
     ) -> np.ndarray: ...
-
-
-class Matrix(Protocol):
-    """A weight matrix [N, K], however it is stored."""
-
-    def rows(self, indices: Sequence[int]) -> np.ndarray:
-        """Returns float32 [len(indices), K]."""
-
-    def product(self, x: np.ndarray) -> np.ndarray:
-        """Returns float32 [T, K] times the matrix' transpose: [T, N]."""
-
-
-@dataclass(frozen=True)
-class FloatMatrix:
-    """A matrix in float32."""
-
-    weight: np.ndarray
-
-    def rows(self, indices: Sequence[int]) -> np.ndarray:
-        """Returns float32 [len(indices), K]."""
-        return self.weight[list(indices)]
-
-    def product(self, x: np.ndarray) -> np.ndarray:
-        """Returns float32 [T, K] times the matrix' transpose: [T, N]."""
-        product: np.ndarray = x @ self.weight.T
-        return product
 
 
 @dataclass(frozen=True)
@@ -88,6 +65,14 @@ IN_GENERATOR = {
     "feedforward_norm": "ffn/layer_norm",
     "feedforward_in": "ffn/linear_0",
     "feedforward_out": "ffn/linear_1",
+}
+IN_GGUF = {
+    "attention_norm": "attn_norm",
+    "attention_in": "attn_qkv",
+    "attention_out": "attn_output",
+    "feedforward_norm": "ffn_norm",
+    "feedforward_in": "ffn_up",
+    "feedforward_out": "ffn_down",
 }
 
 
@@ -169,6 +154,34 @@ def network_of_generator(weights: Mapping[str, np.ndarray], *, matrix: Callable[
         positions=weights["decoder/position_encodings/encodings"],
         blocks=[_block(f"decoder/layer_{number}/", IN_GENERATOR, norm_of, dense_of) for number in range(len(layers))],
         last_norm=norm_of("decoder/layer_norm"),
+    )
+
+
+def read_gguf(file: Path) -> Network:
+    """Reads a GGUF file; weights are given back their float32 values, activations are not rounded."""
+    import gguf
+
+    reader = gguf.GGUFReader(file)
+    weights = {tensor.name: gguf.dequantize(tensor.data, tensor.tensor_type) for tensor in reader.tensors}
+
+    def number_of(name: str) -> float:
+        return float(reader.fields[f"gpt2.{name}"].contents())
+
+    def dense_of(name: str) -> Dense:
+        return partial(dense, FloatMatrix(weights[f"{name}.weight"]), weights[f"{name}.bias"])
+
+    def norm_of(name: str) -> Dense:
+        epsilon = number_of("attention.layer_norm_epsilon")
+        return partial(layer_norm, weight=weights[f"{name}.weight"], bias=weights[f"{name}.bias"], epsilon=epsilon)
+
+    return Network(
+        heads=int(number_of("attention.head_count")),
+        embedding=FloatMatrix(weights["token_embd.weight"]),
+        positions=weights["position_embd.weight"],
+        blocks=[
+            _block(f"blk.{number}.", IN_GGUF, norm_of, dense_of) for number in range(int(number_of("block_count")))
+        ],
+        last_norm=norm_of("output_norm"),
     )
 
 
