@@ -16,7 +16,7 @@ TEST_SETTINGS = env $$($(PYTHON) -m modules.cpu_environment)
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-setup: ## Make .venv from the lock file (EXTRAS="gpu jax jax-gpu signing")
+setup: ## Make .venv from the lock file (EXTRAS="gpu jax jax-gpu onnx signing")
 	@python3 bootstrap.py
 
 run: setup ## Run the pipeline: data checks, training, publishing (ARGS="--profile ...")

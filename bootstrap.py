@@ -20,7 +20,7 @@ PYTHON = "3.11"
 UV = "uv==0.13.9"
 # What the quickstart and the tests need, and what one may ask for besides.
 ALWAYS = ("datasets", "demo", "hub", "prepare", "serving")
-EXTRAS = ("gpu", "jax", "jax-gpu", "signing")
+EXTRAS = ("gpu", "jax", "jax-gpu", "onnx", "signing")
 # What decides about the environment; a change of any makes it anew.
 INPUTS = (
     "pyproject.toml",

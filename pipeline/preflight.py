@@ -169,6 +169,15 @@ def _backend(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator
         )
 
 
+def _onnx(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    missing = [package for package in ("tf2onnx", "onnxruntime") if find_spec(package) is None]
+    if config.export.onnx and missing:
+        yield (
+            f"export.onnx needs tf2onnx and onnxruntime. Received: no {' and no '.join(missing)} is installed. "
+            "Run `make setup EXTRAS=onnx`, or set export.onnx to none."
+        )
+
+
 def _callbacks(config: PipelineConfig, environment: Mapping[str, str]) -> Iterator[str]:
     yield from name_problems(config.training.callbacks)
 
@@ -245,5 +254,5 @@ def _listing(folder: Path) -> str:
 
 Check = Callable[[PipelineConfig, Mapping[str, str]], Iterator[str]]
 CHECKS: tuple[Check, ...] = (
-    _rows, _licenses, _slices, _schema, _model, _backend, _callbacks, _space, _signing, _owners, _hub, _disk,
+    _rows, _licenses, _slices, _schema, _model, _backend, _onnx, _callbacks, _space, _signing, _owners, _hub, _disk,
 )  # fmt: skip

@@ -64,6 +64,7 @@ EXPORTS: Mapping[str, Export] = {
         _built_in("saved_model", "Format-Serving", "saved_model", "tf-keras"),
         _built_in("ctranslate2_float32", "exports/ctranslate2_float32", "ctranslate2_float32", "ctranslate2"),
         _built_in("adapter", "exports/adapter", "adapter", "peft"),
+        _built_in("onnx", "exports/onnx", "onnx", "onnx"),
         _built_in("gguf", "exports/gguf", "gguf", "gguf"),
         _built_in("gguf_float16", "exports/gguf_float16", "gguf_float16", "gguf"),
         _built_in("gguf_float32", "exports/gguf_float32", "gguf_float32", "gguf"),

@@ -58,7 +58,7 @@ def test_an_unknown_extra_is_refused() -> None:
         [sys.executable, "bootstrap.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert done.stderr == "setup: EXTRAS takes gpu, jax, jax-gpu, signing. Received: tpu.\n"
+    assert done.stderr == "setup: EXTRAS takes gpu, jax, jax-gpu, onnx, signing. Received: tpu.\n"
 
 
 def test_the_same_extras_in_any_order_are_one_environment() -> None:

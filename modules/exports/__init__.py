@@ -15,6 +15,7 @@ from modules.exports.gguf import FLOAT16 as GGUF_FLOAT16
 from modules.exports.gguf import FLOAT32 as GGUF_FLOAT32
 from modules.exports.gguf import Q8_0 as GGUF
 from modules.exports.keras_preset import KERAS
+from modules.exports.onnx import ONNX
 from modules.exports.saved_model import SAVED_MODEL
 from modules.exports.transformers import TRANSFORMERS
 from modules.settings.export import ExportSettings
@@ -24,7 +25,7 @@ __all__ = ["FORMS", "ExportForm", "TrainedModel", "find_form", "find_forms", "fo
 SETTING = "publish.exports"
 FORMS: Mapping[str, ExportForm] = {
     form.name: form
-    for form in (TRANSFORMERS, KERAS, INT8, SAVED_MODEL, FLOAT32, ADAPTER, GGUF, GGUF_FLOAT16, GGUF_FLOAT32)
+    for form in (TRANSFORMERS, KERAS, INT8, SAVED_MODEL, FLOAT32, ADAPTER, GGUF, GGUF_FLOAT16, GGUF_FLOAT32, ONNX)
 }
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from modules.exports.form import ExportForm, TrainedModel
 from modules.models.families import family_of, find_family
 from modules.proving.agreement import judge_choices
-from modules.proving.answers import Answers, decode_greedily
+from modules.proving.answers import Answers, decode_greedily, padded
 from modules.proving.requests import Requests
 from publishing.exports import EXPORTS
 
@@ -27,15 +24,7 @@ def write(model: TrainedModel, folder: Path) -> None:
 def ask(model_folder: Path, requests: Requests) -> Answers:
     """Answers from the preset's backbone, by KerasHub."""
     logits = find_family(requests.family).preset_logits(model_folder / KERAS.artifact_folder)
-
-    def next_logits(rows: Mapping[int, Sequence[int]]) -> np.ndarray:
-        lengths = np.array([len(ids) for ids in rows.values()])
-        tokens = np.zeros((len(rows), lengths.max()), np.int32)
-        for row, ids in zip(tokens, rows.values(), strict=True):
-            row[: len(ids)] = ids
-        return logits(tokens, lengths)
-
-    return decode_greedily(next_logits, requests)
+    return decode_greedily(padded(logits), requests)
 
 
 KERAS = ExportForm(

@@ -273,6 +273,10 @@ class ModelFamily(abc.ABC):
         """
 
     @abc.abstractmethod
+    def save_onnx(self, backbone: Backbone, file: Path) -> None:
+        """Writes an ONNX file: ``token_ids`` and ``padding_mask`` int32 [B, T] → ``logits`` float32 [B, T, V]."""
+
+    @abc.abstractmethod
     def save_adapter(self, backbone: Backbone, folder: Path, *, base: str) -> None:
         """Writes the adapters alone, as PEFT reads them.
 

@@ -68,6 +68,20 @@ def decode_greedily(next_logits: NextLogits, requests: Requests) -> Answers:
     return pack(answers, requests)
 
 
+def padded(logits: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> NextLogits:
+    """Returns a model that takes int32 [B, T] token ids and int [B] lengths, and gives logits after each row's last
+    token, as :func:`decode_greedily` asks it."""
+
+    def next_logits(rows: Mapping[int, Sequence[int]]) -> np.ndarray:
+        lengths = np.array([len(ids) for ids in rows.values()])
+        tokens = np.zeros((len(rows), lengths.max()), np.int32)
+        for row, ids in zip(tokens, rows.values(), strict=True):
+            row[: len(ids)] = ids
+        return logits(tokens, lengths)
+
+    return next_logits
+
+
 def batches(rows: Mapping[int, Sequence[int]]) -> Iterator[list[int]]:
     """Yields indices of rows of similar length that fit into BATCH_TOKENS together."""
     batch: list[int] = []

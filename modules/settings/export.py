@@ -12,6 +12,8 @@ CTranslate2Precision = Literal["int8", "float32"]
 CTranslate2Precisions = Annotated[tuple[CTranslate2Precision, ...], BeforeValidator(split_words)]
 GgufType = Literal["q8_0", "f16", "f32"]
 GgufTypes = Annotated[tuple[GgufType, ...], BeforeValidator(split_words)]
+OnnxType = Literal["f32"]
+OnnxTypes = Annotated[tuple[OnnxType, ...], BeforeValidator(split_words)]
 
 
 class ExportSettings(BaseModel):
@@ -26,6 +28,9 @@ class ExportSettings(BaseModel):
     gguf: GgufTypes = ()
     """How the weights of GGUF files are stored, for llama.cpp and Ollama: q8_0 (8 bits), f16 and f32, one export each;
     `none` for no such export."""
+
+    onnx: OnnxTypes = ()
+    """How the weights of an ONNX file are stored, f32; needs `make setup EXTRAS=onnx`; `none` for no such export."""
 
     extra: Words = ()
     """Forms of your own besides, as package.module:OBJECT; `none` for none."""

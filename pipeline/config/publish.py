@@ -33,7 +33,7 @@ class PublishConfig(PublishOptions):
 
     exports: Exports = ("transformers", "keras", "ctranslate2", "saved_model")
     """What to publish of transformers, keras, ctranslate2, saved_model, ctranslate2_float32, gguf, gguf_float16,
-    gguf_float32 and, of a model trained with LoRA, adapter; the Space needs ctranslate2."""
+    gguf_float32, onnx and, of a model trained with LoRA, adapter; the Space needs ctranslate2."""
 
     datasets: DatasetIds = ()
     """The Hub's names of what the model was trained on, for the card, such as tatsu-lab/alpaca; `none` for those in the

@@ -366,7 +366,7 @@ RULES: tuple[Rule, ...] = (
     Rule(_REPOSITORIES, _remote_namespace),
     Rule(("publish.enabled", "publish.required"), _required_publication_is_enabled),
     Rule(
-        ("publish.enabled", "publish.exports", "export.ctranslate2", "export.gguf", "export.extra"),
+        ("publish.enabled", "publish.exports", "export.ctranslate2", "export.gguf", "export.onnx", "export.extra"),
         _published_precision,
     ),
     Rule(("publish.enabled", "publish.exports", "training.lora_rank", "training.lora_unfrozen"), _published_adapter),

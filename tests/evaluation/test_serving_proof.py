@@ -87,10 +87,10 @@ def test_the_reference_is_the_trained_model(model: Path, small: GPT2Backbone) ->
 def test_every_form_is_asked_in_a_fresh_process_and_agrees(model: Path) -> None:
     report = prove(model, timeout_seconds=300)
 
-    ggufs = ["gguf_float32", "gguf_float16", "gguf"]
-    assert list(report) == ["saved_model", "keras", "transformers", "ctranslate2_float32", "ctranslate2", *ggufs]
+    others = ["gguf_float32", "gguf_float16", "gguf", "onnx"]
+    assert list(report) == ["saved_model", "keras", "transformers", "ctranslate2_float32", "ctranslate2", *others]
     assert reasons_in(report) == []
-    for form in ("saved_model", "keras", "ctranslate2_float32", "gguf_float32"):
+    for form in ("saved_model", "keras", "ctranslate2_float32", "gguf_float32", "onnx"):
         assert (report[form]["same_answers"], report[form]["near_ties"]) == (5, 0)
         assert report[form]["largest"] < 1e-4
     rounded = report["ctranslate2"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import ctranslate2
 import keras_hub
 import numpy as np
+import onnxruntime
 import pytest
 from keras_hub.models import GPT2Backbone
 from safetensors.numpy import load_file
@@ -128,6 +129,7 @@ def test_the_forms_hold_exactly_these_files(exports: Path) -> None:
         "keras/preprocessor.json",
         "keras/task.json",
         "keras/tokenizer.json",
+        "onnx/model.onnx",
         "transformers/config.json",
         "transformers/generation_config.json",
         "transformers/merges.txt",
@@ -181,6 +183,23 @@ def test_ctranslate2_in_int8_is_smaller_and_answers(exports: Path, tokenizer: To
     assert 1 <= len(result.sequences_ids[0]) <= 8
     sizes = [(exports / name).stat().st_size for name in ("ctranslate2/model.bin", "transformers/model.safetensors")]
     assert sizes[0] < sizes[1] / 2
+
+
+def test_onnx_gives_equal_logits_for_rows_of_any_length(
+    exports: Path, backbone: GPT2Backbone, tokenizer: Tokenizer
+) -> None:
+    session = onnxruntime.InferenceSession(exports / "onnx" / "model.onnx")
+    inputs = {value.name: (value.type, value.shape) for value in session.get_inputs()}
+    assert inputs == dict.fromkeys(("padding_mask", "token_ids"), ("tensor(int32)", ["batch", "tokens"]))
+    for length in (1, 7, 64):
+        ids = np.random.default_rng(length).integers(0, tokenizer.get_vocab_size(), (2, length), dtype=np.int32)
+        mask = np.ones_like(ids)
+        mask[1, (length + 1) // 2 :] = 0
+        (found,) = session.run(["logits"], {"token_ids": ids, "padding_mask": mask})
+        hidden = backbone({"token_ids": ids, "padding_mask": mask})
+        expected = np.asarray(backbone.token_embedding(hidden, reverse=True))
+        seen = mask.astype(bool)
+        np.testing.assert_allclose(found[seen], expected[seen], rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
 def test_prompt_json_tells_front_ends_how_to_ask(exports: Path, tokenizer: Tokenizer) -> None:

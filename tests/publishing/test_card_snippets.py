@@ -23,11 +23,11 @@ from tests.publishing.publications import REPO_ID, hub_at, noon
 from tests.publishing.trained_model import ANSWER
 
 PARITY_PYTHON = Path(__file__).parents[2] / ".venv-parity" / "bin" / "python"
-TITLES = ("KerasHub:", "CTranslate2 (8-bit", "CTranslate2 (float32", "TensorFlow ")
+TITLES = ("KerasHub:", "CTranslate2 (8-bit", "CTranslate2 (float32", "TensorFlow ", "ONNX ")
 PROMPT = "### Instruction:\nName the capital of France.\n\n### Response:\n"
 # Of all files of a revision; "" is that of .gitattributes, of the variables' parts and of a Modelfile.
 SUFFIXES = {
-    *(".json", ".md", ".txt", ".safetensors", ".h5", ".bin", ".pb", ".index", ".data-00000-of-00001", ".gguf"),
+    *(".json", ".md", ".txt", ".safetensors", ".h5", ".bin", ".pb", ".index", ".data-00000-of-00001", ".gguf", ".onnx"),
     "",
 }
 RUN_ALL = f"""

@@ -17,32 +17,41 @@ from publishing.settings import PublishSettings
 SNIPPET = """ONNX Runtime:
 
 ```python
-snapshot_download("<<repo_id>>", revision="<<revision>>", allow_patterns="onnx/*")  # <<instruction>>
+snapshot_download("<<repo_id>>", revision="<<revision>>", allow_patterns="openvino/*")  # <<instruction>>
 ```
 """
-ONNX = Export(
-    name="onnx", model_folder="exports/onnx", revision_folder="onnx", library_name="onnxruntime", snippet=SNIPPET
+OPENVINO = Export(
+    name="openvino",
+    model_folder="exports/openvino",
+    revision_folder="openvino",
+    library_name="openvinoruntime",
+    snippet=SNIPPET,
 )
 
 
 def test_a_form_of_the_callers_own_is_planned_and_told_on_the_card(model_folder: Path, tmp_path: Path) -> None:
     model = shutil.copytree(model_folder, tmp_path / "model")
-    (model / "exports/onnx").mkdir()
-    (model / "exports/onnx/model.onnx").write_bytes(b"onnx")
-    settings = PublishSettings(repo_id="me/tiny", endpoint="https://hub", exports=("onnx",), own_exports=(ONNX,))
+    (model / "exports/openvino").mkdir()
+    (model / "exports/openvino/model.openvino").write_bytes(b"openvino")
+    settings = PublishSettings(
+        repo_id="me/tiny", endpoint="https://hub", exports=("openvino",), own_exports=(OPENVINO,)
+    )
     again = PublishSettings.model_validate_json(settings.model_dump_json())
 
     publication = publication_of(model, again)
     card = write_card(publication.facts, repo_id="me/tiny", revision="v1")
 
-    assert "onnx/model.onnx" in {file.path for file in publication.files}
-    assert "library_name: onnxruntime\n" in card
-    assert 'snapshot_download("me/tiny", revision="v1", allow_patterns="onnx/*")  # Name the capital of France.' in card
+    assert "openvino/model.openvino" in {file.path for file in publication.files}
+    assert "library_name: openvinoruntime\n" in card
+    assert (
+        'snapshot_download("me/tiny", revision="v1", allow_patterns="openvino/*")  # Name the capital of France.'
+        in card
+    )
 
 
 def test_a_form_that_nobody_describes_is_refused_with_what_there_is() -> None:
-    with pytest.raises(ValidationError, match=r"some of transformers, .*gguf_float32\. Received: onnx\."):
-        PublishSettings(repo_id="me/tiny", endpoint="https://hub", exports=("onnx",))
+    with pytest.raises(ValidationError, match=r"some of transformers, .*gguf_float32\. Received: openvino\."):
+        PublishSettings(repo_id="me/tiny", endpoint="https://hub", exports=("openvino",))
 
 
 def test_the_trainers_forms_are_what_the_library_knows() -> None:

@@ -189,6 +189,11 @@ class Gpt2Family(ModelFamily):
         stored = gguf.GGMLQuantizationType[weights]
         gguf_file.save_gguf(backbone, tokenizer, file, weights=stored, chat_template=chat_template)
 
+    def save_onnx(self, backbone: Any, file: Path) -> None:
+        from modules.models import onnx_file
+
+        onnx_file.save_onnx(backbone, file)
+
     def save_adapter(self, backbone: Any, folder: Path, *, base: str) -> None:
         from modules.models.gpt2 import adapter_files
 
