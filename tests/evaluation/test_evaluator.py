@@ -17,7 +17,7 @@ from modules.models.gpt2.tokenizer import train_tokenizer
 from pipeline.components.evaluator.baseline import PreviousBlessedModelStrategy
 from tests.evaluation.conftest import GENERATION
 from tests.evaluation.evaluating import Evaluated, artifact, evaluate
-from tests.evaluation.exporting import export_model
+from tests.evaluation.exporting import copy_with_weights, export_model
 from tests.evaluation.test_scoring import plainly
 from tests.modules.conftest import make_backbone
 
@@ -102,13 +102,9 @@ def test_without_a_baseline_the_report_says_so(first: Evaluated) -> None:
 
 
 @pytest.fixture(scope="module")
-def worse_folder(backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def worse_folder(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model, spoiled."""
-    folder = tmp_path_factory.mktemp("worse")
-    spoiled = make_backbone(tokenizer)
-    spoiled.set_weights([weight * 2 for weight in backbone.get_weights()])
-    export_model(spoiled, tokenizer, folder, GENERATION)
-    return folder
+    return copy_with_weights(model_folder, tmp_path_factory.mktemp("worse") / "model", factor=2)
 
 
 def test_a_worse_model_than_the_last_blessed_one_is_not_blessed(
@@ -223,13 +219,9 @@ def test_an_evaluation_split_without_rows_blesses_nothing(model_folder: Path, tm
     assert found.report["slices"][0]["candidate"]["rows"] == 0
 
 
-def test_a_model_that_computes_no_numbers_is_not_blessed(
-    backbone: GPT2Backbone, tokenizer: Tokenizer, tmp_path: Path
-) -> None:
-    broken = make_backbone(tokenizer)
-    broken.set_weights([weight * np.nan for weight in backbone.get_weights()])
-    export_model(broken, tokenizer, tmp_path / "model", GENERATION)
-    found = evaluate(tmp_path, ROWS, tmp_path / "model", baseline_folder=None)
+def test_a_model_that_computes_no_numbers_is_not_blessed(model_folder: Path, tmp_path: Path) -> None:
+    broken = copy_with_weights(model_folder, tmp_path / "model", factor=np.nan)
+    found = evaluate(tmp_path, ROWS, broken, baseline_folder=None)
 
     assert not found.blessed
     assert found.report["reasons"] == ["loss is nan, which is no figure to judge by"]

@@ -38,7 +38,7 @@ INT8_REASON = "ctranslate2 disagrees with transformers on 5 of 5 requests (logit
 def model(small: GPT2Backbone, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model artifact's folder."""
     folder = tmp_path_factory.mktemp("proof")
-    export_model(small, tokenizer, folder, GENERATION)
+    export_model(small, tokenizer, folder, GENERATION, FORMS.values())
     (folder / "exports/training.json").write_text(json.dumps({"samples": SAMPLES}))
     return folder
 
