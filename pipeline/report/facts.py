@@ -174,12 +174,17 @@ class AnswerFacts:
 
 @dataclass(frozen=True)
 class QualityFacts:
-    """Figures of generated answers by name, the candidate's and the last blessed model's, over `rows` questions."""
+    """Figures of generated answers by name, the candidate's and the last blessed model's, over `rows` questions.
+
+    Attributes:
+        form: exported form that gave the answers.
+    """
 
     candidate: Mapping[str, float]
     baseline: Mapping[str, float] = field(default_factory=dict)
     conditions: tuple[ConditionFacts, ...] = ()
     rows: int = 0
+    form: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ from tfx.types import standard_artifacts
 from tokenizers import Tokenizer
 
 from data.tfrecords import Row
-from pipeline.components.answer_quality.answering import Answer, ask
+from modules.exports.ctranslate2 import FLOAT32
+from modules.exports.form import ExportForm
+from modules.exports.saved_model import SAVED_MODEL
+from pipeline.components.answer_quality.answering import Answer, ask, form_to_ask
 from pipeline.components.answer_quality.artifact import AnswerSample
 from pipeline.components.answer_quality.executor import Executor
 from tests.evaluation.evaluating import artifact, evaluate, examples_of
@@ -61,16 +64,35 @@ def report_of(sample: Any) -> dict[str, Any]:
     return report
 
 
-def test_an_answer_ends_by_itself_if_one_token_more_would_not_make_it_longer(trained: Path) -> None:
+@pytest.mark.parametrize("form", [FLOAT32, SAVED_MODEL], ids=lambda form: form.name)
+def test_an_answer_ends_by_itself_if_one_token_more_would_not_make_it_longer(trained: Path, form: ExportForm) -> None:
     tokenizer = Tokenizer.from_file(str(trained / "exports/transformers/tokenizer.json"))
     tokens = tokenizer.encode(ANSWER).ids
-    saved_model = str(trained / "Format-Serving")
 
-    assert ask(saved_model, [ASKED], max_new_tokens=30) == [Answer(ANSWER, stopped=True)]
-    assert ask(saved_model, [ASKED], max_new_tokens=len(tokens)) == [Answer(ANSWER, stopped=True)]
-    cut = tokenizer.decode(tokens[:-1])
-    assert ask(saved_model, [ASKED], max_new_tokens=len(tokens) - 1) == [Answer(cut, stopped=False)]
-    assert ask(saved_model, [], max_new_tokens=30) == []
+    def asked(max_new_tokens: int) -> list[Answer]:
+        return ask(trained, [ASKED], form=form, max_new_tokens=max_new_tokens)
+
+    assert asked(30) == [Answer(ANSWER, stopped=True)]
+    assert asked(len(tokens)) == [Answer(ANSWER, stopped=True)]
+    assert asked(len(tokens) - 1) == [Answer(tokenizer.decode(tokens[:-1]), stopped=False)]
+    assert ask(trained, [], form=form, max_new_tokens=30) == []
+
+
+def test_both_forms_give_the_same_answers_to_rows_of_any_length(model_folder: Path) -> None:
+    rows = [
+        Row(text, given, "")
+        for text in ("Sort.", "é 🙂" * 9, "a" * 90, "")
+        for given in ("", "pear, apple <|endoftext|>")
+    ]
+    by_form = [ask(model_folder, rows, form=form, max_new_tokens=6) for form in (FLOAT32, SAVED_MODEL)]
+
+    assert by_form[0] == by_form[1]
+    assert {answer.stopped for answer in by_form[0]} == {False}
+
+
+def test_the_cheapest_form_in_float32_is_asked(trained: Path, tmp_path: Path) -> None:
+    assert form_to_ask(trained) is FLOAT32
+    assert form_to_ask(tmp_path) is SAVED_MODEL
 
 
 def test_the_report_has_the_figures_and_every_answer_beside_the_baselines(
@@ -84,6 +106,7 @@ def test_the_report_has_the_figures_and_every_answer_beside_the_baselines(
     by_expected = {answer["expected"]: answer for answer in report["answers"]}
 
     assert (report["rows"], report["seed"], report["max_new_tokens"]) == (2, 42, 24)
+    assert (report["form"], report["baseline_form"]) == ("ctranslate2_float32", "ctranslate2_float32")
     assert report["candidate"]["exact_match"] == 0.5
     assert report["candidate"]["stopped"] == 1.0
     assert report["candidate"]["answer_characters"] == len(ANSWER)

@@ -6,15 +6,15 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
-from tfx.utils import path_utils
 
 from data.tfrecords import Row
-from pipeline.components.answer_quality.answering import Answer, ask
+from pipeline.components.answer_quality.answering import Answer, ask, form_to_ask
 from pipeline.components.answer_quality.figures import measure
 from pipeline.components.answer_quality.record import AnswerRecord, AskedRow, RecordedAnswer
 from pipeline.components.answer_quality.sample import sample_rows
@@ -49,18 +49,28 @@ class Executor(base_executor.BaseExecutor):
             seed=exec_properties["seed"],
         )
         limit = _max_new_tokens(model)
+        forms = {each.uri: form_to_ask(Path(each.uri)) for each in (model, before) if each}
+
+        def ask_model(asked: Artifact) -> list[Answer]:
+            return ask(Path(asked.uri), rows, form=forms[asked.uri], max_new_tokens=limit)
+
         found = make_record(
             rows,
-            ask(_saved_model(model), rows, max_new_tokens=limit),
-            ask(_saved_model(before), rows, max_new_tokens=limit) if before else None,
+            ask_model(model),
+            ask_model(before) if before else None,
             thresholds=json.loads(exec_properties["thresholds"]),
             against_baseline=json.loads(exec_properties["against_baseline"]),
             seed=exec_properties["seed"],
             max_new_tokens=limit,
         )
         reference = ArtifactReference.of(before) if before else None
-        record = found.model_copy(update={"seconds": time.monotonic() - started, "baseline_model": reference})
-        record.write(artifact_utils.get_single_uri(output_dict["answers"]))
+        told = {
+            "seconds": time.monotonic() - started,
+            "form": forms[model.uri].name,
+            "baseline_form": forms[before.uri].name if before else None,
+            "baseline_model": reference,
+        }
+        found.model_copy(update=told).write(artifact_utils.get_single_uri(output_dict["answers"]))
 
 
 def make_record(
@@ -73,7 +83,7 @@ def make_record(
     seed: int,
     max_new_tokens: int,
 ) -> AnswerRecord:
-    """Returns figures, what came of every condition, and every answer; without the time and the last blessed model.
+    """Returns figures, what came of every condition, and every answer; the rest is left out.
 
     Args:
         rows: what was asked.
@@ -124,10 +134,6 @@ def _max_new_tokens(model: Artifact) -> int:
     with fileio.open(os.path.join(model.uri, PROMPT_FILE), "r") as file:  # noqa: PTH118
         spec = json.loads(file.read())
     return max(1, min(spec["generation"]["max_new_tokens"], spec["context_length"] - 2))
-
-
-def _saved_model(model: Artifact) -> str:
-    return str(path_utils.serving_model_path(model.uri))
 
 
 def _records(examples: Artifact) -> Iterator[bytes]:

@@ -40,6 +40,8 @@ class AnswerRecord(Record):
         seed: of the sample.
         max_new_tokens: of an answer.
         seconds: that asking took.
+        form: exported form that was asked.
+        baseline_form: likewise, of the last blessed model.
         baseline_model: the last blessed model; None if there is none.
     """
 
@@ -54,4 +56,6 @@ class AnswerRecord(Record):
     seed: int
     max_new_tokens: int
     seconds: float | None = None
+    form: str | None = None
+    baseline_form: str | None = None
     baseline_model: ArtifactReference | None = None

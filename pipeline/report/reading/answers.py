@@ -10,6 +10,7 @@ from modules.training_record import Sample, SampleRecord
 from pipeline.components.answer_quality.record import AnswerRecord, AskedRow
 from pipeline.report.facts import AnswerFacts, QualityFacts
 from pipeline.report.reading.evaluation import conditions
+from pipeline.report.reading.exports import LABELS
 from pipeline.report.reading.files import RunFiles
 
 HEADING = re.compile(r"^### (?:Instruction|Input|Response):\n", re.MULTILINE)
@@ -20,7 +21,13 @@ def read_quality(files: RunFiles) -> tuple[QualityFacts | None, list[AnswerFacts
     record = files.record(AnswerRecord, "AnswerQuality", "answers")
     if record is None or not record.candidate:
         return None, []
-    quality = QualityFacts(record.candidate, record.baseline or {}, tuple(conditions(record.conditions)), record.rows)
+    quality = QualityFacts(
+        record.candidate,
+        record.baseline or {},
+        tuple(conditions(record.conditions)),
+        record.rows,
+        form=LABELS.get(record.form or "", ""),
+    )
     return quality, [_answer(row) for row in record.answers]
 
 
