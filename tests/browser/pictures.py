@@ -1,7 +1,7 @@
 """Makes the pictures of the README from a finished run: ``python -m tests.browser.pictures --output-dir output``.
 
-The run's page and the published demo are opened in a real Chromium, in their light colours. The graph of the components
-is the one that the run's report drew.
+The run's page, the published demo and the server's page about its routes are opened in a real Chromium, in their light
+colours. The graph of the components is the one that the run's report drew.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from hub import demo
+from serving.app import create_app
+from serving.docs_page import docs_page
+from serving.keys import ApiKeys
+from serving.service import Service
+from serving.settings import ServingSettings
 from tests.browser.chat import answers, ask
 from tests.browser.opening import CHROMIUM, chromium, new_page
 
@@ -54,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_pictures(output: Path, folder: Path, questions: Sequence[str]) -> None:
-    """Writes demo.png, report.png and pipeline.png.
+    """Writes demo.png, report.png, pipeline.png and server.png.
 
     Args:
         output: of the run, with ``reports/`` and ``hub/``.
@@ -74,6 +79,7 @@ def make_pictures(output: Path, folder: Path, questions: Sequence[str]) -> None:
     with chromium() as browser:
         picture_report(browser, report / "index.html", folder / "report.png")
         picture_demo(browser, output / "hub", folder / "demo.png", questions)
+        picture_server(browser, folder / "server.png")
     for picture in folder.glob("*.png"):
         check_size(picture)
 
@@ -111,6 +117,16 @@ def picture_demo(browser: Browser, storage: Path, picture: Path, questions: Sequ
                 expect(page.get_by_role("button", name="Send")).to_be_visible()
             page.screenshot(path=picture)
             page.close()
+    reduce_colors(picture)
+
+
+def picture_server(browser: Browser, picture: Path) -> None:
+    """Writes what the top of the server's page about its routes looks like; it is the same for every model."""
+    page = new_page(browser, "desktop", "light")
+    page.set_content(docs_page(create_app(Service(ServingSettings(), ApiKeys())).openapi()))
+    expect(page.locator("h1")).to_be_visible()
+    page.screenshot(path=picture)
+    page.close()
     reduce_colors(picture)
 
 
