@@ -13,6 +13,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,8 @@ PROJECT = Path(__file__).parents[1]
 Task = TypeVar("Task")
 ERROR, EXPLANATION, ERROR_TYPE = "error", "explanation", "error_type"
 READ_EVERY = 0.5  # seconds; how often the log of a process is looked at
+LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
+OWN_WARNING = re.compile(r"(?P<level>WARNING|ERROR|CRITICAL) (?P<name>(modules|data)\.[\w.]+): (?P<message>.*)")
 
 logger = logging.getLogger(__name__)
 
@@ -118,11 +121,21 @@ def serve(arguments: Sequence[str], carry_out: Callable[[Task], Mapping[str, Any
     _end_with_parent()
     _log_library_output()
     sys.excepthook = _error_writer(result_file)
-    logging.basicConfig(filename=log_file, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # Whatever a library has set up before would win otherwise.
+    logging.basicConfig(filename=log_file, level=logging.INFO, format=LOG_FORMAT, force=True)
     logging.captureWarnings(True)
     with infrequent_garbage_collection():
         result = carry_out(TypeAdapter(task_type).validate_json(task_file.read_bytes()))
     result_file.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+
+
+def _log_line(module: str, line: str) -> None:
+    """Logs a line of a process' log; a warning of this project's is one here too, and so reaches the terminal."""
+    if warning := OWN_WARNING.fullmatch(line):
+        level = logging.getLevelNamesMapping()[warning["level"]]
+        logging.getLogger(warning["name"]).log(level, "%s", warning["message"])
+    else:
+        logger.info("%s: %s", module, line)
 
 
 @contextlib.contextmanager
@@ -138,7 +151,7 @@ def _logged(log_file: Path, module: str) -> Iterator[None]:
                 *lines, unfinished = (unfinished + log.read()).split("\n")
                 for line in [*lines, unfinished] if last else lines:
                     if line:
-                        logger.info("%s: %s", module, line)
+                        _log_line(module, line)
 
     follower = threading.Thread(target=follow, daemon=True)
     follower.start()

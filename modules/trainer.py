@@ -30,6 +30,7 @@ from modules.training.fit import CheckpointPlan, fit, plan_steps
 from modules.training.identity import checkpoint_folder
 from modules.training.model import make_model
 from modules.training.optimizer import configured_optimizer, make_schedule
+from modules.training.precision import tell_costly_precision
 from modules.training.slots import Sharing
 from modules.training.splits import TrainingData, first_words, make_data
 from modules.training.task import RowTexts, Trained, TrainingTask
@@ -93,6 +94,7 @@ def checkpoint_root(folder: str | None, model_run_dir: str) -> str | None:
 def train(task: TrainingTask) -> Trained:
     """Makes the model and the batches, trains, and writes the preset; needs no TensorFlow on another backend."""
     settings, training = task.settings, task.settings.training
+    tell_costly_precision(training.precision)
     with shared_training(
         training.distribution,
         devices=training.devices,

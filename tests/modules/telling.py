@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -14,6 +15,8 @@ from modules.progress import PartsProgress
 def tell(task: dict[str, Any]) -> dict[str, Any]:
     os.write(2, b"a banner of TensorFlow\n")
     warnings.warn("for programmers", stacklevel=1)
+    logging.getLogger("modules.training").warning("The checkpoint could not be written.")
+    logging.getLogger("elsewhere").warning("of a library")
     with PartsProgress("exporting", total=2) as progress:
         for part in task["parts"]:
             progress.begin(part)

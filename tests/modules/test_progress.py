@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import io
+import logging
 import os
 import struct
 import sys
@@ -33,6 +34,18 @@ def drained(terminal: int) -> str:
             shown += chunk
     os.close(terminal)
     return shown.decode()
+
+
+def test_a_warning_of_the_projects_is_one_here_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcome = told(io.StringIO(), monkeypatch)
+
+    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [(record.name, record.getMessage()) for record in warnings] == [
+        ("modules.training", "The checkpoint could not be written.")
+    ]
+    assert "WARNING elsewhere: of a library" in outcome.log
 
 
 def test_without_a_terminal_every_part_has_a_line() -> None:
