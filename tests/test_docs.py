@@ -122,4 +122,6 @@ def text_of(node: ast.JoinedStr) -> str:
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs/pictures").glob("*")), ids=lambda picture: picture.name)
 def test_pictures_are_small_and_shown(picture: Path) -> None:
     assert picture.stat().st_size <= LARGEST_PICTURE
-    assert f"docs/pictures/{picture.name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    shown = [f"]({(picture.relative_to(page.parent))})" in page.read_text(encoding="utf-8") for page in pages]
+    assert any(shown)
