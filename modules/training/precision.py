@@ -1,4 +1,4 @@
-"""Whether a processor has instructions for the precision that is trained in; without them, a step takes longer."""
+"""The precision that is trained in, and the instructions that a processor needs for it; without, a step takes longer."""
 
 from __future__ import annotations
 
