@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ if TYPE_CHECKING:
     from keras_hub.models import Backbone
 
 DIMENSIONS = ("batch", "tokens")
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def save_onnx(backbone: Backbone, file: Path) -> None:
@@ -17,6 +20,7 @@ def save_onnx(backbone: Backbone, file: Path) -> None:
     import numpy as np
     import onnx
 
+    _import_exporter()
     logits = backbone.token_embedding(backbone.output, reverse=True)
     model = keras.Model(backbone.inputs, {"logits": logits})
     ones = np.ones((1, 2), np.int32)
@@ -27,3 +31,13 @@ def save_onnx(backbone: Backbone, file: Path) -> None:
         for dimension, name in zip(value.type.tensor_type.shape.dim, DIMENSIONS, strict=False):
             dimension.dim_param = name  # instead of a number of the exporter's
     onnx.save(written, file)
+
+
+def _import_exporter() -> None:
+    """Imports what Keras exports by, and takes back that it silences TensorFlow, in this process and its children."""
+    before = os.environ.get(LOG_LEVEL)
+    importlib.import_module("tf2onnx.convert")
+    if before is None:
+        os.environ.pop(LOG_LEVEL, None)
+    else:
+        os.environ[LOG_LEVEL] = before

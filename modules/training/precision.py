@@ -1,4 +1,4 @@
-"""The precision that is trained in, and the instructions that a processor needs for it; without, a step takes longer."""
+"""The precision of a training, and the instructions that a processor needs for it; without them a step takes longer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from modules.exports import FORMS, TrainedModel
 from modules.exports.ctranslate2 import INT8
 from modules.exports.saved_model import SAVED_MODEL
 from modules.exports.writing import write_forms, write_prompt_spec
+from modules.models import onnx_file
 from modules.prompts import ALPACA
 from modules.serving.generation import TextGenerator
 from modules.serving.signatures import ServingModule, save_serving_model
@@ -200,6 +202,19 @@ def test_onnx_gives_equal_logits_for_rows_of_any_length(
         expected = np.asarray(backbone.token_embedding(hidden, reverse=True))
         seen = mask.astype(bool)
         np.testing.assert_allclose(found[seen], expected[seen], rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("level", ["1", None])
+def test_the_onnx_exporter_silences_nothing(level: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if level is None:
+        monkeypatch.delenv(onnx_file.LOG_LEVEL, raising=False)
+    else:
+        monkeypatch.setenv(onnx_file.LOG_LEVEL, level)
+    monkeypatch.delitem(sys.modules, "tf2onnx.convert", raising=False)
+    onnx_file._import_exporter()
+
+    assert "tf2onnx.convert" in sys.modules
+    assert os.environ.get(onnx_file.LOG_LEVEL) == level
 
 
 def test_prompt_json_tells_front_ends_how_to_ask(exports: Path, tokenizer: Tokenizer) -> None:
