@@ -2,7 +2,7 @@
 
 The proof reads the file with the format's own library and computes in NumPy, as PyTorch and llama.cpp are none of this
 project's dependencies: names, layout and rounding of every weight are proved, llama.cpp's arithmetic is not.
-``tests/parity/test_llama_cpp.py`` asks llama.cpp.
+``tests/publishing/test_gguf_readers.py`` asks llama.cpp.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from pathlib import Path
 from modules.exports.form import ExportForm, TrainedModel
 from modules.exports.ollama import modelfile
 from modules.models.families import family_of, find_family
-from modules.proving.agreement import judge_choices, judge_weights
+from modules.proving.agreement import Judge, judge_choices, judge_weights
 from modules.proving.answers import Answers, ask_logits
 from modules.proving.requests import Requests
 from modules.proving.stored_weights import rounded_to_float16, rounded_to_q8_0
 from publishing.exports import EXPORTS
-
-FLOAT32_EXPORT, FLOAT16_EXPORT, Q8_0_EXPORT = (EXPORTS[name] for name in ("gguf_float32", "gguf_float16", "gguf"))
 
 
 def write(model: TrainedModel, folder: Path, *, weights: str) -> None:
@@ -47,33 +45,37 @@ def file_name(weights: str) -> str:
     return f"model-{weights}.gguf"
 
 
-FLOAT32 = ExportForm(
-    published=FLOAT32_EXPORT,
-    label="GGUF float32",
-    bytes_per_parameter=4,
-    write=partial(write, weights="F32"),
-    ask=partial(ask, folder=FLOAT32_EXPORT.model_folder, weights="F32"),
-    judge=judge_choices,
-    export_setting=("gguf", "f32"),
-    proof_order=5,
-)
-FLOAT16 = ExportForm(
-    published=FLOAT16_EXPORT,
-    label="GGUF float16",
+def _form(
+    name: str, label: str, weights: str, *, bytes_per_parameter: float, judge: Judge, proof_order: int
+) -> ExportForm:
+    """Returns the form with weights of a type, a name of ``gguf.GGMLQuantizationType``."""
+    export = EXPORTS[name]
+    return ExportForm(
+        published=export,
+        label=label,
+        bytes_per_parameter=bytes_per_parameter,
+        write=partial(write, weights=weights),
+        ask=partial(ask, folder=export.model_folder, weights=weights),
+        judge=judge,
+        export_setting=("gguf", weights.lower()),
+        proof_order=proof_order,
+    )
+
+
+FLOAT32 = _form("gguf_float32", "GGUF float32", "F32", bytes_per_parameter=4, judge=judge_choices, proof_order=5)
+FLOAT16 = _form(
+    "gguf_float16",
+    "GGUF float16",
+    "F16",
     bytes_per_parameter=2,
-    write=partial(write, weights="F16"),
-    ask=partial(ask, folder=FLOAT16_EXPORT.model_folder, weights="F16"),
     judge=partial(judge_weights, matrix=rounded_to_float16),
-    export_setting=("gguf", "f16"),
     proof_order=6,
 )
-Q8_0 = ExportForm(
-    published=Q8_0_EXPORT,
-    label="GGUF 8 bits",
+Q8_0 = _form(
+    "gguf",
+    "GGUF 8 bits",
+    "Q8_0",
     bytes_per_parameter=1.07,
-    write=partial(write, weights="Q8_0"),
-    ask=partial(ask, folder=Q8_0_EXPORT.model_folder, weights="Q8_0"),
     judge=partial(judge_weights, matrix=rounded_to_q8_0),
-    export_setting=("gguf", "q8_0"),
     proof_order=7,
 )

@@ -7,7 +7,7 @@ that it refuses is not published, whatever they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from modules.exports.form import ExportForm
 from modules.exports.saved_model import SAVED_MODEL
 from modules.progress import PartsProgress
 from modules.prompts import format_of_spec
+from modules.proving.requests import requests_of
 
 BATCH_ROWS = 16
 SIGNATURES = ("instruct_with_options", "instruct")  # the second one of models exported before there was the first
@@ -61,19 +62,15 @@ def _ask_ctranslate2(folder: Path, rows: Sequence[Row], max_new_tokens: int, adv
     from tokenizers import Tokenizer
 
     exports = folder.parent
-    spec: Mapping[str, Any] = json.loads((exports / "prompt.json").read_text(encoding="utf-8"))
-    prompt_format = format_of_spec(spec)
+    prompt_format = format_of_spec(json.loads((exports / "prompt.json").read_text(encoding="utf-8")))
+    texts = [prompt_format.format(row.instruction, row.input) for row in rows]
+    prompts = requests_of(exports.parent, texts, rows=(), new_tokens=max_new_tokens).prompt_ids
     tokenizer = Tokenizer.from_file(str(exports / "transformers/tokenizer.json"))
-    tokenizer.encode_special_tokens = True
-    room = spec["context_length"] - max_new_tokens
-    prompts = [tokenizer.encode(prompt_format.format(row.instruction, row.input)).tokens[-room:] for row in rows]
     generator = ctranslate2.Generator(str(folder), device="cpu")
     answers: dict[int, Answer] = {}
-    order = sorted(range(len(rows)), key=lambda number: len(prompts[number]))  # so that little is padding
-    for start in range(0, len(order), BATCH_ROWS):
-        batch = order[start : start + BATCH_ROWS]
+    for batch in _batches([len(ids) for ids in prompts]):
         results = generator.generate_batch(
-            [prompts[number] or [spec["end_token"]] for number in batch],
+            [[tokenizer.id_to_token(token) for token in prompts[number]] for number in batch],
             max_length=max_new_tokens + 1,  # an answer that then has one token more was cut
             sampling_topk=1,
             include_prompt_in_result=False,
@@ -84,6 +81,14 @@ def _ask_ctranslate2(folder: Path, rows: Sequence[Row], max_new_tokens: int, adv
             answers[number] = Answer(text, stopped=len(ids) <= max_new_tokens)
         advance(len(batch))
     return [answers[number] for number in range(len(rows))]
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yields numbers of rows; those of like length go together, so that little is padding and few wait for a long
+    one."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    for start in range(0, len(order), BATCH_ROWS):
+        yield order[start : start + BATCH_ROWS]
 
 
 def _ask_saved_model(folder: Path, rows: Sequence[Row], max_new_tokens: int, advance: Advance) -> list[Answer]:
@@ -106,14 +111,11 @@ def _ask_saved_model(folder: Path, rows: Sequence[Row], max_new_tokens: int, adv
 def _respond(
     instruct: Any, rows: Sequence[Row], max_new_tokens: int, *, advance: Advance = lambda _: None
 ) -> list[bytes]:
-    """Returns the answers; rows of like length go together, so that little is padding and few wait for a long one."""
     import tensorflow as tf
 
-    order = sorted(range(len(rows)), key=lambda number: len(rows[number].instruction) + len(rows[number].input))
     options = {name: tf.constant(value) for name, value in {**GREEDY, "max_new_tokens": max_new_tokens}.items()}
     texts: dict[int, bytes] = {}
-    for start in range(0, len(order), BATCH_ROWS):
-        batch = order[start : start + BATCH_ROWS]
+    for batch in _batches([len(row.instruction) + len(row.input) for row in rows]):
         instructions, inputs = (
             tf.constant([getattr(rows[number], name) for number in batch]) for name in ("instruction", "input")
         )
